@@ -1,0 +1,357 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""A connection's record in the state: its cursor in the log, and what it counts.
+
+Called by `relays.core.fanout` and `relays.core.session`. Every method that changes a cursor is one
+transaction, and each count has its own source: `delivered` is walked in the bytes the kernel took,
+the position comes from the log's index, `dropped` from the gaps made. So their sum can be checked.
+"""
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from protocol._core.gather cimport Filter
+from protocol._core.scan cimport FrameHeader, HEADER
+from protocol._core.state cimport DROPS, PAGES, ConnectionRecord, OffencePage, State, Sums
+
+cdef enum:
+    LEFT = 0
+    OPEN = 1                           # relays.core.breaker.OPEN
+
+cdef extern from *:
+    """
+    #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+    """
+    void STORE(uint64_t *p, uint64_t v) noexcept nogil
+
+
+cdef class Record:
+    """The record in place `slot`, from `arrive` to `leave`."""
+
+    def __init__(self, State state not None, uint64_t slot):
+        state._check_slot(slot)
+        self.state, self.slot = state, slot
+        self.row = &state.connections[slot]
+
+    cdef void store(self) noexcept nogil:
+        self.state.apply(&self.row.seq, NULL)
+
+    # --- coming and going ---
+
+    def arrive(self, uint64_t number, uint64_t uid, uint64_t pid, uint64_t now):
+        """Take the place for connection `number`; its cursor is set at the log's end."""
+        cdef uint64_t seq = self.row.seq
+        if self.row.id:
+            raise AssertionError(f"place {self.slot} is taken by connection {self.row.id}")
+        self._moving()
+        memset(self.row, 0, sizeof(ConnectionRecord))
+        self.row.seq = seq
+        self.row.uid, self.row.pid, self.row.accepted_ns = uid, pid, now
+        self.row.start = self.row.position = self.state.log.end_position
+        self.row.offset = self.state.log.end_offset
+        STORE(&self.row.id, number)
+        self._moving()
+
+    def _moving(self):
+        STORE(&self.state.status.generation, self.state.status.generation + 1)
+
+    def leave(self):
+        """Give the place back; what was not delivered is dropped as "left", all sums are kept."""
+        cdef ConnectionRecord *c = self.row
+        cdef Sums *total = &self.state.counters.departed
+        cdef uint64_t *own = <uint64_t *>&c.sums
+        cdef uint64_t *all = <uint64_t *>total
+        cdef uint64_t n
+        if c.id == 0:
+            return
+        if c.consuming:
+            self.drop(1 if c.breaker == OPEN else LEFT)
+        else:
+            c.start = c.position
+        self._moving()
+        for n in range(sizeof(Sums) / 8):
+            self.state.add(&all[n], own[n])
+        self.state.put(&total.passed, total.passed + c.position - c.start)
+        self.state.put(&c.id, 0)
+        self.state.apply(&c.seq, &self.state.counters.seq)
+        self._moving()
+
+    cdef void drop(self, int reason) noexcept nogil:
+        """Everything up to the log's end is lost to this consumer, a frame begun with it."""
+        cdef ConnectionRecord *c = self.row
+        cdef uint64_t lost = self.state.log.end_position - c.position
+        if c.tail:
+            self.state.put(&c.tail, 0)
+            self.state.add(&c.sums.dropped[LEFT], 1 + (lost if reason == LEFT else 0))
+            if reason != LEFT:
+                self.state.add(&c.sums.dropped[reason], lost)
+        else:
+            self.state.add(&c.sums.dropped[reason], lost)
+        self.state.put(&c.position, self.state.log.end_position)
+        self.state.put(&c.offset, self.state.log.end_offset)
+        self.state.put(&c.begun, 0)
+        self.state.put(&c.waiting_since_ns, 0)
+        self.store()
+
+    def describe(self, *, role=None, name=None, producer_id=None):
+        """Set what others may see of this connection: role number, client name, producer_id."""
+        cdef bytes text
+        if role is not None:
+            self.state.put(&self.row.role, role)
+        if producer_id is not None:
+            self.state.put(&self.row.producer_id, producer_id)
+        self.store()
+        if name is not None:
+            text = name.encode("ascii")[:64].ljust(64, b"\0")
+            memcpy(self.row.name, <const uint8_t *>text, 64)
+
+    # --- the cursor ---
+
+    def consume_from(self, uint64_t position, uint64_t offset):
+        """The cursor counts from here on: `position` begins at byte `offset` of the log."""
+        self.state.put(&self.row.start, position)
+        self.state.put(&self.row.position, position)
+        self.state.put(&self.row.offset, offset)
+        self.state.put(&self.row.begun, 0)
+        self.state.put(&self.row.consuming, 1)
+        self.store()
+
+    def stop_consuming(self):
+        """It turned out to be a producer: what it was not sent is dropped as "left"."""
+        if self.row.consuming:
+            self.drop(LEFT)
+        else:
+            self.state.put(&self.row.start, self.row.position)
+            self.store()
+
+    def span(self, uint64_t limit):
+        """(start in the ring, bytes) of what is next for an unfiltered consumer, at most `limit`."""
+        cdef uint64_t length = self.state.log.end_offset - self.row.offset
+        return self.row.offset % self.state.log_bytes, min(length, limit)
+
+    def sent(self, uint64_t taken, uint64_t now):
+        """The kernel took `taken` bytes from the cursor on. True when nothing is left to send."""
+        cdef bint done
+        if taken > self.state.log.end_offset - self.row.offset:
+            raise AssertionError(f"{taken} bytes taken, fewer were offered")
+        with nogil:
+            done = self._sent(taken, now)
+        return done
+
+    cdef bint _sent(self, uint64_t taken, uint64_t now) noexcept nogil:
+        cdef ConnectionRecord *c = self.row
+        cdef uint64_t offset = c.offset, left = taken, begun = c.begun, frames = 0, size
+        cdef uint64_t boundary = 0, position
+        cdef const uint8_t *first = self.state.at(offset)   # contiguous: the ring is mapped twice
+        if begun:
+            size = min(left, begun)
+            begun -= size
+            offset += size
+            left -= size
+            if begun == 0:
+                frames = 1
+                boundary = offset
+        while left:
+            size = HEADER + (<const FrameHeader *>(first + (offset - c.offset))).payload_size
+            if size > left:
+                begun = size - left
+                boundary = offset
+                offset += left
+                break
+            offset += size
+            left -= size
+            frames += 1
+            boundary = offset
+        position = self.state.position_of(boundary) if boundary else c.position
+        self.count_sent(frames, taken)
+        self.move(position, offset, begun, now)
+        return offset == self.state.log.end_offset
+
+    cdef void count_sent(self, uint64_t frames, uint64_t taken) noexcept nogil:
+        if self.state.skip_count and frames:
+            self.state.skip_count -= 1
+            frames -= 1
+        self.state.add(&self.row.sums.delivered, frames)
+        self.state.add(&self.row.sums.delivered_bytes, taken)
+
+    cdef void move(self, uint64_t position, uint64_t offset, uint64_t begun,
+                   uint64_t now) noexcept nogil:
+        """Store where the cursor is now, and how long the last frame sent had waited."""
+        cdef ConnectionRecord *c = self.row
+        cdef uint64_t waiting = 0
+        cdef uint64_t read_ns = self.state.log.commit_ns
+        if offset < self.state.log.end_offset:
+            waiting = self.state.entry_time(position)
+            read_ns = waiting
+        if now >= read_ns and read_ns:
+            self.state.observe(&self.state.counters.forward, now - read_ns)
+        self.state.put(&c.position, position)
+        self.state.put(&c.offset, offset)
+        self.state.put(&c.begun, begun)
+        self.state.put(&c.waiting_since_ns, waiting)
+        self.state.apply(&c.seq, &self.state.counters.seq)
+
+    def gather(self, Filter wanted not None, uint8_t[::1] to not None, uint64_t most):
+        """Copy what is next for this filter into `to`, at most `most` frames; gives the bytes."""
+        with nogil:
+            wanted.walk(self.state, self.row, &to[0], to.shape[0], most)
+        return wanted.size
+
+    def gathered(self, Filter wanted not None, uint64_t taken, uint64_t now):
+        """The kernel took `taken` of the bytes last gathered. True when nothing is left to look at."""
+        cdef uint64_t position = self.row.position
+        if taken > wanted.size:
+            raise AssertionError(f"{taken} bytes taken of {wanted.size} gathered")
+        if taken < wanted.size:
+            wanted.walk(self.state, self.row, NULL, taken, <uint64_t>-1)
+        if wanted.boundary:
+            position = self.state.position_of(wanted.boundary)
+        self.count_sent(wanted.frames, taken)
+        self.state.add(&self.row.sums.filtered, wanted.filtered)
+        self.move(position, wanted.offset, wanted.begun, now)
+        return wanted.offset == self.state.log.end_offset
+
+    # --- gaps ---
+
+    def begun_frame(self):
+        """The bytes of a frame half sent that are still owed, copied out of the log; often empty."""
+        cdef uint64_t begun = self.row.begun
+        return <bytes>(self.state.at(self.row.offset))[:begun]
+
+    def detach(self):
+        """The rest of the frame half sent was copied: the log may have its place."""
+        if self.row.begun:
+            self.state.put(&self.row.offset, self.row.offset + self.row.begun)
+            self.state.put(&self.row.position, self.row.position + 1)
+            self.state.put(&self.row.begun, 0)
+            self.state.put(&self.row.tail, 1)
+            self.store()
+
+    def tail_sent(self, uint64_t taken, bint whole):
+        """`taken` bytes of the copied rest went out; `whole` when that frame is now delivered."""
+        self.count_sent(1 if whole else 0, taken)
+        if whole:
+            self.state.put(&self.row.tail, 0)
+        self.store()
+
+    def skip_to(self, uint64_t position, uint64_t offset, int reason):
+        """The frames before `position` are lost to this consumer; gives (first, last) lost."""
+        cdef uint64_t first = self.row.position
+        if position < first or not 0 <= reason < DROPS or self.row.begun:
+            raise AssertionError(f"skip from {first} to {position} for reason {reason}")
+        self.state.add(&self.row.sums.dropped[reason], position - first)
+        self.state.put(&self.row.position, position)
+        self.state.put(&self.row.offset, offset)
+        self.state.put(&self.row.waiting_since_ns, 0)
+        self.store()
+        return first, position - 1
+
+    # --- words with one owner ---
+
+    def set_breaker(self, uint64_t value):
+        if value == OPEN and self.row.breaker != OPEN:
+            self.state.put(&self.row.trips, self.row.trips + 1)
+        self.state.put(&self.row.breaker, value)
+        self.store()
+
+    def set_confirmed(self, uint64_t position):
+        self.state.put(&self.row.confirmed, position)
+        self.store()
+
+    def set_unread(self, uint64_t size):
+        self.state.put(&self.row.unread_bytes, size)
+        self.store()
+
+    @property
+    def number(self):
+        return self.row.id
+
+    @property
+    def position(self):
+        return self.row.position
+
+    @property
+    def offset(self):
+        return self.row.offset
+
+    @property
+    def begun(self):
+        return self.row.begun
+
+    @property
+    def confirmed(self):
+        return self.row.confirmed
+
+    @property
+    def lag(self):
+        """Positions between the cursor and the log's end."""
+        return self.state.log.end_position - self.row.position
+
+    @property
+    def lag_bytes(self):
+        return self.state.log.end_offset - self.row.offset
+
+    @property
+    def unfinished(self):
+        return self.row.sums.unfinished_bytes
+
+    @property
+    def delivered(self):
+        return self.row.sums.delivered
+
+
+def keep_offences(State state not None, uint64_t page, uint64_t number, uint64_t uid, uint64_t pid,
+                  list offences, uint64_t now):
+    """Keep [(code, size, first bytes)] in page `page` of the state, the last 16 of a producer."""
+    cdef OffencePage *row = &state.pages[page % PAGES]
+    cdef uint64_t n
+    cdef bytes head
+    if row.connection != number:
+        memset(row, 0, sizeof(OffencePage))
+        row.connection, row.uid, row.pid = number, uid, pid
+    for code, size, head in offences:
+        n = row.next % 16
+        row.reason[n], row.size[n], row.at_ns[n] = code, size, now
+        memcpy(&row.head[n * 256], <const uint8_t *>head, min(len(head), 256))
+        row.next += 1
+
+
+def read_offences(State state not None, uint64_t page):
+    """One page as a dict: connection, uid, pid and rows of (ns, code, size, first bytes)."""
+    cdef OffencePage *row = &state.pages[page % PAGES]
+    cdef uint64_t n, first = row.next - 16 if row.next > 16 else 0
+    return {"connection": row.connection, "uid": row.uid, "pid": row.pid, "rows": [
+        (row.at_ns[n % 16], row.reason[n % 16], row.size[n % 16],
+         <bytes>(&row.head[n % 16 * 256])[:min(row.size[n % 16], <uint64_t>256)])
+        for n in range(first, row.next)]}
+
+
+def abandon(State state not None):
+    """Close the records of a dead predecessor's connections; gives how many there were."""
+    cdef uint64_t slot
+    count = 0
+    for slot in range(state.geometry.connections):
+        if state.connections[slot].id:
+            Record(state, slot).leave()
+            count += 1
+    return count
+
+
+def producer_read(State state not None, uint64_t slot):
+    """(uid, producer_id, last sequence, seen ns) of a place in the producer table, or None."""
+    if slot >= state.geometry.producers:
+        raise IndexError(slot)
+    if state.producers[slot].seen_ns == 0:
+        return None
+    row = state.producers[slot]
+    return row.uid, row.producer_id, row.last_sequence, row.seen_ns
+
+
+def producer_write(State state not None, uint64_t slot, uint64_t uid, uint64_t producer_id,
+                   uint64_t last_sequence, uint64_t seen_ns):
+    """Give a place in the producer table to (uid, producer_id)."""
+    if slot >= state.geometry.producers:
+        raise IndexError(slot)
+    state.put(&state.producers[slot].uid, uid)
+    state.put(&state.producers[slot].producer_id, producer_id)
+    state.put(&state.producers[slot].last_sequence, last_sequence)
+    state.put(&state.producers[slot].seen_ns, seen_ns)
+    state.apply(&state.log.seq, NULL)

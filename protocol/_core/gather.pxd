@@ -1,0 +1,25 @@
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from protocol._core.scan cimport VERSIONS
+from protocol._core.state cimport ConnectionRecord, State
+
+cdef enum:
+    IDS = 4                            # instruments one schema may declare
+
+cdef struct Place:
+    uint32_t count
+    uint32_t at[IDS]                   # byte offsets in the frame
+
+cdef class Filter:
+    cdef uint8_t types[256]
+    cdef uint8_t *table                # open addressing: 12 bytes of id, then 1 where used
+    cdef uint64_t mask
+    cdef readonly uint64_t wanted      # instruments; 0 = every one
+    cdef Place places[256 * VERSIONS]
+    cdef uint64_t size, frames, filtered, offset, begun, boundary, stop
+
+    cdef bint passes(self, const uint8_t *frame) noexcept nogil
+    cdef bint has(self, const uint8_t *id) noexcept nogil
+    cdef void walk(self, State state, ConnectionRecord *cursor, uint8_t *to, uint64_t room,
+                   uint64_t most) noexcept nogil
+    cdef void advance(self, uint64_t size, bint whole) noexcept nogil

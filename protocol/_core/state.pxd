@@ -1,0 +1,130 @@
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from protocol._core.ring cimport Mapping, Ring
+from protocol._core.scan cimport Rules, Tally, Track
+
+cdef enum:
+    REDO = 3000            # words one transaction may change
+    BUCKETS = 24
+    DROPS = 4              # left, too_slow, too_old, log_replaced
+    INDEX_APART = 16       # frames between index entries, at least
+    PAGES = 256            # producers whose offending frames are kept
+
+cdef struct Geometry:                  # fixed when the file is made, checked when it is adopted
+    uint64_t magic, version, log_bytes, log_id, connections, producers, index, windows
+    uint64_t created_ns
+
+cdef struct Status:                    # written by the daemon, for those who look from outside
+    uint64_t pid, started_ns, tick_ns, ready, draining, accepting, damaged, metrics_port
+    uint64_t generation                # odd while a connection comes or goes
+    uint64_t adoptions, skew_count
+
+cdef struct Redo:
+    uint64_t count
+    uint64_t where[REDO]
+    uint64_t value[REDO]
+
+cdef struct LogRecord:
+    uint64_t seq
+    uint64_t end_position, end_offset, oldest_position, oldest_offset
+    uint64_t index_first, index_next
+    uint64_t commit_ns
+
+cdef struct IndexEntry:
+    uint64_t position, offset, time_ns
+
+cdef struct Histogram:
+    uint64_t bucket[BUCKETS]
+    uint64_t sum_ns, count
+
+cdef struct Sums:                      # what a connection counts, and what all departed ones counted
+    uint64_t passed                    # of the departed: positions passed from start to leaving
+    uint64_t delivered, delivered_bytes, filtered
+    uint64_t dropped[DROPS]
+    uint64_t read_bytes, accepted_bytes, rejected_bytes, control_bytes, unfinished_bytes
+    uint64_t discarded_bytes
+    uint64_t accepted, rejected
+
+cdef struct Counters:
+    uint64_t seq
+    uint64_t by_type[256]              # accepted
+    uint64_t by_source[256]            # received
+    uint64_t gaps_by_source[256]
+    uint64_t duplicates_by_source[256]
+    uint64_t by_reason[32]             # rejected
+    uint64_t disconnects[32]           # by Reject, 0 = peer_closed
+    uint64_t arrivals[8]               # connections by role
+    uint64_t trips
+    uint64_t skew
+    Histogram ingress, forward
+    Sums departed
+
+cdef struct ConnectionRecord:
+    uint64_t seq
+    uint64_t id                        # 0 = a free place
+    uint64_t uid, pid, role, accepted_ns, producer_id
+    uint8_t name[64]
+    uint64_t consuming                 # its cursor counts
+    uint64_t start, position, offset
+    uint64_t begun                     # bytes of the frame at `offset` that are still to be sent
+    uint64_t tail                      # 1 while the rest of a frame waits outside the log
+    uint64_t confirmed
+    uint64_t breaker, trips, waiting_since_ns, unread_bytes
+    uint64_t last_sequence, cooldown_ns
+    Sums sums
+
+cdef struct ProducerRecord:
+    uint64_t uid, producer_id, last_sequence, seen_ns   # seen_ns 0 = a free place
+
+cdef struct OffencePage:
+    uint64_t connection, uid, pid, next
+    uint64_t reason[16]
+    uint64_t size[16]
+    uint64_t at_ns[16]
+    uint8_t head[16 * 256]
+
+cdef class State:
+    cdef readonly Mapping memory
+    cdef readonly Ring ring
+    cdef Geometry *geometry
+    cdef Status *status
+    cdef Redo *redo
+    cdef LogRecord *log
+    cdef Counters *counters
+    cdef IndexEntry *index
+    cdef ConnectionRecord *connections
+    cdef ProducerRecord *producers
+    cdef OffencePage *pages
+    cdef uint8_t *windows
+    cdef uint64_t pending
+    cdef readonly uint64_t log_bytes
+    cdef public uint64_t skip_count    # a test sets it: that many deliveries go uncounted
+
+    cdef inline void put(self, uint64_t *where, uint64_t value) noexcept nogil:
+        self.redo.where[self.pending] = <uint8_t *>where - self.memory.base
+        self.redo.value[self.pending] = value
+        self.pending += 1
+
+    cdef inline void add(self, uint64_t *where, uint64_t delta) noexcept nogil:
+        if delta:
+            self.put(where, where[0] + delta)
+
+    cdef void apply(self, uint64_t *first, uint64_t *second) noexcept nogil
+    cdef uint8_t *at(self, uint64_t offset) noexcept nogil
+    cdef uint64_t entry_before(self, uint64_t value, bint by_offset) noexcept nogil
+    cdef uint64_t position_of(self, uint64_t boundary) noexcept nogil
+    cdef void observe(self, Histogram *histogram, uint64_t ns) noexcept nogil
+    cdef uint64_t entry_time(self, uint64_t position) noexcept nogil
+    cdef _place(self)
+    cdef _make_even(self)
+    cdef _copy(self, void *record, uint64_t *seq, void *to, size_t size)
+    cdef uint64_t note(self, uint64_t next, uint64_t position, uint64_t offset,
+                       uint64_t now) noexcept nogil
+    cdef void count_frames(self, Tally tally) noexcept nogil
+    cdef void apply_log(self, Tally tally, uint64_t position, uint64_t next,
+                        uint64_t now) noexcept nogil
+    cdef void observe_ingress(self, Tally tally, uint64_t now) noexcept nogil
+    cdef void apply_three(self, uint64_t *seq) noexcept nogil
+    cdef void _commit(self, Tally tally, Track track, uint64_t slot, int64_t producer,
+                      uint64_t read, uint64_t unfinished, uint64_t discarded,
+                      uint64_t now) noexcept nogil
