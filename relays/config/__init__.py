@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relays.config.access import Principal
+from relays.config.access import Principal, plain
 from relays.config.keys import DEFAULT_RUNTIME_DIR, DEFAULTS, KEYS, RELOADABLE, Key, RelayConfig
 from relays.config.layers import (
     SYSTEM_FILE,
@@ -39,6 +39,7 @@ __all__ = [
     "diff",
     "load",
     "load_all",
+    "plain",
     "read_value",
     "runtime_dir",
     "show_value",

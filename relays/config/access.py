@@ -86,3 +86,20 @@ def _source(value: object) -> int:
         if wanted == source_name(known).replace("_", "").lower():
             return int(known)
     raise ValueError(f"there is no source {value!r}")
+
+
+def plain(value: object) -> object:
+    """A value of a configuration as it would stand in the file: principals and sources as text."""
+    if isinstance(value, Principal):
+        return value.text
+    if isinstance(value, Mapping):
+        return {plain(who): plain(listed) for who, listed in value.items()}
+    if isinstance(value, tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, frozenset):
+        return [_source_text(number) for number in sorted(value)]
+    return value
+
+
+def _source_text(number: int) -> str | int:
+    return source_name(number) if number in set(SourceType) else number

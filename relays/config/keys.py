@@ -131,7 +131,8 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True):
     Durations are seconds, sizes bytes, limits messages or connections. Keys without a default
     here have one per domain in `relays.domains`. Made by `relays.config.load`, which checks.
 
-    >>> load("signals").config.circuit_breaker
+    >>> from relays.config import load
+    >>> load("signals", environ={}).config.circuit_breaker
     80000
     """
 

@@ -1,0 +1,89 @@
+"""Options that several subcommands share, and what they come to: a configuration.
+
+Called by the subcommand modules. No subcommand's own options, and no output, belong here.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from relays.config import Loaded, load, load_all, read_value
+from relays.domains import DOMAINS, Domain
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line says about the configuration: the file, and values by key."""
+
+    path: str | None
+    flags: dict[str, object]
+
+    def load(self, domain: Domain | str) -> Loaded:
+        """The configuration of one relay; ConfigError (exit 78) when it cannot be used."""
+        return load(domain, self.path, flags=self.flags)
+
+    def load_all(self) -> dict[str, Loaded]:
+        """The configurations of all three; ConfigError (exit 78) when one cannot be used."""
+        return load_all(self.path, flags=self.flags)
+
+
+def _setting(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, object]:
+    settings: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{pair!r} is not KEY=VALUE.")
+        settings[key.strip()] = read_value(text)
+    return settings
+
+
+_OPTIONS = (
+    click.option("--config", metavar="FILE", help="TOML file [/etc/alphapulse/relays.toml]"),
+    click.option("--runtime-dir", metavar="DIR", help="Where sockets and state are."),
+    click.option("--metrics-port", metavar="PORT", help='Port of /metrics, 0 for any, or "off".'),
+    click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
+    click.option(
+        "--set",
+        "settings",
+        metavar="KEY=VALUE",
+        multiple=True,
+        callback=_setting,
+        help="Set any key of the configuration; may be repeated.",
+    ),
+)
+
+
+def configured(function: Function) -> Function:
+    """Add the configuration options to a command; it gets them as one keyword, `given: Given`.
+
+    Flags are the last word on a value (relays.md 6); the options named after a key win over --set.
+    """
+
+    @functools.wraps(function)
+    def wrapper(
+        *args: Any,
+        config: str | None,
+        runtime_dir: str | None,
+        metrics_port: str | None,
+        log_level: str | None,
+        settings: dict[str, object],
+        **rest: Any,
+    ) -> Any:
+        flags = dict(settings)
+        port = None if metrics_port is None else read_value(metrics_port)
+        named = {"runtime_dir": runtime_dir, "metrics_port": port, "log_level": log_level}
+        flags |= {key: value for key, value in named.items() if value is not None}
+        return function(*args, given=Given(config, flags), **rest)
+
+    for option in reversed(_OPTIONS):
+        option(wrapper)
+    return wrapper  # type: ignore[return-value]
+
+
+domain_argument = click.argument("domain", type=click.Choice(list(DOMAINS)))
+optional_domain = click.argument("domain", type=click.Choice(list(DOMAINS)), required=False)

@@ -1,0 +1,1 @@
+"""The tests, one folder a claim: wire, daemon, client, adversity, system, bench."""

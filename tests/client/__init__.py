@@ -1,0 +1,1 @@
+"""Producer and Consumer, blocking and asyncio."""

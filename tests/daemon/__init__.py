@@ -1,0 +1,1 @@
+"""One relay as a process, and what it is told."""

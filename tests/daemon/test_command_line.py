@@ -1,0 +1,206 @@
+"""The command `relays`: exit codes, one-line errors, help, check-config and show-config."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import relays.cli
+from protocol.errors import ProtocolError
+from relays import __version__
+from relays.cli import COMMANDS, explain, main
+from relays.config import KEYS
+from relays.errors import RelayError
+from tests.daemon.test_config import BAD_FILES, BAD_VALUES, CONTRADICTIONS
+
+RELAYS = Path(sys.executable).with_name("relays")
+DEADLINE = 60
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The real command as a process; DEADLINE only bounds a hang."""
+    return subprocess.run(
+        [RELAYS, *arguments],
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+
+
+def ended(*arguments: str) -> int:
+    """The exit code of the command, run in this process."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def one_line(text: str) -> str:
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    return text.rstrip("\n")
+
+
+def bad_files() -> list[str]:
+    values = [f"[execution]\n{line}\n" for line, _ in BAD_VALUES]
+    together = [f"[{domain}]\n{lines}\n" for domain, lines, _ in CONTRADICTIONS]
+    return values + together + [text for text, _ in BAD_FILES]
+
+
+@pytest.mark.parametrize("text", bad_files())
+def test_every_bad_configuration_gets_one_line_and_exit_78(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    path = tmp_path / "relays.toml"
+    path.write_text(text)
+    assert ended("check-config", "--config", str(path)) == os.EX_CONFIG
+    said = capsys.readouterr()
+    assert str(path) in one_line(said.err)
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    "setting", ["journal=on", "max_payload=1", "wat=1", "circuit_breaker=99999"]
+)
+def test_a_relay_with_a_bad_configuration_touches_nothing(tmp_path: Path, setting: str) -> None:
+    pytest.importorskip("relays.cli.run")
+    folder = tmp_path / "runtime"
+    done = run("run", "execution", "--runtime-dir", str(folder), "--set", setting)
+    assert done.returncode == os.EX_CONFIG
+    assert setting.split("=")[0] in one_line(done.stderr)
+    assert not folder.exists()
+
+
+def test_check_config_says_that_a_good_file_is_good(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "relays.toml"
+    path.write_text("[relay]\nlog_level = 'debug'\n[execution.sources]\n'uid:0' = [60]\n")
+    assert ended("check-config", "--config", str(path)) == 0
+    said = one_line(capsys.readouterr().out)
+    assert said == f"{path}: good for market_data, signals, execution"
+
+
+def test_show_config_shows_each_value_and_where_it_came_from(tmp_path: Path) -> None:
+    path = tmp_path / "relays.toml"
+    path.write_text("[signals]\nmax_payload = 1000\nproducers = ['user:root']\n")
+    done = run(
+        "show-config", "signals", "--config", str(path), "--json", RELAYS_SIGNALS_LOG_LEVEL="error"
+    )
+    shown = json.loads(done.stdout)["signals"]
+    assert list(shown) == list(KEYS)
+    assert shown["max_payload"] == {"value": 1000, "origin": f"{path}: [signals]"}
+    assert shown["producers"]["value"] == ["user:root"]
+    assert shown["log_level"]["origin"] == "environment RELAYS_SIGNALS_LOG_LEVEL"
+    table = run("show-config", "signals", "--config", str(path)).stdout
+    rows = [line.split() for line in table.splitlines()]
+    assert ["max_payload", "1000", f"{path}:", "[signals]"] in rows
+    assert all([key] in [row[:1] for row in rows] for key in KEYS)
+
+
+def test_show_config_without_a_domain_shows_all_three() -> None:
+    shown = json.loads(run("show-config", "--json").stdout)
+    assert list(shown) == ["market_data", "signals", "execution"]
+
+
+def test_flags_are_the_last_word(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--set", "log_level=debug", "--set", "on_lag=disconnect", "--log-level", "error"]
+    flags += ["--metrics-port", "off", "--runtime-dir", "/run/relays"]
+    assert ended("show-config", "signals", "--json", *flags) == 0
+    shown = json.loads(capsys.readouterr().out)["signals"]
+    expected = {
+        "log_level": "error",
+        "on_lag": "disconnect",
+        "metrics_port": "off",
+        "runtime_dir": "/run/relays",
+    }
+    for key, value in expected.items():
+        assert shown[key] == {"value": value, "origin": "command line"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fly"],
+        ["--fly"],
+        ["show-config", "trades"],
+        ["show-config", "--set", "max_payload"],
+        ["show-config", "signals", "execution"],
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_64(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == os.EX_USAGE
+    assert one_line(done.stderr).startswith("relays: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (RelayError("served by pid 7", exit_code=os.EX_UNAVAILABLE), 69, "served by pid 7"),
+        (RelayError("cannot", exit_code=os.EX_NOPERM), 77, "cannot"),
+        (PermissionError(13, "Permission denied", "/x"), 77, "Permission denied"),
+        (ProtocolError("the checksums differ"), 70, "the checksums differ"),
+        (ZeroDivisionError("two\nlines"), 70, "internal error: ZeroDivisionError: two lines"),
+        (click.BadParameter("odd"), 64, "odd"),
+    ],
+)
+def test_an_error_is_one_line_and_never_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: int,
+    text: str,
+) -> None:
+    def failing(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(relays.cli.group, "main", failing)
+    assert explain(error)[0] == code
+    assert ended() == code
+    assert text in one_line(capsys.readouterr().err)
+
+
+def test_help_and_version_need_no_subcommand() -> None:
+    assert run("--version").stdout == f"relays {__version__}\n"
+    for arguments in ((), ("--help",), ("-h",)):
+        done = run(*arguments)
+        assert done.returncode == 0
+        assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["check-config", "show-config"])
+def test_the_help_of_a_command_has_an_example(name: str) -> None:
+    assert f"relays {name}" in run(name, "--help").stdout.split("Example")[1]
+
+
+HELP = """
+import sys
+from relays.cli import main
+try:
+    main(["--help"])
+finally:
+    print([name for name in ("rich", "uvloop", "relays.edge") if name in sys.modules])
+"""
+
+
+def test_help_imports_no_subcommand() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HELP], capture_output=True, text=True, timeout=DEADLINE, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_reader_that_goes_away_is_not_an_error() -> None:
+    command = f"{RELAYS} show-config --json | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=DEADLINE, check=True
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[1] in ("0", "141")

@@ -1,0 +1,1 @@
+"""The commands, the demo, several relays together."""

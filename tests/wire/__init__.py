@@ -1,0 +1,1 @@
+"""The bytes: codecs, checksums, the scan."""
