@@ -73,6 +73,11 @@ def too_long(measured: Iterator[tuple[str, int]], limit: int) -> list[str]:
     return [f"{name}: {size} lines" for name, size in measured if size > limit]
 
 
+def report(offenders: list[str]) -> None:
+    """Fail with every offender: pytest would cut a long list short."""
+    assert not offenders, "\n" + "\n".join(offenders)
+
+
 def test_no_function_is_over_seventy_lines() -> None:
     python = [
         too_long(functions(path), LONGEST_FUNCTION) for path in files(*ROOMS, suffixes={".py"})
@@ -81,7 +86,7 @@ def test_no_function_is_over_seventy_lines() -> None:
         too_long(cython_functions(path), LONGEST_FUNCTION)
         for path in files("protocol", suffixes={".pyx"})
     ]
-    assert [name for names in python + cython for name in names] == []
+    report([name for names in python + cython for name in names])
 
 
 @pytest.mark.parametrize("room", ["protocol", "relays"])
@@ -93,7 +98,7 @@ def test_the_median_function_is_at_most_ten_lines(room: str) -> None:
 
 def test_no_file_is_over_five_hundred_lines() -> None:
     sizes = ((str(path), len(path.read_text().splitlines())) for path in files(*ROOMS))
-    assert too_long(sizes, LONGEST_FILE) == []
+    report(too_long(sizes, LONGEST_FILE))
 
 
 def test_no_line_is_over_a_hundred_characters() -> None:
@@ -103,7 +108,7 @@ def test_no_line_is_over_a_hundred_characters() -> None:
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if len(line) > LONGEST_LINE
     ]
-    assert wide == []
+    report(wide)
 
 
 def test_every_module_begins_with_what_it_is_for() -> None:
@@ -114,7 +119,7 @@ def test_every_module_begins_with_what_it_is_for() -> None:
         for path in files("protocol", suffixes={".pyx"})
         if not re.match(r'(#.*\n|\s*\n)*"""', path.read_text())
     ]
-    assert [str(path.relative_to(ROOT)) for path in silent] == []
+    report([str(path.relative_to(ROOT)) for path in silent])
 
 
 def test_no_name_shadows_the_standard_library_or_a_dependency() -> None:
