@@ -211,8 +211,8 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
     drain_timeout: Annotated[float, _seconds(0, 3600, "time consumers get at shutdown")] = 5.0
     busy_poll: Annotated[
-        float, _seconds(0, 1, "how long to poll before sleeping; 0: sleep at once")
-    ] = 0.0
+        bool, _flag("never sleep in the kernel: a whole core for microseconds of latency")
+    ] = False
     metrics_host: Annotated[
         str, Key("an IP address or host name", _host, "where metrics are served")
     ] = "127.0.0.1"

@@ -1,0 +1,124 @@
+"""`relays up`: all three relays as children, for a workstation (relays.md 8).
+
+Called by the group in `relays.cli`. Under systemd the units do this; nothing here is needed there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from types import FrameType
+
+import click
+
+from relays.cli.options import Given, configured
+from relays.domains import DOMAINS
+
+EXAMPLES = """\b
+Examples:
+  relays up
+  relays up --runtime-dir /tmp/alphapulse --log-level debug
+
+Ctrl-C drains and stops all three. One that dies is started again, after a longer and longer wait,
+except when its configuration is wrong.
+"""
+FIRST_WAIT, LONGEST_WAIT, LOOK_EVERY = 0.2, 10.0, 0.05
+STEADY = 30.0
+
+
+@dataclass
+class Child:
+    """One relay process, and when it may be started again."""
+
+    domain: str
+    arguments: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    wait: float = FIRST_WAIT
+    again_at: float = 0.0
+    given_up: bool = field(default=False)
+
+    def start(self) -> None:
+        """In a process group of its own, so that Ctrl-C reaches it once, from here."""
+        command = [sys.executable, "-m", "relays.cli", "run", self.domain, *self.arguments]
+        self.process = subprocess.Popen(command, process_group=0)
+        self.started = time.monotonic()
+
+    def look(self) -> int | None:
+        """Its exit code when it has just ended; None while it runs or waits."""
+        if self.process is None:
+            if not self.given_up and time.monotonic() >= self.again_at:
+                self.start()
+            return None
+        code = self.process.poll()
+        if code is None:
+            return None
+        if time.monotonic() - self.started > STEADY:
+            self.wait = FIRST_WAIT
+        self.process = None
+        self.given_up = code in (os.EX_CONFIG, os.EX_UNAVAILABLE, os.EX_NOPERM)
+        self.again_at = time.monotonic() + self.wait
+        self.wait = min(self.wait * 2, LONGEST_WAIT)
+        return code
+
+
+@click.command(epilog=EXAMPLES)
+@configured
+def command(given: Given) -> int:
+    """Run all three relays as children of this process, and start again those that die."""
+    given.load_all()
+    stopping: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopping.append(number)
+        _pass_on(children, signal.SIGTERM)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    children = [Child(domain, _arguments(given)) for domain in DOMAINS]
+    while not stopping:
+        code = _look(children)
+        if code is not None:
+            _pass_on(children, signal.SIGTERM)
+            _wait(children)
+            return code
+        time.sleep(LOOK_EVERY)
+    return _wait(children)
+
+
+def _arguments(given: Given) -> list[str]:
+    """The options of this command line, for each child to read again."""
+    config = ["--config", given.path] if given.path else []
+    pairs = [("--set", f"{key}={json.dumps(value)}") for key, value in given.flags.items()]
+    return config + [word for pair in pairs for word in pair]
+
+
+def _look(children: list[Child]) -> int | None:
+    """Start what is due; the exit code of a child that must not be started again."""
+    for child in children:
+        code = child.look()
+        if code is None:
+            continue
+        if child.given_up:
+            click.echo(f"relays: {child.domain} ended with {code}: stopping the others", err=True)
+            return code
+        again = child.again_at - time.monotonic()
+        click.echo(f"relays: {child.domain} ended with {code}: again in {again:.1f} s", err=True)
+    return None
+
+
+def _pass_on(children: list[Child], number: signal.Signals) -> None:
+    for child in children:
+        if child.process is not None and child.process.poll() is None:
+            child.process.send_signal(number)
+
+
+def _wait(children: list[Child]) -> int:
+    """Until all have ended; the first exit code that is not 0."""
+    codes = [child.process.wait() for child in children if child.process is not None]
+    return next((code for code in codes if code), os.EX_OK)

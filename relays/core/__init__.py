@@ -1,0 +1,17 @@
+"""The relay without its edges: no asyncio, no sockets, no clock; bytes and time are handed in.
+
+Read in this order:
+
+    log         frames in order, each with a position; who must give way when room is made
+    ingress     a producer's bytes in: carry, scan, commit
+    fanout      a consumer's bytes out: rest, control frames, then the log from its cursor
+    breaker     when a slow consumer is cut off, and how it comes back
+    session     Hello, and the control frames that wait to be written
+    snapshot    the state of instruments for those who come late
+    producers   (uid, producer_id) and the last sequence of each, across reconnects and restarts
+    access      who may produce and consume, and as which source
+    deadlines   what is due when
+    peer        one connection: its phase, and the parts above it uses
+    hub         all of it together: what `relays.edge` and the simulator drive
+    accounting  every message accounted for, from the records alone
+"""

@@ -1,0 +1,100 @@
+"""The circuit breaker of one consumer: when it is cut off, and how it comes back (relays.md 5).
+
+Called by `relays.core.hub` with a lag and a time; it answers with what happened and never acts.
+What a trip means for the consumer (gap, disconnect) is the hub's to do.
+
+    REPLAYING --lag under half--> CLOSED --lag >= threshold--> OPEN --recovery over--> HALF_OPEN
+    HALF_OPEN --lag under half for 1 s--> CLOSED;  HALF_OPEN --lag >= threshold--> OPEN, doubled
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CLOSED, OPEN, HALF_OPEN, REPLAYING = range(4)
+NAMES = ("closed", "open", "half_open", "replaying")
+TABLE = {
+    (REPLAYING, CLOSED),
+    (CLOSED, OPEN),
+    (OPEN, HALF_OPEN),
+    (HALF_OPEN, CLOSED),
+    (HALF_OPEN, OPEN),
+    (REPLAYING, OPEN),  # a consumer that may never see a gap and was overtaken
+}
+
+SECOND = 1_000_000_000
+LONGEST = 30 * SECOND
+CALM = SECOND
+LAST_TRIP = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a breaker opens: messages and bytes of lag; `recovery` ns before it is tried again."""
+
+    messages: int
+    size: int
+    recovery: int
+
+
+class Breaker:
+    """The state of one consumer's breaker; times in ns, lag in messages and bytes.
+
+    >>> breaker = Breaker()
+    >>> breaker.settle(lag=0, limits=Limits(10, 1000, SECOND), now=0)
+    True
+    >>> breaker.over(10, 0, Limits(10, 1000, SECOND))
+    True
+    """
+
+    __slots__ = ("calm_since", "in_a_row", "opened", "state", "wait")
+
+    def __init__(self) -> None:
+        self.state = REPLAYING
+        self.in_a_row = 0
+        self.wait = 0
+        self.opened = 0
+        self.calm_since: int | None = None
+
+    def _go(self, state: int) -> None:
+        assert (self.state, state) in TABLE, f"{NAMES[self.state]} -> {NAMES[state]}"
+        self.state = state
+
+    def over(self, lag: int, size: int, limits: Limits) -> bool:
+        """Whether this lag trips it now; a consumer still REPLAYING is not cut for it."""
+        armed = self.state in (CLOSED, HALF_OPEN)
+        return armed and (lag >= limits.messages or size >= limits.size)
+
+    def trip(self, now: int, limits: Limits) -> bool:
+        """Open. False when this was the fifth time in a row: the consumer must go."""
+        self.in_a_row = self.in_a_row + 1 if self.state == HALF_OPEN else 1
+        self.wait = min(limits.recovery << (self.in_a_row - 1), max(LONGEST, limits.recovery))
+        self.opened = now
+        self.calm_since = None
+        self._go(OPEN)
+        return self.in_a_row < LAST_TRIP
+
+    def recovered(self, now: int) -> bool:
+        """Whether an open breaker has waited long enough to be tried again."""
+        return self.state == OPEN and now >= self.opened + self.wait
+
+    def half_open(self) -> None:
+        """It is tried again: live from here, after a Gap."""
+        self._go(HALF_OPEN)
+
+    def settle(self, lag: int, limits: Limits, now: int) -> bool:
+        """Look at a lag again. True when the breaker closed by it."""
+        if self.state == REPLAYING and lag * 2 < limits.messages:
+            self._go(CLOSED)
+            return True
+        if self.state != HALF_OPEN:
+            return False
+        if lag * 2 >= limits.messages:
+            self.calm_since = None
+        elif self.calm_since is None:
+            self.calm_since = now
+        elif now - self.calm_since >= CALM:
+            self.in_a_row = 0
+            self._go(CLOSED)
+            return True
+        return False

@@ -1,0 +1,119 @@
+"""A consumer's bytes out (architecture.md, the path of a frame, 4; relays.md 3).
+
+Called by `relays.core.hub` and, through it, by the edge's send loop: `offer` says what to send
+next, `took` how much of it the kernel took. In this order: the rest of a frame (or of control
+frames) half sent, control frames, the log from the cursor. Nothing here decides when a consumer is
+cut off.
+"""
+
+from __future__ import annotations
+
+from protocol._core.connection import Record
+from protocol._core.gather import Filter
+from relays.core.log import Log
+from relays.core.outbox import Outbox
+
+NOTHING, REST, TAIL, SPAN, GATHERED = range(5)
+TURN = 256 * 1024
+HEARTBEAT_FRAMES = 1024
+EMPTY = memoryview(b"")
+
+
+class Outlet:
+    """The writing half of one connection.
+
+    `feeding` is whether the log is served (not before Welcome, not while a breaker is open);
+    `scratch` is the relay's one buffer for filtered sends, valid from `offer` to `took`.
+    """
+
+    __slots__ = (
+        "_kind", "_offered", "_since_heartbeat", "blocked", "feeding", "log", "outbox", "record",
+        "rest", "scratch", "tail", "wanted",
+    )  # fmt: skip
+
+    def __init__(self, log: Log, record: Record, scratch: memoryview) -> None:
+        self.log, self.record, self.scratch = log, record, scratch
+        self.rest = b""
+        self.tail = b""
+        self.outbox: Outbox | None = None
+        self.wanted: Filter | None = None
+        self.feeding = False
+        self.blocked = False
+        self._kind = NOTHING
+        self._offered = 0
+        self._since_heartbeat = 0
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits outside the log."""
+        return not (self.rest or self.tail or self.outbox)
+
+    def offer(self, now: int) -> memoryview:
+        """The bytes to send next; empty when there is nothing."""
+        if self.tail:
+            return self._offering(TAIL, memoryview(self.tail))
+        if self.rest:
+            return self._offering(REST, memoryview(self.rest))
+        if self.outbox:
+            if self.record.begun:
+                return self._begun()
+            self.rest = self.outbox.encode(now)
+            return self._offering(REST, memoryview(self.rest))
+        if not self.feeding:
+            return self._offering(NOTHING, EMPTY)
+        if self.wanted is not None:
+            return self._gather(now)
+        begin, size = self.record.span(TURN if self.blocked else self.log.size)
+        return self._offering(SPAN, self.log.view[begin : begin + size])
+
+    def _offering(self, kind: int, view: memoryview) -> memoryview:
+        self._kind = kind
+        self._offered = len(view)
+        return view
+
+    def _begun(self) -> memoryview:
+        """Only the rest of the frame half sent: control frames are written between frames."""
+        begin = self.record.offset % self.log.size
+        if self.wanted is not None:
+            size = self.record.gather(self.wanted, self.scratch, 1)
+            return self._offering(GATHERED, self.scratch[:size])
+        return self._offering(SPAN, self.log.view[begin : begin + self.record.begun])
+
+    def _gather(self, now: int) -> memoryview:
+        assert self.wanted is not None
+        most = HEARTBEAT_FRAMES - self._since_heartbeat
+        while True:
+            size = self.record.gather(self.wanted, self.scratch, most)
+            if size or not self.record.lag:
+                return self._offering(GATHERED, self.scratch[:size])
+            self.record.gathered(self.wanted, 0, now)
+
+    def took(self, size: int, now: int) -> bool:
+        """The kernel took `size` bytes of what was offered. True when there may be more to send."""
+        kind = self._kind
+        if kind == SPAN:
+            done = self.record.sent(size, now)
+            return not done or bool(self.outbox)
+        if kind == GATHERED:
+            return self._took_gathered(size, now)
+        if kind == REST:
+            self.rest = self.rest[size:]
+        elif kind == TAIL:
+            self.tail = self.tail[size:]
+            self.record.tail_sent(size, not self.tail)
+        return kind != NOTHING
+
+    def _took_gathered(self, size: int, now: int) -> bool:
+        assert self.wanted is not None
+        before = self.record.delivered
+        done = self.record.gathered(self.wanted, size, now)
+        self._since_heartbeat += self.record.delivered - before
+        if self._since_heartbeat >= HEARTBEAT_FRAMES and self.outbox is not None:
+            self.outbox.heartbeat = True
+            self._since_heartbeat = 0
+        return not done or bool(self.outbox)
+
+    def detach(self) -> None:
+        """The log wants the place of the frame half sent: its rest is kept, nothing else is."""
+        self.tail += self.record.begun_frame()
+        self.record.detach()

@@ -1,0 +1,196 @@
+"""All consumers together: who is live, who is behind, who must give way (relays.md 2, 5).
+
+Called by `relays.core.hub`. Live consumers have everything; those behind wait for their socket.
+Looking at those behind costs nothing while none can have reached its limit: the nearest trip and
+the lowest cursor are remembered. Which socket gets what is `relays.core.fanout`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from protocol.reject import Reject
+from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, Limits
+from relays.core.log import Log
+from relays.core.outbox import Lost
+from relays.core.peer import Peer, Phase
+
+TOO_SLOW, TOO_OLD = 1, 2
+FAR = 2**64
+SETTLE_EVERY = 100_000_000
+
+
+class Feeds:
+    """The consumers of one log.
+
+    `live` and `behind` are ordered sets. `wake(peer)` asks for a send, `watch(peer)` for the next
+    time its socket is writable, `cut(peer, reason, text)` closes it, `at(when, action)` is a
+    deadline, `report(event, peer, ...)` a log line.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        limits: Limits,
+        *,
+        wake: Callable[[Peer], None],
+        watch: Callable[[Peer], None],
+        cut: Callable[[Peer, Reject, str], None],
+        at: Callable[[int, Callable[[int], None]], None],
+        report: Callable[..., None],
+    ) -> None:
+        self.log, self.limits = log, limits
+        self.live: dict[Peer, None] = {}
+        self.behind: dict[Peer, None] = {}
+        self._wake, self._watch, self._cut, self._at, self._report = wake, watch, cut, at, report
+        self._trip_position = self._trip_offset = self._lowest = FAR
+
+    # --- coming, going, moving on ---
+
+    def join(self, peer: Peer, now: int) -> None:
+        """The peer is served from its cursor on."""
+        peer.consuming = True
+        peer.outlet.feeding = True
+        self.moved(peer, now)
+        self._wake(peer)
+
+    def leave(self, peer: Peer) -> None:
+        peer.consuming = False
+        peer.outlet.feeding = False
+        self.live.pop(peer, None)
+        self.behind.pop(peer, None)
+
+    def moved(self, peer: Peer, now: int) -> None:
+        """After a send: is it live or behind, and does its breaker settle?"""
+        if not peer.outlet.feeding:
+            return
+        record = peer.record
+        if peer.breaker.state != CLOSED and peer.breaker.settle(record.lag, self.limits, now):
+            record.set_breaker(CLOSED)
+            self._report("breaker closed", peer)
+        if record.lag:
+            self.live.pop(peer, None)
+            self.behind[peer] = None
+            peer.outlet.blocked = True
+            self._remember(peer)
+        elif peer.outlet.blocked or peer not in self.live:
+            self.behind.pop(peer, None)
+            self.live[peer] = None
+            peer.outlet.blocked = False
+
+    def _remember(self, peer: Peer) -> None:
+        record = peer.record
+        self._lowest = min(self._lowest, record.offset)
+        if peer.on_lag != "catch_up":
+            self._trip_position = min(self._trip_position, record.position + self.limits.messages)
+            self._trip_offset = min(self._trip_offset, record.offset + self.limits.size)
+
+    def forget_limits(self) -> None:
+        """Limits changed: look at everybody at the next commit."""
+        self._trip_position = 0
+
+    # --- breakers ---
+
+    def evaluate(self, now: int) -> None:
+        """After a commit: whoever lags too much is cut off, or gapped (relays.md 5)."""
+        state = self.log.state
+        if state.end_position < self._trip_position and state.end_offset < self._trip_offset:
+            return
+        self._trip_position = self._trip_offset = FAR
+        for peer in tuple(self.behind):
+            record = peer.record
+            if peer.on_lag != "catch_up" and peer.breaker.over(
+                record.lag, record.lag_bytes, self.limits
+            ):
+                self.trip(peer, now)
+            else:
+                self._remember(peer)
+
+    def trip(self, peer: Peer, now: int) -> None:
+        """Nothing more is written for this consumer until its breaker has recovered."""
+        lag = peer.record.lag
+        may_return = peer.breaker.trip(now, self.limits)
+        self._stop(peer)
+        self._report("breaker opened", peer, lag=lag, wait=peer.breaker.wait / 1e9)
+        if peer.phase == Phase.PLAIN:
+            self._watch(peer)
+        elif peer.on_lag == "disconnect" or not may_return:
+            self._cut(peer, Reject.SLOW_CONSUMER, f"{lag} messages behind")
+        else:
+            self._wake(peer)
+            self._at(now + peer.breaker.wait, lambda _: self._try(peer))
+
+    def _stop(self, peer: Peer) -> None:
+        self.behind.pop(peer, None)
+        self.live.pop(peer, None)
+        peer.outlet.feeding = False
+        if peer.phase != Phase.PLAIN:
+            peer.outlet.detach()
+        peer.record.set_breaker(OPEN)
+        self.log.state.count("trips", 0)
+
+    def _try(self, peer: Peer) -> None:
+        if peer.breaker.state == OPEN and not peer.closed and not peer.leaving:
+            self._watch(peer)
+
+    def writable(self, peer: Peer, now: int) -> None:
+        """The socket of an open consumer takes bytes again: gap it, or let it go."""
+        if peer.phase == Phase.PLAIN:
+            self._cut(peer, Reject.SLOW_CONSUMER, "read again after it was cut off")
+        elif not peer.outlet.tail and peer.breaker.recovered(now):
+            self._resume(peer, now)
+
+    def _resume(self, peer: Peer, now: int) -> None:
+        log = self.log
+        peer.breaker.half_open()
+        peer.record.set_breaker(HALF_OPEN)
+        self._skip(peer, log.end, log.state.end_offset, TOO_SLOW)
+        self.join(peer, now)
+        self._settle_later(peer, now)
+
+    def _settle_later(self, peer: Peer, now: int) -> None:
+        def look(then: int) -> None:
+            if peer.breaker.state == HALF_OPEN and not peer.closed:
+                self.moved(peer, then)
+                self._settle_later(peer, then)
+
+        self._at(now + SETTLE_EVERY, look)
+
+    # --- gaps ---
+
+    def _skip(self, peer: Peer, position: int, offset: int, reason: int) -> None:
+        first, last = peer.record.skip_to(position, offset, reason)
+        if first > last:
+            return
+        lost = Lost(first, last, last - first + 1, reason, peer.breaker.state)
+        assert peer.outlet.outbox is not None
+        peer.outlet.outbox.add_gap(lost)
+        self._report("gap", peer, first=first, last=last, reason=reason)
+
+    def make_room(self, size: int, now: int) -> None:
+        """Before `size` bytes are read behind the log's end: the oldest frames give way."""
+        state = self.log.state
+        horizon = state.horizon(size)
+        if horizon <= state.oldest_offset:
+            return
+        if horizon <= self._lowest:
+            state.give_way(horizon)
+            return
+        overtaken = [peer for peer in self.behind if peer.record.offset < horizon]
+        staying = [peer for peer in overtaken if not self._give_up(peer, now)]
+        for peer in staying:
+            peer.outlet.detach()
+        state.give_way(horizon)
+        for peer in staying:
+            if peer.record.offset < horizon:
+                self._skip(peer, state.oldest_position, state.oldest_offset, TOO_OLD)
+                self._wake(peer)
+        self._lowest = min((peer.record.offset for peer in self.behind), default=FAR)
+
+    def _give_up(self, peer: Peer, now: int) -> bool:
+        """An overtaken consumer that may not be gapped, or whose breaker is armed, is cut off."""
+        armed = peer.on_lag != "catch_up" and peer.breaker.state in (CLOSED, HALF_OPEN)
+        if armed or peer.phase == Phase.PLAIN:
+            self.trip(peer, now)
+            return True
+        return False

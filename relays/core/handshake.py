@@ -1,0 +1,195 @@
+"""Control frames in: Hello opens a session, Heartbeat says how far it is (relays.md 3, 4).
+
+Called by `relays.core.hub` with each sound control frame. Fencing needs the edge: the old
+connection is read empty before the new one is answered, so it stands in `fences` until then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protocol._core.scan import Track
+from protocol.catalogue import MessageType
+from protocol.control import Heartbeat, Welcome
+from protocol.errors import ProtocolError
+from protocol.reject import Reject
+from relays.core.outbox import Outbox, Refusal
+from relays.core.peer import Peer, Phase
+from relays.core.session import SNAPSHOT, TOO_OLD, Plan, Refused, plan
+
+if TYPE_CHECKING:
+    from relays.core.hub import Hub
+
+KIND_AT = 4
+FAR = 2**64 - 1
+
+
+class Handshake:
+    """The control path of one relay. `fences` holds (old, new, plan) for the edge to work off:
+    read `old` empty, then call `fenced`."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.fences: list[tuple[Peer, Peer, Plan]] = []
+
+    def control(self, peer: Peer, frame: bytes, now: int) -> bool:
+        """One control frame. True when the scan may go on behind it."""
+        kind = frame[KIND_AT]
+        if kind == MessageType.HELLO and peer.phase in (Phase.NEW, Phase.PLAIN):
+            return self._hello(peer, frame, now)
+        if kind == MessageType.HEARTBEAT and peer.is_session:
+            return self._heartbeat(peer, frame)
+        if kind == MessageType.CONFIG_UPDATE and peer.is_session:
+            return True
+        expected = "Heartbeat or ConfigUpdate" if peer.is_session else "Hello or a domain frame"
+        return self._refuse(peer, f"{expected} was expected, message type {kind} came")
+
+    def _refuse(self, peer: Peer, text: str, code: Reject = Reject.BAD_HELLO) -> bool:
+        hub = self.hub
+        if peer.outlet.outbox is None and peer.phase in (Phase.NEW, Phase.PLAIN):
+            hub.stop_feeding(peer)
+            peer.outlet.outbox = self._outbox(peer)
+        hub.cut(peer, code, text)
+        return False
+
+    def _heartbeat(self, peer: Peer, frame: bytes) -> bool:
+        try:
+            beat = Heartbeat.decode(frame)
+        except ProtocolError as error:
+            return self._refuse(peer, str(error))
+        if beat.position > self.hub.log.end:
+            text = f"position {beat.position} is beyond the end, {self.hub.log.end}"
+            return self._refuse(peer, text)
+        peer.record.set_confirmed(beat.position)
+        return True
+
+    # --- Hello ---
+
+    def _hello(self, peer: Peer, frame: bytes, now: int) -> bool:
+        hub = self.hub
+        config = hub.config
+        try:
+            wanted = plan(frame, hub.log, peer.rights, config.on_lag, config.heartbeat_ms)
+            if wanted.produces and hub.cooling(peer, now):
+                raise Refused(Reject.COOLDOWN, "cut off as a producer a moment ago")
+        except Refused as refused:
+            return self._refuse(peer, refused.text, refused.code)
+        if wanted.producer_id:
+            old = hub.producers.connected.get((peer.who.uid, wanted.producer_id))
+            if old is not None:
+                peer.ingress.put_aside(hub.tally, now)
+                self.fences.append((old, peer, wanted))
+                return False
+        return self.open(peer, wanted, now)
+
+    def fenced(self, old: Peer, peer: Peer, wanted: Plan, now: int) -> bool:
+        """The old connection was read empty: it is closed, the new one is answered."""
+        text = f"pid {peer.who.pid} took producer_id {wanted.producer_id}; do not reconnect"
+        self.hub.cut(old, Reject.FENCED, text)
+        self.hub.producers.connected.pop((peer.who.uid, wanted.producer_id), None)
+        return not (peer.closed or peer.leaving) and self.open(peer, wanted, now)
+
+    def open(self, peer: Peer, wanted: Plan, now: int) -> bool:
+        """The connection is a session from here on: Welcome, then by its role."""
+        hub = self.hub
+        hub.stop_feeding(peer)
+        hub.set_phase(peer, Phase.SESSION)
+        peer.plan, peer.on_lag = wanted, wanted.on_lag
+        last = self._track(peer, wanted, now)
+        if last is None:
+            return self._refuse(peer, "all producer places are taken", Reject.NOT_ACCEPTING)
+        peer.record.describe(name=wanted.name or "", producer_id=wanted.producer_id)
+        outbox = peer.outlet.outbox = self._outbox(peer)
+        outbox.wants_snapshot = outbox.snapshot = bool(wanted.role & SNAPSHOT)
+        outbox.welcome = self._welcome(wanted, last)
+        if wanted.consumes:
+            self._feed(peer, wanted, now)
+        hub.todo.wake.append(peer)
+        self._beat(peer, now)
+        hub.report("session opened", peer, role=wanted.role, start=wanted.start)
+        return True
+
+    def _outbox(self, peer: Peer) -> Outbox:
+        def where() -> tuple[int, int]:
+            if peer.consuming:
+                return peer.record.position, peer.record.lag
+            return self.hub.log.end, 0
+
+        return Outbox(self.hub.domain.source, where)
+
+    def _welcome(self, wanted: Plan, last: int) -> Welcome:
+        hub = self.hub
+        return Welcome(
+            log_id=hub.log.id,
+            position=wanted.start,
+            end_position=hub.log.end,
+            oldest_position=hub.log.oldest,
+            last_sequence=last,
+            max_payload=hub.config.max_payload,
+            heartbeat_ms=wanted.heartbeat // 1_000_000,
+            durability=0,
+            role=wanted.role,
+            relay_pid=hub.pid,
+        )
+
+    def _track(self, peer: Peer, wanted: Plan, now: int) -> int | None:
+        """What is known of this producer's sequence; 0 = nothing, None = no place for it."""
+        hub, key = self.hub, (peer.who.uid, wanted.producer_id)
+        sources = peer.rights.sources
+        if not wanted.producer_id:
+            peer.ingress.track = Track(sources=sources)
+            return 0
+        place = hub.producers.find(key)
+        if place is None:
+            place = hub.producers.add(key, now)
+        if place is None:
+            return None
+        last = hub.producers.last_sequence(place)
+        peer.ingress.producer = place
+        peer.ingress.track = Track(
+            last=last, known=last > 0, identified=True, sources=sources, window=hub.window(place)
+        )
+        hub.producers.connected[key] = peer
+        return last
+
+    def _feed(self, peer: Peer, wanted: Plan, now: int) -> None:
+        hub, outbox = self.hub, peer.outlet.outbox
+        assert outbox is not None
+        offset = hub.state.locate(wanted.start)
+        peer.outlet.wanted = hub.filter_for(wanted.types, wanted.instruments)
+        peer.record.consume_from(wanted.asked, offset)
+        if wanted.asked < wanted.start:
+            peer.record.skip_to(wanted.start, offset, TOO_OLD)
+        if wanted.gap is not None:
+            outbox.add_gap(wanted.gap)
+            hub.report("gap", peer, first=wanted.gap.first, last=wanted.gap.last)
+        hub.feeds.join(peer, now)
+
+    def _beat(self, peer: Peer, now: int) -> None:
+        assert peer.plan is not None
+        every = peer.plan.heartbeat
+
+        def beat(then: int) -> None:
+            if peer.closed or peer.leaving or peer.outlet.outbox is None:
+                return
+            peer.outlet.outbox.heartbeat = True
+            self.hub.todo.wake.append(peer)
+            self.hub.deadlines.at(then + every, beat)
+
+        self.hub.deadlines.at(now + every, beat)
+
+    def drain(self, peer: Peer) -> None:
+        """The relay stops: a session is told, and closed once that is written."""
+        if peer.outlet.outbox is None or peer.leaving or peer.closed:
+            return
+        peer.reason = Reject.DRAINING
+        text = "the relay is stopping"
+        peer.outlet.outbox.add_error(Refusal(Reject.DRAINING, 0, True, 0, 0, 1, text))
+        self.hub.say_goodbye(peer)
+
+    def gone(self, peer: Peer) -> None:
+        """A connection ended: its producer_id is free."""
+        if peer.plan is not None and peer.plan.producer_id:
+            key = (peer.who.uid, peer.plan.producer_id)
+            if self.hub.producers.connected.get(key) is peer:
+                del self.hub.producers.connected[key]

@@ -1,0 +1,432 @@
+"""A relay without its sockets: every connection, one log, every decision.
+
+Driven by `relays.edge.relay` and by the simulator: `connect`, `room`/`received`/`proceed` for what
+was read, `peer.outlet.offer`/`took` and `moved` for what is sent, `tick` for time. What the edge is
+to do stands in `todo`. Reading and writing sockets, clocks and log text do not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from protocol._core.connection import Record, keep_offences
+from protocol._core.gather import Filter
+from protocol._core.scan import STOP_CONTROL, STOP_LIMIT, Rules, Tally, Track
+from protocol._core.state import State
+from protocol.control import Ack
+from protocol.message import instrument_offsets, sizes
+from protocol.reject import Reject
+from relays.config import RelayConfig
+from relays.core.access import Credentials, rights
+from relays.core.breaker import OPEN, Limits
+from relays.core.deadlines import Deadlines
+from relays.core.feeds import Feeds
+from relays.core.handshake import Handshake
+from relays.core.log import Log
+from relays.core.outbox import Refusal
+from relays.core.peer import Peer, Phase
+from relays.core.producers import Producers
+from relays.domains import Domain
+
+SECOND = 1_000_000_000
+PEER_CLOSED = 0
+KEPT_PLACES = 16
+OFFENCE_PAGES = 256
+NOT_HELD_AGAINST = (Reject.SEQUENCE_GAP, Reject.SEQUENCE_DUPLICATE)
+GOODBYE = SECOND
+
+
+@dataclass
+class Todo:
+    """What the edge is to do next; it empties these lists."""
+
+    wake: list[Peer] = field(default_factory=list)
+    watch: list[Peer] = field(default_factory=list)
+    closed: list[Peer] = field(default_factory=list)
+
+
+class Hub:
+    """One relay. `report(event, peer, **details)` gets each thing an operator should know of."""
+
+    def __init__(
+        self, domain: Domain, config: RelayConfig, state: State, pid: int,
+        report: Callable[..., None],
+        window: Callable[[int], memoryview | None] = lambda place: None,
+    ) -> None:  # fmt: skip
+        self.domain, self.config, self.pid = domain, config, pid
+        self.state, self.log = state, Log(state)
+        self.report, self.window = report, window
+        self.rules = Rules(
+            config.validate_checksums, config.require_sequence, domain.types[0], domain.types[-1],
+            config.max_payload, sizes(),
+        )  # fmt: skip
+        self.tally = Tally()
+        self.todo = Todo()
+        self.deadlines = Deadlines()
+        self.producers = Producers(state, config.max_producers)
+        self.peers: dict[int, Peer] = {}
+        self.handshake = Handshake(self)
+        self.draining = False
+        self._scratch = memoryview(bytearray(max(self.log.read_size, config.max_payload + 32)))
+        self._offsets = instrument_offsets()
+        places = state.read_geometry()["connections"]
+        self._free = list(range(places - 1, -1, -1))
+        self._most = min(config.max_connections, places - KEPT_PLACES)
+        self._number = 0
+        self._by_uid: dict[int, int] = {}
+        self._cooldown: dict[tuple[int, int], int] = {}
+        self.feeds = Feeds(
+            self.log, self._limits(), wake=self.todo.wake.append, watch=self.todo.watch.append,
+            cut=self.cut, at=self.deadlines.at, report=report,
+        )  # fmt: skip
+
+    def _limits(self) -> Limits:
+        config = self.config
+        recovery = round(config.recovery_timeout * SECOND)
+        return Limits(config.circuit_breaker, self.log.size * 8 // 10, recovery)
+
+    @property
+    def commit_limit(self) -> int:
+        """Frames a commit may have, so that nobody's lag jumps past max_queue_size (relays.md 5)."""
+        return self.config.max_queue_size - self.config.circuit_breaker
+
+    def apply(self, config: RelayConfig) -> None:
+        """A new configuration, of which only the reloadable keys differ (relays.md 6)."""
+        self.config = config
+        self.feeds.limits = self._limits()
+        self.feeds.forget_limits()
+
+    # --- connections come and go ---
+
+    def connect(self, who: Credentials, own_uid: int, now: int) -> Peer | Reject:
+        """A connection was accepted: a Peer, or why it cannot stay."""
+        may = rights(who, self.config)
+        if not (may.produce or may.consume):
+            return Reject.ACCESS_DENIED
+        most = self._most + (KEPT_PLACES if who.uid in (0, own_uid) else 0)
+        if len(self.peers) >= most or not self._free:
+            return Reject.TOO_MANY_CONNECTIONS
+        if self._by_uid.get(who.uid, 0) >= self.config.max_connections_per_user:
+            return Reject.TOO_MANY_CONNECTIONS
+        self._number += 1
+        record = Record(self.state, self._free.pop())
+        record.arrive(self._number, who.uid, who.pid, now)
+        peer = Peer(self.log, record, who, may, self._scratch, self.rules)
+        self.peers[peer.number] = peer
+        self._by_uid[who.uid] = self._by_uid.get(who.uid, 0) + 1
+        self.state.count("arrivals", Phase.NEW)
+        if may.consume:
+            after = round(self.config.plain_after * SECOND)
+            self.deadlines.at(now + after, lambda then: self._silent(peer, then))
+        return peer
+
+    def _silent(self, peer: Peer, now: int) -> None:
+        if peer.phase == Phase.NEW and not peer.closed and not peer.ingress.held:
+            self.become_plain(peer, now)
+
+    def become_plain(self, peer: Peer, now: int) -> None:
+        """Nothing was said: every frame from the log's end at accept on, and not one byte else."""
+        if peer.leaving:
+            return
+        self.set_phase(peer, Phase.PLAIN)
+        peer.on_lag = self.config.on_lag
+        record = peer.record
+        if record.position < self.log.oldest:
+            self.cut(peer, Reject.SLOW_CONSUMER, "the log went past it before it could be served")
+            return
+        record.consume_from(record.position, record.offset)
+        self.feeds.join(peer, now)
+
+    def set_phase(self, peer: Peer, phase: Phase) -> None:
+        peer.phase = phase
+        peer.record.describe(role=int(phase))
+        self.state.count("arrivals", phase)
+
+    def become_producer(self, peer: Peer, now: int) -> None:
+        """Its first domain frame: it gets nothing from here on but the rest of a frame begun."""
+        if not peer.rights.produce:
+            self.cut(peer, Reject.NOT_A_PRODUCER, "this user may not produce here")
+        elif self.cooling(peer, now):
+            self.cut(peer, Reject.COOLDOWN, "cut off as a producer a moment ago")
+        else:
+            self.stop_feeding(peer)
+            self.set_phase(peer, Phase.PRODUCER)
+            peer.ingress.track = Track(
+                sources=peer.rights.sources, fail_fast=self.config.require_sequence
+            )
+
+    def stop_feeding(self, peer: Peer) -> None:
+        """It consumes no more; a frame half sent is completed."""
+        if peer.consuming and peer.breaker.state != OPEN:
+            peer.outlet.detach()
+        self.feeds.leave(peer)
+        peer.record.stop_consuming()
+        self.todo.wake.append(peer)
+
+    def cut(self, peer: Peer, reason: Reject, text: str, **details: int) -> None:
+        """Close for `reason`; a session is told, if that can be written within a second."""
+        if peer.closed or peer.leaving:
+            return
+        self.lose(peer)
+        peer.reason = reason
+        if reason in (Reject.NOT_A_PRODUCER, Reject.BAD_HELLO):
+            self.state.count("rejected", reason)
+        self.report("connection closed", peer, reason=reason.name, why=text)
+        if peer.outlet.outbox is None:
+            self.finish(peer)
+            return
+        refusal = Refusal(
+            reason, details.get("message_type", 0), True, details.get("sequence", 0),
+            details.get("expected", 0), 1, text,
+        )  # fmt: skip
+        peer.outlet.outbox.add_error(refusal)
+        self.say_goodbye(peer)
+
+    def say_goodbye(self, peer: Peer) -> None:
+        """What waits is written, nothing new is read; then, or after a second, it is closed."""
+        if peer.consuming and peer.breaker.state != OPEN:
+            peer.outlet.detach()
+        self.feeds.leave(peer)
+        peer.leaving = True
+        self.todo.wake.append(peer)
+        self.deadlines.at(self._now + GOODBYE, lambda _: self.finish(peer))
+
+    def finish(self, peer: Peer) -> None:
+        """The end of a connection: its place is free, its sums are kept."""
+        if peer.closed:
+            return
+        peer.closed = True
+        self.feeds.leave(peer)
+        self.handshake.gone(peer)
+        peer.record.leave()
+        self.state.count("disconnects", PEER_CLOSED if peer.reason is None else peer.reason)
+        del self.peers[peer.number]
+        self._free.append(peer.record.slot)
+        self._by_uid[peer.who.uid] -= 1
+        if not self._by_uid[peer.who.uid]:
+            del self._by_uid[peer.who.uid]
+        self.todo.closed.append(peer)
+
+    # --- what was read ---
+
+    _now = 0
+
+    def room(self, peer: Peer, now: int) -> memoryview:
+        """Memory to read into. Whoever is in the way of it gives way first."""
+        self._now = now
+        self.feeds.make_room(peer.ingress.wants, now)
+        return peer.ingress.room()
+
+    def received(self, peer: Peer, size: int, now: int) -> bool:
+        """`size` bytes were read. True when `proceed` is to be called after the fan-out."""
+        self._now = now
+        if not peer.ingress.received(size):
+            peer.ingress.count_unfinished(self.tally, now)
+            return False
+        return self.proceed(peer, now)
+
+    def proceed(self, peer: Peer, now: int) -> bool:
+        """Scan and commit up to the commit limit, or up to what Python must look at."""
+        ingress, tally = peer.ingress, self.tally
+        before = ingress.track.last
+        stop = ingress.step(tally, self.commit_limit if peer.may_produce else 0, now)
+        if tally.rejected or tally.offence_count:
+            self._refused(peer, now)
+        if peer.leaving or peer.closed:
+            return False
+        if tally.accepted:
+            peer.expected_told = None
+        if tally.accepted or tally.duplicates or ingress.track.last != before:
+            self._acknowledge(peer)
+        if stop == 0:
+            ingress.put_aside(tally, now)
+            self._watch_frame(peer)
+            return False
+        if stop == STOP_LIMIT:
+            return peer.may_produce or self._domain_frame(peer, now)
+        if stop == STOP_CONTROL:
+            return self.handshake.control(peer, ingress.control_frame(tally.control_bytes), now)
+        self._fatal(peer, Reject(stop))
+        return False
+
+    def _domain_frame(self, peer: Peer, now: int) -> bool:
+        """A domain frame from a connection that is not known to be a producer."""
+        if peer.phase in (Phase.NEW, Phase.PLAIN):
+            self.become_producer(peer, now)
+        else:
+            self.cut(peer, Reject.NOT_A_PRODUCER, "this session did not ask to produce")
+        if not (peer.leaving or peer.closed):
+            return True
+        return False
+
+    def _acknowledge(self, peer: Peer) -> None:
+        track = peer.ingress.track
+        if track.identified and track.known and peer.outlet.outbox is not None:
+            peer.outlet.outbox.ack = Ack(track.last, self.log.end, 0)
+            self.todo.wake.append(peer)
+
+    def _watch_frame(self, peer: Peer) -> None:
+        since = peer.ingress.incomplete_since
+        if not since:
+            return
+
+        def look(now: int) -> None:
+            if peer.ingress.incomplete_since == since and not (peer.closed or peer.leaving):
+                self.truncated(peer, "a frame stayed incomplete", now)
+
+        self.deadlines.at(since + round(self.config.frame_timeout * SECOND), look)
+
+    def truncated(self, peer: Peer, text: str, now: int) -> None:
+        self.state.count("rejected", Reject.TRUNCATED)
+        self.cut(peer, Reject.TRUNCATED, text)
+
+    # --- what was refused ---
+
+    def _refused(self, peer: Peer, now: int) -> None:
+        tally = self.tally
+        offences = tally.offences_kept()
+        page = peer.record.slot % OFFENCE_PAGES
+        who = peer.who
+        keep_offences(self.state, page, peer.number, who.uid, who.pid, offences, now)
+        kinds = {code: head[4] if len(head) > 4 else 0 for code, _, head in offences}
+        expected, reasons = tally.expected, tally.reasons()
+        for number, (count, first, last) in reasons.items():
+            code = Reject(number)
+            self.report("rejected", peer, reason=code.name, count=count, sequence=first)
+            if code == Reject.SEQUENCE_GAP:
+                self._tell_gap(peer, kinds.get(number, 0), first, expected, count)
+            elif not (code == Reject.SEQUENCE_DUPLICATE and peer.ingress.track.identified):
+                self._tell(peer, code, kinds.get(number, 0), first, last, count)
+        held = sum(row[0] for code, row in reasons.items() if code not in NOT_HELD_AGAINST)
+        if held:
+            self._hold_against(peer, held, now)
+
+    def _tell(
+        self, peer: Peer, code: Reject, kind: int, first: int, last: int, count: int
+    ) -> None:
+        if peer.outlet.outbox is not None:
+            text = TEXTS.get(code, code.name.lower().replace("_", " "))
+            peer.outlet.outbox.add_error(Refusal(code, kind, False, first, last, count, text))
+            self.todo.wake.append(peer)
+
+    def _tell_gap(self, peer: Peer, kind: int, first: int, expected: int, count: int) -> None:
+        if peer.outlet.outbox is None or peer.expected_told == expected:
+            return
+        peer.expected_told = expected
+        text = f"sequence {first} came, {expected} was expected: send again from there"
+        code = Reject.SEQUENCE_GAP
+        peer.outlet.outbox.add_error(Refusal(code, kind, False, first, expected, count, text))
+        self.todo.wake.append(peer)
+
+    def _hold_against(self, peer: Peer, count: int, now: int) -> None:
+        since = now - round(self.config.producer_window * SECOND)
+        times = peer.reject_times
+        times.append((now, count))
+        while times and times[0][0] < since:
+            times.popleft()
+        if sum(n for _, n in times) >= self.config.producer_breaker:
+            until = now + round(self.config.producer_cooldown * SECOND)
+            self._cooldown[peer.who.uid, peer.who.pid] = until
+            self.cut(peer, Reject.COOLDOWN, f"{self.config.producer_breaker} frames refused")
+
+    def lose(self, peer: Peer) -> None:
+        """Nothing more of what it sent is looked at."""
+        if peer.ingress.held or peer.ingress.unscanned:
+            peer.ingress.discard(self.tally, self._now)
+
+    def cooling(self, peer: Peer, now: int) -> bool:
+        """Whether this process was cut off as a producer less than producer_cooldown ago."""
+        key = (peer.who.uid, peer.who.pid)
+        if self._cooldown.get(key, 0) > now:
+            return True
+        self._cooldown.pop(key, None)
+        return False
+
+    def _fatal(self, peer: Peer, code: Reject) -> None:
+        row = self.tally.reasons().get(code, (1, 0, 0))
+        head = self.tally.offences_kept()[-1][2]
+        kind = head[4] if len(head) > 4 else 0
+        text = TEXTS.get(code, code.name.lower().replace("_", " "))
+        self.cut(peer, code, text, message_type=kind, sequence=row[1], expected=row[2])
+
+    # --- the other end of a connection ---
+
+    def ended(self, peer: Peer, now: int) -> None:
+        """No more input (end of file, or a reset seen by a read)."""
+        self._now = now
+        peer.input_over = True
+        if peer.leaving or peer.closed:
+            return
+        if peer.ingress.held:
+            self.truncated(peer, "the connection ended inside a frame", now)
+        elif peer.phase == Phase.NEW and peer.rights.consume:
+            self.become_plain(peer, now)
+        elif not peer.consuming and not (peer.phase == Phase.PLAIN):
+            self.finish(peer)
+
+    def hung_up(self, peer: Peer, now: int) -> None:
+        """Both directions are shut: the peer is gone."""
+        self._now = now
+        self.finish(peer)
+
+    def unwritable(self, peer: Peer, now: int) -> None:
+        """A send failed for good. A producer need not read; a consumer must."""
+        self._now = now
+        outlet = peer.outlet
+        outlet.rest = outlet.tail = b""
+        if peer.input_over or peer.leaving or peer.closed:
+            self.finish(peer)
+        elif peer.phase in (Phase.PLAIN, Phase.PRODUCER) and peer.rights.produce:
+            self.feeds.leave(peer)
+            peer.record.stop_consuming()
+            if peer.phase == Phase.PLAIN:
+                self.set_phase(peer, Phase.NEW)
+        elif peer.may_produce:
+            self.feeds.leave(peer)
+            outlet.outbox = None
+        else:
+            self.finish(peer)
+
+    # --- sending and time ---
+
+    def moved(self, peer: Peer, now: int) -> None:
+        """After bytes of it were sent, or could not be."""
+        self._now = now
+        if peer.leaving and peer.outlet.idle:
+            self.finish(peer)
+        elif peer.outlet.feeding:
+            self.feeds.moved(peer, now)
+
+    def writable(self, peer: Peer, now: int) -> None:
+        """The socket takes bytes again; called before the edge sends."""
+        self._now = now
+        if peer.consuming and peer.breaker.state == OPEN and not peer.leaving:
+            self.feeds.writable(peer, now)
+
+    def committed(self, now: int) -> None:
+        """After the fan-out of a commit: who lags too much?"""
+        self.feeds.evaluate(now)
+
+    def tick(self, now: int) -> None:
+        """Whatever is due."""
+        self._now = now
+        self.deadlines.run(now)
+
+    def filter_for(self, types: frozenset[int], instruments: frozenset[bytes]) -> Filter | None:
+        """The compiled filter of a session; None for one that wants everything."""
+        if not types and not instruments:
+            return None
+        return Filter(types, instruments, self._offsets)
+
+
+TEXTS = {
+    Reject.BAD_MAGIC: "no header where one should start: framing is lost",
+    Reject.PAYLOAD_TOO_LARGE: "payload_size is above this relay's max_payload (see Welcome)",
+    Reject.WRONG_DOMAIN: "this message type belongs to another relay",
+    Reject.BAD_SIZE: "payload_size is not that of this message type and version",
+    Reject.BAD_CHECKSUM: "the checksum does not fit the frame",
+    Reject.SEQUENCE_DUPLICATE: "this sequence was accepted before",
+    Reject.SOURCE_NOT_ALLOWED: "this user may not speak as this source",
+    Reject.SEQUENCE_CONFLICT: "this sequence was accepted before with other bytes",
+}

@@ -1,0 +1,46 @@
+"""The log: accepted frames in order, each with a position (relays.md 2).
+
+Called by `relays.core.ingress` (to read into its end) and `relays.core.hub` (to find where a
+consumer starts). The bytes and the records are compiled; here is what a person calls them.
+"""
+
+from __future__ import annotations
+
+from protocol._core.state import State
+
+READ_SIZE = 256 * 1024
+SMALL_CARRY = 4096
+
+
+class Log:
+    """One relay's log, over the writing State.
+
+    `view` is the ring mapped twice: `view[a : a + n]` is contiguous for any n up to `size`.
+    """
+
+    def __init__(self, state: State) -> None:
+        assert state.ring is not None
+        self.state = state
+        self.size = state.log_bytes
+        self.view = memoryview(state.ring)
+        # A read never asks for more than an eighth, so that a breaker at 80 % trips first.
+        self.read_size = min(READ_SIZE, self.size // 8)
+
+    @property
+    def id(self) -> int:
+        return self.state.log_id
+
+    @property
+    def end(self) -> int:
+        """The position the next accepted frame gets."""
+        return self.state.end_position
+
+    @property
+    def oldest(self) -> int:
+        """The first position that is still kept."""
+        return self.state.oldest_position
+
+    def after_end(self, size: int) -> memoryview:
+        """`size` bytes of room behind the log's end, which `Hub.make_room` has made."""
+        begin = self.state.end_offset % self.size
+        return self.view[begin : begin + size]

@@ -1,0 +1,76 @@
+"""One connection: its phase, and the parts it uses (relays.md 3, "the first frame decides").
+
+Made by `relays.core.hub`, which makes every decision; the edge keeps the socket that belongs to
+it. This is the record of what a connection is, and holds no logic beyond that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import IntEnum
+
+from protocol._core.connection import Record
+from protocol._core.scan import Rules
+from protocol.reject import Reject
+from relays.core.access import Credentials, Rights
+from relays.core.breaker import Breaker
+from relays.core.fanout import Outlet
+from relays.core.ingress import Ingress
+from relays.core.log import Log
+from relays.core.session import Plan
+
+
+class Phase(IntEnum):
+    """What a connection is; the numbers stand in its record, the names are metric labels."""
+
+    NEW = 0
+    PLAIN = 1
+    PRODUCER = 2
+    SESSION = 3
+
+
+ROLES = tuple(phase.name.lower() for phase in Phase)
+
+
+class Peer:
+    """One accepted connection."""
+
+    def __init__(
+        self, log: Log, record: Record, who: Credentials, rights: Rights, scratch: memoryview,
+        rules: Rules,
+    ) -> None:  # fmt: skip
+        self.record, self.who, self.rights = record, who, rights
+        self.number = record.number
+        self.phase = Phase.NEW
+        self.ingress = Ingress(log, record, rules)
+        self.outlet = Outlet(log, record, scratch)
+        self.breaker = Breaker()
+        self.plan: Plan | None = None
+        self.on_lag = ""
+        self.consuming = False
+        self.input_over = False
+        self.closed = False
+        self.reason: Reject | None = None
+        self.leaving = False
+        self.expected_told: int | None = None
+        self.offences = 0
+        self.reject_times: deque[tuple[int, int]] = deque()
+        self.gap_first = 0
+        self.unsaid: dict[Reject, int] = {}
+
+    @property
+    def is_session(self) -> bool:
+        return self.phase == Phase.SESSION
+
+    @property
+    def may_produce(self) -> bool:
+        """Whether a domain frame from it may be scanned for the log now."""
+        if self.phase == Phase.SESSION:
+            return self.plan is not None and self.plan.produces
+        return self.phase == Phase.PRODUCER
+
+    @property
+    def label(self) -> str:
+        """What log lines call it: its name if it has one, its number, user and process."""
+        name = self.plan.name if self.plan and self.plan.name else f"#{self.number}"
+        return f"{name} uid={self.who.uid} pid={self.who.pid}"

@@ -1,0 +1,128 @@
+"""One socket and the peer it belongs to (architecture.md, the path of a frame, 1 and 4).
+
+Made by `relays.edge.relay`. One read a turn, one send a turn to a consumer that is behind; which
+bytes, and what they mean, the core says. Nothing here looks into a frame.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from relays.core.peer import Peer
+
+if TYPE_CHECKING:
+    from relays.edge.relay import Relay
+
+
+class Connection:
+    """Readiness of one socket, kept in step with what its peer wants."""
+
+    __slots__ = ("fd", "peer", "reading", "relay", "sock", "writing")
+
+    def __init__(self, relay: Relay, sock: socket.socket, peer: Peer) -> None:
+        self.relay, self.sock, self.peer = relay, sock, peer
+        self.fd = sock.fileno()
+        self.reading = self.writing = False
+        self.read_on()
+
+    # --- readiness ---
+
+    def read_on(self) -> None:
+        self.reading = True
+        self.relay.loop.add_reader(self.fd, self.readable)
+
+    def read_off(self) -> None:
+        if self.reading:
+            self.reading = False
+            self.relay.loop.remove_reader(self.fd)
+
+    def write_on(self) -> None:
+        if not self.writing and not self.peer.closed:
+            self.writing = True
+            self.relay.loop.add_writer(self.fd, self.writable)
+
+    def write_off(self) -> None:
+        if self.writing:
+            self.writing = False
+            self.relay.loop.remove_writer(self.fd)
+
+    def close(self) -> None:
+        self.read_off()
+        self.write_off()
+        self.sock.close()
+
+    # --- events ---
+
+    def readable(self) -> None:
+        self.read(self.relay.clock.now())
+        self.relay.work()
+
+    def writable(self) -> None:
+        now = self.relay.clock.now()
+        self.relay.hub.writable(self.peer, now)
+        self.send(now)
+        self.relay.work()
+
+    def read(self, now: int, most: int | None = None) -> int:
+        """One read of at most `most` bytes, all it brought committed and fanned out; its size."""
+        hub, peer = self.relay.hub, self.peer
+        room = hub.room(peer, now)
+        try:
+            size = self.sock.recv_into(room if most is None else room[:most])
+        except BlockingIOError:
+            return 0
+        except OSError:
+            size = 0
+        if size == 0:
+            self.read_off()
+            hub.ended(peer, now)
+            self.relay.watch_hang_up(self)
+            return 0
+        more = hub.received(peer, size, now)
+        self.relay.fan_out(now)
+        while more:
+            more = hub.proceed(peer, now)
+            self.relay.fan_out(now)
+        if peer.leaving:
+            self.read_off()
+        return size
+
+    def resume(self, now: int) -> None:
+        """Go on with what was read before the connection had to wait."""
+        hub = self.relay.hub
+        hub.room(self.peer, now)
+        more = hub.received(self.peer, 0, now)
+        self.relay.fan_out(now)
+        while more:
+            more = hub.proceed(self.peer, now)
+            self.relay.fan_out(now)
+
+    def send(self, now: int) -> None:
+        """Send what the peer is owed, until the kernel takes no more or its turn is over."""
+        peer, outlet = self.peer, self.peer.outlet
+        behind = outlet.blocked
+        waits = False
+        while not peer.closed:
+            chunk = outlet.offer(now)
+            if not chunk:
+                break
+            try:
+                taken = self.sock.send(chunk)
+            except BlockingIOError:
+                waits = True
+                break
+            except OSError:
+                self.relay.hub.unwritable(peer, now)
+                return
+            more = outlet.took(taken, self.relay.clock.now())
+            if taken < len(chunk) or (more and behind):
+                waits = True
+                break
+            if not more:
+                break
+        self.relay.hub.moved(peer, now)
+        if waits:
+            self.write_on()
+        else:
+            self.write_off()

@@ -1,0 +1,120 @@
+"""What an operator reads: one line per episode, never one per message (relays.md 9).
+
+Called by `relays.edge.relay` with what the core reports. key=value to a terminal or a pipe, fields
+under systemd. A kind of event is written at most once a second; what came meanwhile is counted and
+said when it is over.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass
+
+SECOND = 1_000_000_000
+LEVELS = {
+    "session opened": logging.DEBUG,
+    "connection opened": logging.DEBUG,
+    "peer closed": logging.DEBUG,
+    "breaker closed": logging.INFO,
+    "breaker opened": logging.WARNING,
+    "gap": logging.WARNING,
+    "rejected": logging.WARNING,
+    "connection closed": logging.WARNING,
+    "undelivered": logging.WARNING,
+}
+
+
+@dataclass(slots=True)
+class Episode:
+    """Events of one kind that were not written: how many, and what they add up to."""
+
+    last: int
+    events: int = 0
+    count: int = 0
+
+
+class Log:
+    """The log lines of one relay.
+
+    >>> Log("signals", logging.getLogger("doc")).line("ready", pid=1)
+    """
+
+    def __init__(self, domain: str, logger: logging.Logger) -> None:
+        self.domain, self.logger = domain, logger
+        self._episodes: dict[str, Episode] = {}
+
+    def line(self, event: str, /, **fields: object) -> None:
+        """One line, at once."""
+        level = LEVELS.get(event, logging.INFO)
+        if self.logger.isEnabledFor(level):
+            self.logger.log(level, event, extra={"fields": {"domain": self.domain, **fields}})
+
+    def episode(self, event: str, now: int, /, count: int = 1, **fields: object) -> None:
+        """One line at the start; what follows within the second is counted for `settle`."""
+        seen = self._episodes.get(event)
+        if seen is None:
+            self._episodes[event] = Episode(now)
+            self.line(event, count=count, **fields)
+        else:
+            seen.events += 1
+            seen.count += count
+
+    def settle(self, now: int) -> None:
+        """Called each second: say what was counted since the last line of its kind."""
+        for event, seen in list(self._episodes.items()):
+            if now - seen.last < SECOND:
+                continue
+            if seen.events:
+                self.line(event, more=seen.events, count=seen.count)
+                self._episodes[event] = Episode(now)
+            else:
+                del self._episodes[event]
+
+
+class KeyValue(logging.Formatter):
+    """`time level event key=value ...`, values quoted where they have spaces."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, "fields", {})
+        words = [self.formatTime(record, "%Y-%m-%dT%H:%M:%S"), record.levelname.lower()]
+        words.append(_word(record.getMessage()))
+        return " ".join(words + [f"{key}={_word(str(value))}" for key, value in fields.items()])
+
+
+def _word(text: str) -> str:
+    if text and not any(character in ' "=\n' for character in text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def open_log(domain: str, level: str) -> Log:
+    """The log of this process: journald fields under systemd, stderr otherwise."""
+    logger = logging.getLogger(f"relays.{domain}")
+    logger.setLevel(level.upper())
+    logger.propagate = False
+    handler = _journal_handler()
+    if handler is None:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(KeyValue())
+    logger.handlers = [handler]
+    return Log(domain, logger)
+
+
+def _journal_handler() -> logging.Handler | None:
+    if "JOURNAL_STREAM" not in os.environ:
+        return None
+    try:
+        from systemd import journal
+    except ImportError:
+        return None
+
+    class Fields(journal.JournalHandler):  # type: ignore[misc]
+        def emit(self, record: logging.LogRecord) -> None:
+            named = getattr(record, "fields", {})
+            record.__dict__.update({key.upper(): str(value) for key, value in named.items()})
+            super().emit(record)
+
+    handler: logging.Handler = Fields(SYSLOG_IDENTIFIER="relays")
+    return handler

@@ -1,0 +1,208 @@
+"""The log and state files: where they are, made, adopted, or set aside (relays.md 2).
+
+Called by `relays.edge.relay` at start, and by the metrics process and `relays status`, which open
+the state read-only. What the bytes mean is the compiled state's business.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+from protocol._core.connection import abandon
+from protocol._core.ring import PAGE, Mapping, Ring
+from protocol._core.state import State, layout
+from relays.config import RelayConfig
+from relays.core.hub import KEPT_PLACES
+from relays.edge.listener import prepare_directory
+from relays.errors import RelayError
+
+SHARED_MEMORY = "/dev/shm"
+FILE_MODE = 0o640
+WINDOW_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where one relay's memory files are."""
+
+    log: Path
+    state: Path
+
+
+def files(domain: str, runtime_dir: str) -> Files:
+    """In the runtime directory if that is on tmpfs, else in a directory of its own in /dev/shm."""
+    place = Path(runtime_dir)
+    if not _on_tmpfs(runtime_dir):
+        owner = os.stat(runtime_dir).st_uid if os.path.isdir(runtime_dir) else os.geteuid()
+        name = f"alphapulse-{owner}-{crc32(os.path.abspath(runtime_dir).encode()):08x}"
+        place = Path(SHARED_MEMORY, name)
+    return Files(place / f"{domain}.log", place / f"{domain}.state")
+
+
+def _on_tmpfs(path: str) -> bool:
+    try:
+        device = os.stat(path).st_dev
+    except OSError:
+        return False
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    with open("/proc/self/mountinfo") as mounts:
+        for line in mounts:
+            fields = line.split()
+            if fields[2] == wanted:
+                return fields[fields.index("-") + 1] == "tmpfs"
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """An open state, and how it came about: `adopted` or new, `damage` when one was set aside."""
+
+    state: State
+    adopted: bool
+    damage: str
+    remarks: tuple[str, ...]
+
+
+def open_memory(domain: str, config: RelayConfig, now_ns: int) -> Memory:
+    """Adopt what a predecessor left, or begin a new log. The caller holds the relay's lock.
+
+    Raises RelayError when there is no room for the files.
+    """
+    where = files(domain, config.runtime_dir)
+    prepare_directory(str(where.log.parent), config.gid)
+    damage = ""
+    if where.state.exists() or where.log.exists():
+        try:
+            state = _adopt(where)
+            remarks = _differences(state, config)
+            return Memory(state, True, "", remarks)
+        except (ValueError, OSError, AssertionError) as error:
+            damage = str(error)
+            _set_aside(where)
+    return Memory(_create(where, config, now_ns), False, damage, ())
+
+
+def _adopt(where: Files) -> State:
+    with _opened(where.state) as state_fd, _opened(where.log) as log_fd:
+        memory = Mapping(state_fd, os.fstat(state_fd).st_size // PAGE * PAGE, True)
+        ring = Ring(log_fd, os.fstat(log_fd).st_size // PAGE * PAGE, True)
+    state = State(memory, ring)
+    state.recover()
+    state.check()
+    abandon(state)
+    state.set_status(adoptions=state.read_status()["adoptions"] + 1, damaged=0)
+    return state
+
+
+@contextmanager
+def _opened(path: Path, flags: int = os.O_RDWR) -> Iterator[int]:
+    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _set_aside(where: Files) -> None:
+    for path in (where.log, where.state):
+        if os.path.lexists(path):
+            os.replace(path, path.with_name(path.name + ".bad"))
+
+
+def _differences(state: State, config: RelayConfig) -> tuple[str, ...]:
+    geometry = state.read_geometry()
+    wanted = {"log_bytes": config.log_bytes, "connections": config.max_connections + KEPT_PLACES}
+    return tuple(
+        f"{name} stays {geometry[name]}: the adopted state was made with it ({size} is wanted)"
+        for name, size in wanted.items()
+        if geometry[name] != size
+    )
+
+
+def _create(where: Files, config: RelayConfig, now_ns: int) -> State:
+    connections = config.max_connections + KEPT_PLACES
+    places = layout(
+        config.log_bytes, connections, config.max_producers, config.require_sequence
+    )
+    try:
+        log_fd = _new_file(where.log, config.log_bytes, config.log_bytes, config.gid)
+        state_fd = _new_file(where.state, places["end"], places["windows"], config.gid)
+    except OSError as error:
+        size = config.log_bytes + places["windows"]
+        text = f"no room for {size} bytes of log and state in {where.log.parent}: {error.strerror}"
+        raise RelayError(text, os.EX_OSFILE) from None
+    memory, ring = Mapping(state_fd, places["end"], True), Ring(log_fd, config.log_bytes, True)
+    os.close(log_fd)
+    os.close(state_fd)
+    State.format(
+        memory,
+        log_bytes=config.log_bytes,
+        connections=connections,
+        producers=config.max_producers,
+        windows=config.require_sequence,
+        log_id=secrets.randbits(63) | 1,
+        now_ns=now_ns,
+    )
+    return State(memory, ring)
+
+
+def _new_file(path: Path, size: int, kept: int, gid: int | None) -> int:
+    """A file of `size` bytes of which the first `kept` have their memory: a full tmpfs is an error
+    here, not a signal at the first write."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    os.fchmod(fd, FILE_MODE)
+    if gid is not None:
+        os.fchown(fd, -1, gid)
+    os.ftruncate(fd, size)
+    os.posix_fallocate(fd, 0, kept)
+    return fd
+
+
+class Windows:
+    """The checksum windows of identified producers, where order is required (relays.md 4).
+
+    Their memory is taken from the tmpfs when a producer first needs it.
+    """
+
+    def __init__(self, state: State, path: Path) -> None:
+        geometry = state.read_geometry()
+        places = layout(
+            geometry["log_bytes"], geometry["connections"], geometry["producers"],
+            bool(geometry["windows"]),
+        )  # fmt: skip
+        self._view = memoryview(state.memory) if geometry["windows"] else None
+        self._begin, self._path = places["windows"], path
+
+    def __call__(self, place: int) -> memoryview | None:
+        """The window of a producer's place; None where order is not required."""
+        if self._view is None:
+            return None
+        begin = self._begin + place * WINDOW_BYTES
+        with _opened(self._path) as fd:
+            os.posix_fallocate(fd, begin, WINDOW_BYTES)
+        return self._view[begin : begin + WINDOW_BYTES]
+
+
+def open_state(domain: str, runtime_dir: str) -> State:
+    """The state of a relay, read-only, for those who look from outside. RelayError if it cannot be.
+
+    Needs neither a socket nor a running relay, and disturbs nobody.
+    """
+    path = files(domain, runtime_dir).state
+    try:
+        with _opened(path, os.O_RDONLY) as fd:
+            return State(Mapping(fd, os.fstat(fd).st_size // PAGE * PAGE, False), None)
+    except FileNotFoundError:
+        text = f"no relay has run here: {path} does not exist (start it: relays run {domain})"
+        raise RelayError(text, os.EX_UNAVAILABLE) from None
+    except PermissionError:
+        text = f"{path} may be read by the relay's own user and group only"
+        raise RelayError(text, os.EX_NOPERM) from None
+    except ValueError as error:
+        raise RelayError(f"{path}: {error}", os.EX_SOFTWARE) from None

@@ -1,0 +1,291 @@
+"""The daemon: one loop, one listener, its connections, and its end (relays.md 1, 3, 9).
+
+Made by `relays.edge.service`. It moves bytes between sockets and the core, keeps the timers, and
+drains. What happens to a frame or a connection is decided in `relays.core`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import select
+import socket
+from typing import Any
+
+from protocol.control import Error
+from protocol.reject import Reject
+from relays.config import RelayConfig
+from relays.core import breaker
+from relays.core.hub import Hub
+from relays.core.peer import Peer
+from relays.domains import Domain
+from relays.edge.clock import Clock
+from relays.edge.connection import Connection
+from relays.edge.listener import credentials, set_send_buffer, unread, unsent
+from relays.edge.logs import Log
+from relays.edge.memory import Memory, Windows
+
+SECOND = 1_000_000_000
+ACCEPTS = 64
+OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+ACCEPT_PAUSE = 0.1
+
+
+class Relay:
+    """One running relay. `start`, then the loop; `drain` ends it.
+
+    The listening socket and the memory are handed in, so that they may come from a predecessor.
+    """
+
+    def __init__(
+        self, domain: Domain, config: RelayConfig, memory: Memory, listening: socket.socket,
+        log: Log, windows: Windows,
+    ) -> None:  # fmt: skip
+        self.loop = asyncio.get_running_loop()
+        self.domain, self.config, self.log = domain, config, log
+        self.clock = Clock()
+        self.state = memory.state
+        self.listening = listening
+        self.hub = Hub(domain, config, memory.state, os.getpid(), self._report, windows)
+        self.connections: dict[int, Connection] = {}
+        self.draining = False
+        self._fanned_out = memory.state.end_offset
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0
+        self._hang_ups = select.epoll()
+        self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._own_uid = os.geteuid()
+
+    # --- start ---
+
+    def start(self) -> None:
+        """Accept from here on."""
+        self.loop.add_reader(self.listening.fileno(), self._accept)
+        self.loop.add_reader(self._hang_ups.fileno(), self._hung_up)
+        self.state.set_status(accepting=1, ready=1, draining=0)
+        self._tick()
+
+    def _report(self, event: str, peer: Peer | None, **fields: Any) -> None:
+        count = fields.pop("count", 1)
+        who = {"consumer": peer.label} if peer is not None else {}
+        self.log.episode(event, self.clock.now(), count, **who, **fields)
+
+    # --- accepting ---
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTS):
+            try:
+                sock, _ = self.listening.accept()
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno in OUT_OF_DESCRIPTORS:
+                    self._turn_away()
+                break
+            self._welcome(sock)
+        self.work()
+
+    def _welcome(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        peer = self.hub.connect(credentials(sock), self._own_uid, self.clock.now())
+        if isinstance(peer, Reject):
+            self._refuse(sock, peer)
+            return
+        set_send_buffer(sock, self.config.send_buffer)
+        self.connections[peer.number] = Connection(self, sock, peer)
+
+    def _refuse(self, sock: socket.socket, reason: Reject) -> None:
+        self.state.count("disconnects", reason)
+        self.log.episode("connection refused", self.clock.now(), reason=reason.name)
+        text = reason.name.lower().replace("_", " ")
+        frame = Error(reason, 0, 1, 0, 0, text).frame(
+            source=self.domain.source, timestamp=self.clock.now()
+        )
+        try:
+            sock.send(frame)
+        except OSError:
+            pass  # it is gone already, or never reads: closing says the same
+        sock.close()
+
+    def _turn_away(self) -> None:
+        """Out of descriptors: with the one in reserve take a connection and close it, and rest."""
+        os.close(self._reserve)
+        try:
+            sock, _ = self.listening.accept()
+            self._refuse(sock, Reject.TOO_MANY_CONNECTIONS)
+        except OSError:
+            pass  # somebody else was quicker with the descriptor; the next turn tries again
+        try:
+            self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._reserve = os.dup(self.listening.fileno())
+        self.loop.remove_reader(self.listening.fileno())
+        self.loop.call_later(ACCEPT_PAUSE, self._accept_again)
+
+    def _accept_again(self) -> None:
+        if not self.draining:
+            self.loop.add_reader(self.listening.fileno(), self._accept)
+
+    # --- the work between two waits ---
+
+    def fan_out(self, now: int) -> None:
+        """After a commit: every caught-up consumer gets one send."""
+        end = self.state.end_offset
+        if end == self._fanned_out:
+            return
+        self._fanned_out = end
+        for peer in tuple(self.hub.feeds.live):
+            self.connections[peer.number].send(now)
+        self.hub.committed(now)
+
+    def work(self) -> None:
+        """Do what the core wants done, until it wants nothing; then set the timer."""
+        todo, fences = self.hub.todo, self.hub.handshake.fences
+        while todo.wake or todo.watch or todo.closed or fences:
+            now = self.clock.now()
+            self._wake(now)
+            for peer in _taken(todo.watch):
+                if not peer.closed:
+                    self.connections[peer.number].write_on()
+            for peer in _taken(todo.closed):
+                self._close(peer)
+            if fences:
+                self._fence(now)
+        self._set_timer()
+
+    def _wake(self, now: int) -> None:
+        for peer in _taken(self.hub.todo.wake):
+            connection = self.connections.get(peer.number)
+            if connection is None:
+                continue
+            if peer.leaving:
+                connection.read_off()
+            if not connection.writing:
+                connection.send(now)
+
+    def _close(self, peer: Peer) -> None:
+        connection = self.connections.pop(peer.number)
+        connection.close()
+        if peer.reason is None:
+            self.log.episode("peer closed", self.clock.now(), consumer=peer.label)
+
+    def _fence(self, now: int) -> None:
+        """Read the old connection of a producer empty, then answer the new one."""
+        old, peer, plan = self.hub.handshake.fences.pop(0)
+        connection = self.connections.get(old.number)
+        if connection is not None:
+            self._read_at_most(connection, unread(connection.sock), now)
+        if self.hub.handshake.fenced(old, peer, plan, now):
+            self.connections[peer.number].resume(now)
+
+    def _read_at_most(self, connection: Connection, size: int, now: int) -> None:
+        while size > 0 and not (connection.peer.closed or connection.peer.leaving):
+            taken = connection.read(now, size)
+            if taken == 0:
+                break
+            size -= taken
+
+    # --- peers that are half closed ---
+
+    def watch_hang_up(self, connection: Connection) -> None:
+        """Its input is over: only a hang-up, which epoll always tells, is waited for."""
+        if not connection.peer.closed:
+            self._hang_ups.register(connection.fd, 0)
+
+    def _hung_up(self) -> None:
+        by_fd = {connection.fd: connection for connection in self.connections.values()}
+        for fd, _ in self._hang_ups.poll(0):
+            self._hang_ups.unregister(fd)
+            connection = by_fd.get(fd)
+            if connection is not None:
+                self.hub.hung_up(connection.peer, self.clock.now())
+        self.work()
+
+    # --- time ---
+
+    def _set_timer(self) -> None:
+        due = self.hub.deadlines.earliest
+        if due is None or (self._timer is not None and self._timer_at <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = due
+        delay = max(0, due - self.clock.now()) / 1e9
+        self._timer = self.loop.call_later(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.hub.tick(self.clock.now())
+        self.work()
+
+    def _tick(self) -> None:
+        """Each second: what those outside see of a loop that turns."""
+        step = self.clock.follow()
+        if step:
+            self.hub.deadlines.shift(step)
+            self.log.line("clock was set", step=step / 1e9)
+        now = self.clock.now()
+        self.state.set_status(tick_ns=now)
+        for connection in self.connections.values():
+            if connection.peer.consuming:
+                connection.peer.record.set_unread(unsent(connection.sock))
+        self.log.settle(now)
+        self.loop.call_later(1.0, self._tick)
+
+    # --- reload and end ---
+
+    def reload(self, config: RelayConfig) -> None:
+        """Apply what SIGHUP may change; the caller says what needs a restart."""
+        self.config = config
+        self.hub.apply(config)
+
+    async def drain(self, hurry: asyncio.Event) -> None:
+        """Stop: read what was sent by now, let consumers finish, tell sessions (relays.md 9)."""
+        self.draining = True
+        self.state.set_status(draining=1, accepting=0)
+        self.loop.remove_reader(self.listening.fileno())
+        now = self.clock.now()
+        sent = [(connection, unread(connection.sock)) for connection in self.connections.values()]
+        for connection, size in sent:
+            self._read_at_most(connection, size, now)
+            connection.read_off()
+        self.work()
+        await self._until(self._delivered, self.config.drain_timeout, hurry)
+        self._say_undelivered()
+        for connection in list(self.connections.values()):
+            self.hub.handshake.drain(connection.peer)
+        self.work()
+        await self._until(lambda: not any(p.leaving for p in self.hub.peers.values()), 1.0, hurry)
+        for peer in list(self.hub.peers.values()):
+            self.hub.finish(peer)
+        self.work()
+
+    async def _until(self, done: Any, seconds: float, hurry: asyncio.Event) -> None:
+        deadline = self.loop.time() + seconds
+        while not done() and not hurry.is_set() and self.loop.time() < deadline:
+            await asyncio.sleep(0.005)
+
+    def _delivered(self) -> bool:
+        peers = self.hub.peers.values()
+        return all(not self._owed(peer) and peer.outlet.idle for peer in peers)
+
+    def _owed(self, peer: Peer) -> int:
+        return peer.record.lag if peer.consuming else 0
+
+    def _say_undelivered(self) -> None:
+        owed = [peer for peer in self.hub.peers.values() if self._owed(peer)]
+        for peer in owed:
+            state = breaker.NAMES[peer.breaker.state]
+            self.log.line(
+                "undelivered", consumer=peer.label, messages=self._owed(peer), breaker=state
+            )
+        total = sum(self._owed(peer) for peer in owed)
+        self.log.line("drained", undelivered=total, consumers=len(owed))
+
+
+def _taken(peers: list[Peer]) -> list[Peer]:
+    """What stands in a list, which is empty afterwards; each peer once."""
+    found = list(dict.fromkeys(peers))
+    peers.clear()
+    return found

@@ -1,0 +1,199 @@
+"""One relay from configuration to exit code (relays.md 1, 9).
+
+Called by `relays run`. Checks come in an order in which nothing is harmed by the one that fails:
+compiled code, directory, lock, metrics port, memory, socket. What the relay then does is
+`relays.edge.relay`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+
+from protocol import checksum, scan
+from protocol._core import scan as compiled_scan
+from protocol.errors import ProtocolError
+from relays.config import Loaded, RelayConfig, diff
+from relays.core.hub import KEPT_PLACES
+from relays.edge import listener
+from relays.edge.logs import Log, open_log
+from relays.edge.memory import Memory, Windows, files, open_memory
+from relays.edge.metrics_child import MetricsChild
+from relays.edge.relay import Relay
+from relays.edge.status import status
+from relays.errors import ConfigError, RelayError
+
+SPARE_DESCRIPTORS = 64
+CHECK_EVERY = 1.0
+
+
+def self_test() -> None:
+    """The compiled checksum and scan against the readable ones; RelayError (70) if they differ."""
+    try:
+        checksum.self_test()
+        scan.self_test(compiled_scan)
+    except ProtocolError as error:
+        raise RelayError(f"this build must not run: {error}", os.EX_SOFTWARE) from None
+
+
+def fit_descriptors(config: RelayConfig, log: Log) -> RelayConfig:
+    """Raise the soft limit of descriptors; lower max_connections where even the hard one is short."""
+    wanted = config.max_connections + KEPT_PLACES + SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most >= wanted:
+        return config
+    fits = max(1, most - KEPT_PLACES - SPARE_DESCRIPTORS)
+    log.line("max_connections lowered", to=fits, wanted=config.max_connections, descriptors=most)
+    return _replaced(config, max_connections=fits)
+
+
+def _replaced(config: RelayConfig, **values: object) -> RelayConfig:
+    import msgspec
+
+    return msgspec.structs.replace(config, **values)
+
+
+def run(load: Callable[[], Loaded]) -> int:
+    """Run one relay until it is told to stop; gives the exit code. `load` reads the configuration,
+    now and at each SIGHUP. Raises RelayError and ConfigError.
+
+    >>> run(lambda: load("signals"))  # doctest: +SKIP
+    0
+    """
+    loaded = load()
+    self_test()
+    domain, config = loaded.domain, loaded.config
+    log = open_log(domain.name, config.log_level)
+    config = fit_descriptors(config, log)
+    listener.prepare_directory(config.runtime_dir, config.gid)
+    lock = listener.Lock(Path(config.runtime_dir, f"{domain.name}.lock"))
+    metrics = _metrics(loaded)
+    try:
+        socket_path = domain.socket(config.runtime_dir)
+        listening = listener.bind(socket_path, config.mode, config.gid)
+        try:
+            memory = open_memory(domain.name, config, time.time_ns())
+            _say_memory(log, memory)
+            service = Service(loaded, config, memory, listening, log, metrics, load)
+            return uvloop.run(service.main())
+        finally:
+            listening.close()
+            os.unlink(socket_path)
+    finally:
+        if metrics is not None:
+            metrics.stop()
+        lock.release()
+
+
+def _metrics(loaded: Loaded) -> MetricsChild | None:
+    config = loaded.config
+    if config.metrics_port == "off":
+        return None
+    port = int(config.metrics_port)
+    return MetricsChild(loaded.domain.name, config.runtime_dir, config.metrics_host, port)
+
+
+def _say_memory(log: Log, memory: Memory) -> None:
+    state = memory.state
+    if memory.damage:
+        log.line("state set aside", why=memory.damage, kept_as="*.bad")
+        state.set_status(damaged=1)
+    what = "log adopted" if memory.adopted else "log begun"
+    log.line(what, log_id=f"{state.log_id:016x}", end=state.end_position)
+    for remark in memory.remarks:
+        log.line("restart cannot apply", what=remark)
+
+
+class Service:
+    """The signals, the metrics child and the relay of one process."""
+
+    def __init__(
+        self, loaded: Loaded, config: RelayConfig, memory: Memory, listening: socket.socket,
+        log: Log, metrics: MetricsChild | None, load: Callable[[], Loaded],
+    ) -> None:  # fmt: skip
+        self.domain, self.config, self.memory = loaded.domain, config, memory
+        self.listening, self.log, self.metrics, self.load = listening, log, metrics, load
+
+    async def main(self) -> int:
+        """Serve until SIGTERM or SIGINT, then drain; gives the exit code."""
+        loop = asyncio.get_running_loop()
+        stop, hurry = asyncio.Event(), asyncio.Event()
+        state = self.memory.state
+        windows = Windows(state, files(self.domain.name, self.config.runtime_dir).state)
+        self.relay = Relay(
+            self.domain, self.config, self.memory, self.listening, self.log, windows
+        )
+
+        def ask() -> None:
+            (hurry if stop.is_set() else stop).set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ask)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._say_status)
+        port = self.metrics.port if self.metrics else 0
+        state.set_status(pid=os.getpid(), started_ns=time.time_ns(), metrics_port=port)
+        gc.collect()
+        gc.freeze()
+        self.relay.start()
+        if self.metrics:
+            self.metrics.start()
+        self._say_ready(port)
+        watching = asyncio.create_task(self._watch_metrics())
+        spinning = asyncio.create_task(self._spin()) if self.config.busy_poll else None
+        await stop.wait()
+        self.log.line("stopping")
+        await self.relay.drain(hurry)
+        for task in (watching, spinning):
+            if task is not None:
+                task.cancel()
+        state.set_status(ready=0, pid=0)
+        return os.EX_OK
+
+    def _say_ready(self, port: int) -> None:
+        path = self.domain.socket(self.config.runtime_dir)
+        where = {"metrics": f"http://{self.config.metrics_host}:{port}/metrics"} if port else {}
+        self.log.line("ready", socket=path, pid=os.getpid(), **where)
+
+    async def _watch_metrics(self) -> None:
+        while self.metrics is not None:
+            await asyncio.sleep(CHECK_EVERY)
+            said = self.metrics.check(time.monotonic())
+            if said:
+                self.log.line("metrics process", what=said)
+
+    async def _spin(self) -> None:
+        """busy_poll: never sleep in the kernel; a core for microseconds."""
+        while True:
+            await asyncio.sleep(0)
+
+    def _reload(self) -> None:
+        try:
+            new = self.load().config
+        except ConfigError as error:
+            self.log.line("reload refused", why=str(error))
+            return
+        applied, restart = diff(self.config, new)
+        values = {key: getattr(new, key) for key in applied}
+        self.config = _replaced(self.config, **values)
+        self.relay.reload(self.config)
+        self.log.logger.setLevel(self.config.log_level.upper())
+        self.log.line(
+            "reloaded", applied=",".join(applied) or "nothing", restart=",".join(restart) or "none"
+        )
+
+    def _say_status(self) -> None:
+        self.log.line("status", json=json.dumps(status(self.domain.name, self.memory.state)))
