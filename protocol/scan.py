@@ -275,7 +275,7 @@ def _one(
 
 
 def self_test(compiled: ModuleType) -> None:
-    """Scan fixed vectors with both scanners; ProtocolError where they differ (every daemon's start).
+    """Scan fixed vectors with both scanners; ProtocolError where they differ (at each start).
 
     >>> from protocol._core import scan as compiled
     >>> self_test(compiled)

@@ -14,6 +14,7 @@ from protocol._core.state cimport DROPS, PAGES, ConnectionRecord, OffencePage, S
 
 cdef enum:
     LEFT = 0
+    TOO_SLOW = 1
     OPEN = 1                           # relays.core.breaker.OPEN
 
 cdef extern from *:
@@ -63,28 +64,22 @@ cdef class Record:
         if c.id == 0:
             return
         if c.consuming:
-            self.drop(1 if c.breaker == OPEN else LEFT)
-        else:
-            c.start = c.position
+            self.drop(TOO_SLOW if c.breaker == OPEN else LEFT)
+        self.state.add(&c.sums.dropped[LEFT], c.tail)
+        self.state.put(&c.tail, 0)
+        self.store()
         self._moving()
         for n in range(sizeof(Sums) / 8):
             self.state.add(&all[n], own[n])
-        self.state.put(&total.passed, total.passed + c.position - c.start)
+        self.state.add(&total.passed, c.position - c.start)
         self.state.put(&c.id, 0)
         self.state.apply(&c.seq, &self.state.counters.seq)
         self._moving()
 
     cdef void drop(self, int reason) noexcept nogil:
-        """Everything up to the log's end is lost to this consumer, a frame begun with it."""
+        """Everything up to the log's end is lost to this consumer, a frame begun in it with it."""
         cdef ConnectionRecord *c = self.row
-        cdef uint64_t lost = self.state.log.end_position - c.position
-        if c.tail:
-            self.state.put(&c.tail, 0)
-            self.state.add(&c.sums.dropped[LEFT], 1 + (lost if reason == LEFT else 0))
-            if reason != LEFT:
-                self.state.add(&c.sums.dropped[reason], lost)
-        else:
-            self.state.add(&c.sums.dropped[reason], lost)
+        self.state.add(&c.sums.dropped[reason], self.state.log.end_position - c.position)
         self.state.put(&c.position, self.state.log.end_position)
         self.state.put(&c.offset, self.state.log.end_offset)
         self.state.put(&c.begun, 0)
@@ -107,7 +102,7 @@ cdef class Record:
 
     def consume_from(self, uint64_t position, uint64_t offset):
         """The cursor counts from here on: `position` begins at byte `offset` of the log."""
-        self.state.put(&self.row.start, position)
+        self.state.put(&self.row.start, position - self.row.tail)
         self.state.put(&self.row.position, position)
         self.state.put(&self.row.offset, offset)
         self.state.put(&self.row.begun, 0)
@@ -115,15 +110,32 @@ cdef class Record:
         self.store()
 
     def stop_consuming(self):
-        """It turned out to be a producer: what it was not sent is dropped as "left"."""
-        if self.row.consuming:
-            self.drop(LEFT)
-        else:
-            self.state.put(&self.row.start, self.row.position)
-            self.store()
+        """Nothing more is sent from the log (but a tail): the rest is dropped as "left"; what was
+        counted so far goes to the departed, so that the cursor may begin anew."""
+        cdef ConnectionRecord *c = self.row
+        cdef Sums *own = &c.sums
+        cdef Sums *total = &self.state.counters.departed
+        cdef int n
+        if not c.consuming:
+            return
+        self.drop(TOO_SLOW if c.breaker == OPEN else LEFT)
+        self.state.add(&total.passed, c.position - c.tail - c.start)
+        self.state.put(&c.start, c.position - c.tail)
+        self.state.put(&c.consuming, 0)
+        self.state.put(&c.breaker, 0)
+        self.state.add(&total.delivered, own.delivered)
+        self.state.add(&total.delivered_bytes, own.delivered_bytes)
+        self.state.add(&total.filtered, own.filtered)
+        self.state.put(&own.delivered, 0)
+        self.state.put(&own.delivered_bytes, 0)
+        self.state.put(&own.filtered, 0)
+        for n in range(DROPS):
+            self.state.add(&total.dropped[n], own.dropped[n])
+            self.state.put(&own.dropped[n], 0)
+        self.state.apply(&c.seq, &self.state.counters.seq)
 
     def span(self, uint64_t limit):
-        """(start in the ring, bytes) of what is next for an unfiltered consumer, at most `limit`."""
+        """(start in the ring, bytes) of what is next without a filter, at most `limit`."""
         cdef uint64_t length = self.state.log.end_offset - self.row.offset
         return self.row.offset % self.state.log_bytes, min(length, limit)
 
@@ -196,7 +208,7 @@ cdef class Record:
         return wanted.size
 
     def gathered(self, Filter wanted not None, uint64_t taken, uint64_t now):
-        """The kernel took `taken` of the bytes last gathered. True when nothing is left to look at."""
+        """The kernel took `taken` of the bytes last gathered. True when nothing is left."""
         cdef uint64_t position = self.row.position
         if taken > wanted.size:
             raise AssertionError(f"{taken} bytes taken of {wanted.size} gathered")
@@ -206,13 +218,13 @@ cdef class Record:
             position = self.state.position_of(wanted.boundary)
         self.count_sent(wanted.frames, taken)
         self.state.add(&self.row.sums.filtered, wanted.filtered)
-        self.move(position, wanted.offset, wanted.begun, now)
+        self.move(position, wanted.offset, wanted.begun, now if taken else 0)
         return wanted.offset == self.state.log.end_offset
 
     # --- gaps ---
 
     def begun_frame(self):
-        """The bytes of a frame half sent that are still owed, copied out of the log; often empty."""
+        """The bytes of a frame half sent that are still owed, copied; often empty."""
         cdef uint64_t begun = self.row.begun
         return <bytes>(self.state.at(self.row.offset))[:begun]
 

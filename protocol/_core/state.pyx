@@ -271,7 +271,7 @@ cdef class State:
         return self.ring.base + offset % self.log_bytes
 
     cdef uint64_t entry_before(self, uint64_t value, bint by_offset) noexcept nogil:
-        """The last index entry at or before a position (or a byte offset); index must not be empty."""
+        """The last index entry at or before a position (or byte offset). There must be one."""
         cdef uint64_t low = self.log.index_first, high = self.log.index_next, middle, found
         cdef IndexEntry *entry
         while high - low > 1:
@@ -285,7 +285,7 @@ cdef class State:
         return low
 
     cdef uint64_t position_of(self, uint64_t boundary) noexcept nogil:
-        """The position of the frame that begins at byte `boundary`: index, then at most 256 headers."""
+        """The position of the frame at byte `boundary`: index, then at most 256 headers."""
         cdef IndexEntry *entry
         cdef const uint8_t *first
         cdef uint64_t position, offset
@@ -300,7 +300,7 @@ cdef class State:
         return position
 
     def locate(self, uint64_t position):
-        """The byte offset of the frame at `position`. Raises IndexError for one that is not kept."""
+        """The byte offset of the frame at `position`. IndexError for one that is not kept."""
         cdef IndexEntry *entry
         cdef uint64_t at, offset
         if not self.log.oldest_position <= position <= self.log.end_position:
@@ -349,7 +349,8 @@ cdef class State:
         self.put(&self.log.index_first, n)
         self.apply(&self.log.seq, NULL)
 
-    cdef uint64_t note(self, uint64_t next, uint64_t position, uint64_t offset, uint64_t now) noexcept nogil:
+    cdef uint64_t note(self, uint64_t next, uint64_t position, uint64_t offset,
+                       uint64_t now) noexcept nogil:
         """An index entry in the place `next`, unless the last is too near; gives the next place."""
         cdef IndexEntry *last
         if next > self.log.index_first:
@@ -384,8 +385,9 @@ cdef class State:
         with nogil:
             self._commit(tally, track, slot, producer, read, unfinished, discarded, now)
 
-    cdef void _commit(self, Tally tally, Track track, uint64_t slot, int64_t producer, uint64_t read,
-                      uint64_t unfinished, uint64_t discarded, uint64_t now) noexcept nogil:
+    cdef void _commit(self, Tally tally, Track track, uint64_t slot, int64_t producer,
+                      uint64_t read, uint64_t unfinished, uint64_t discarded,
+                      uint64_t now) noexcept nogil:
         cdef ConnectionRecord *c = &self.connections[slot]
         cdef uint64_t next = self.log.index_next, position = self.log.end_position
         cdef int n
@@ -406,7 +408,8 @@ cdef class State:
         self.observe_ingress(tally, now)
         self.apply_three(&c.seq)
 
-    cdef void apply_log(self, Tally tally, uint64_t position, uint64_t next, uint64_t now) noexcept nogil:
+    cdef void apply_log(self, Tally tally, uint64_t position, uint64_t next,
+                        uint64_t now) noexcept nogil:
         cdef uint64_t base = self.log.end_offset
         cdef uint64_t began = base + tally.accepted_bytes - tally.dst
         cdef int n

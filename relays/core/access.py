@@ -38,9 +38,7 @@ def matches(who: Credentials, principal: Principal) -> bool:
     return principal.id == who.uid if principal.kind == "uid" else principal.id in who.gids
 
 
-def speaks_as(
-    who: Credentials, table: Mapping[Principal, frozenset[int]]
-) -> frozenset[int] | None:
+def speaks_as(who: Credentials, table: Mapping[Principal, frozenset[int]]) -> frozenset[int] | None:
     """The sources a peer may use: of every entry that names it; any where none of the table does.
 
     With a table that names others but not this peer it may use any: the table narrows those it

@@ -88,7 +88,7 @@ class Hub:
 
     @property
     def commit_limit(self) -> int:
-        """Frames a commit may have, so that nobody's lag jumps past max_queue_size (relays.md 5)."""
+        """Frames a commit may have: nobody's lag jumps past max_queue_size (relays.md 5)."""
         return self.config.max_queue_size - self.config.circuit_breaker
 
     def apply(self, config: RelayConfig) -> None:
@@ -256,14 +256,12 @@ class Hub:
             self.become_producer(peer, now)
         else:
             self.cut(peer, Reject.NOT_A_PRODUCER, "this session did not ask to produce")
-        if not (peer.leaving or peer.closed):
-            return True
-        return False
+        return not (peer.leaving or peer.closed)
 
     def _acknowledge(self, peer: Peer) -> None:
         track = peer.ingress.track
         if track.identified and track.known and peer.outlet.outbox is not None:
-            peer.outlet.outbox.ack = Ack(track.last, self.log.end, 0)
+            peer.outlet.outbox.ack = Ack(sequence=track.last, position=self.log.end, durability=0)
             self.todo.wake.append(peer)
 
     def _watch_frame(self, peer: Peer) -> None:
@@ -302,9 +300,7 @@ class Hub:
         if held:
             self._hold_against(peer, held, now)
 
-    def _tell(
-        self, peer: Peer, code: Reject, kind: int, first: int, last: int, count: int
-    ) -> None:
+    def _tell(self, peer: Peer, code: Reject, kind: int, first: int, last: int, count: int) -> None:
         if peer.outlet.outbox is not None:
             text = TEXTS.get(code, code.name.lower().replace("_", " "))
             peer.outlet.outbox.add_error(Refusal(code, kind, False, first, last, count, text))
@@ -362,7 +358,7 @@ class Hub:
             self.truncated(peer, "the connection ended inside a frame", now)
         elif peer.phase == Phase.NEW and peer.rights.consume:
             self.become_plain(peer, now)
-        elif not peer.consuming and not (peer.phase == Phase.PLAIN):
+        elif not peer.consuming and peer.phase != Phase.PLAIN:
             self.finish(peer)
 
     def hung_up(self, peer: Peer, now: int) -> None:

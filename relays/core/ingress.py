@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from protocol._core.connection import Record
 from protocol._core.scan import Rules, Tally, Track, scan
-from protocol.header import HEADER_SIZE
 from relays.core.log import SMALL_CARRY, Log
 
 
@@ -82,9 +81,7 @@ class Ingress:
         """Scan on, accept at most `limit` frames, commit. Gives what the scan stopped at."""
         begin = self._base % self.log.size
         view = self.log.view[begin : begin + self._have]
-        stop = scan(
-            view, self._dst, self._src, self._have, self.rules, self.track, tally, limit
-        )
+        stop = scan(view, self._dst, self._src, self._have, self.rules, self.track, tally, limit)
         self._src, self._dst = tally.src, tally.dst
         self._commit(tally, self._base, self._have - self._src, 0, now)
         return stop

@@ -35,7 +35,12 @@ class Refusal:
         text = self.text if self.count <= 1 else f"{self.text} ({self.count} frames)"
         raw = text.encode()[:MAX_TEXT].decode(errors="ignore")
         return Error(
-            self.code, self.message_type, int(self.fatal), self.sequence, self.expected, raw
+            code=self.code,
+            message_type=self.message_type,
+            fatal=int(self.fatal),
+            sequence=self.sequence,
+            expected=self.expected,
+            text=raw,
         ).frame(**stamp)
 
 
@@ -48,6 +53,15 @@ class Lost:
     count: int
     reason: int
     breaker: int
+
+    def frame(self, stamp: dict[str, int]) -> bytes:
+        return Gap(
+            first_position=self.first,
+            last_position=self.last,
+            count=self.count,
+            reason=self.reason,
+            breaker=self.breaker,
+        ).frame(**stamp)
 
 
 class Outbox:
@@ -98,17 +112,14 @@ class Outbox:
         frames = [self.welcome.frame(**stamp)] if self.welcome else []
         position, lag = self.where()
         if self.gap:
-            lost = self.gap
-            frames.append(
-                Gap(lost.first, lost.last, lost.count, lost.reason, lost.breaker).frame(**stamp)
-            )
+            frames.append(self.gap.frame(stamp))
         if self.snapshot:
             frames += snapshot.frames(position, stamp)
         frames += [refusal.frame(stamp) for refusal in self.errors.values()]
         if self.ack:
             frames.append(self.ack.frame(**stamp))
         if self.heartbeat:
-            frames.append(Heartbeat(position, lag).frame(**stamp))
+            frames.append(Heartbeat(position=position, lag=lag).frame(**stamp))
         self.welcome = self.gap = self.ack = None
         self.errors = {}
         self.heartbeat = self.snapshot = False

@@ -14,4 +14,4 @@ BEGIN, END = 1, 2
 
 def frames(position: int, stamp: dict[str, int]) -> list[bytes]:
     """The frames of a snapshot that ends where the feed goes on, at `position`."""
-    return [Snapshot(kind, 0, position).frame(**stamp) for kind in (BEGIN, END)]
+    return [Snapshot(kind=kind, count=0, position=position).frame(**stamp) for kind in (BEGIN, END)]

@@ -75,7 +75,7 @@ class Lock:
 
 
 def bind(path: str, mode: int, gid: int | None) -> socket.socket:
-    """A listening socket at `path`; the caller holds the lock. RelayError (69) if somebody answers."""
+    """A listening socket at `path`, whose lock the caller holds. RelayError (69): it is served."""
     _clear(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     # The socket appears with no permission at all, and gets its own before anybody may connect.

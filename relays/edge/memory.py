@@ -127,9 +127,7 @@ def _differences(state: State, config: RelayConfig) -> tuple[str, ...]:
 
 def _create(where: Files, config: RelayConfig, now_ns: int) -> State:
     connections = config.max_connections + KEPT_PLACES
-    places = layout(
-        config.log_bytes, connections, config.max_producers, config.require_sequence
-    )
+    places = layout(config.log_bytes, connections, config.max_producers, config.require_sequence)
     try:
         log_fd = _new_file(where.log, config.log_bytes, config.log_bytes, config.gid)
         state_fd = _new_file(where.state, places["end"], places["windows"], config.gid)

@@ -7,17 +7,18 @@ drains. What happens to a frame or a connection is decided in `relays.core`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import select
 import socket
 from typing import Any
 
-from protocol.control import Error
 from protocol.reject import Reject
 from relays.config import RelayConfig
 from relays.core import breaker
 from relays.core.hub import Hub
+from relays.core.outbox import Refusal
 from relays.core.peer import Peer
 from relays.domains import Domain
 from relays.edge.clock import Clock
@@ -98,14 +99,11 @@ class Relay:
     def _refuse(self, sock: socket.socket, reason: Reject) -> None:
         self.state.count("disconnects", reason)
         self.log.episode("connection refused", self.clock.now(), reason=reason.name)
-        text = reason.name.lower().replace("_", " ")
-        frame = Error(reason, 0, 1, 0, 0, text).frame(
-            source=self.domain.source, timestamp=self.clock.now()
-        )
-        try:
+        refusal = Refusal(reason, 0, True, 0, 0, 1, reason.name.lower().replace("_", " "))
+        frame = refusal.frame({"source": self.domain.source, "timestamp": self.clock.now()})
+        # Gone already, or never reads: closing says the same.
+        with contextlib.suppress(OSError):
             sock.send(frame)
-        except OSError:
-            pass  # it is gone already, or never reads: closing says the same
         sock.close()
 
     def _turn_away(self) -> None:

@@ -47,7 +47,7 @@ def self_test() -> None:
 
 
 def fit_descriptors(config: RelayConfig, log: Log) -> RelayConfig:
-    """Raise the soft limit of descriptors; lower max_connections where even the hard one is short."""
+    """Raise the soft limit of descriptors; lower max_connections where the hard one is short."""
     wanted = config.max_connections + KEPT_PLACES + SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -133,9 +133,7 @@ class Service:
         stop, hurry = asyncio.Event(), asyncio.Event()
         state = self.memory.state
         windows = Windows(state, files(self.domain.name, self.config.runtime_dir).state)
-        self.relay = Relay(
-            self.domain, self.config, self.memory, self.listening, self.log, windows
-        )
+        self.relay = Relay(self.domain, self.config, self.memory, self.listening, self.log, windows)
 
         def ask() -> None:
             (hurry if stop.is_set() else stop).set()
