@@ -1,0 +1,134 @@
+"""The command line of the bench: `python -m tests.bench relay|latency`, called by scripts/bench.
+
+Exit code 0 when every run counted, whether or not a bar was met; 1 when a run failed.
+"""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from . import latency, machine, native, tables, throughput
+from .children import RunFailed
+from .runs import Load, Pins
+
+SERVERS = ("relay", "copyloop")
+# count, pairs: of a full and of a quick bench.
+SIZES = {
+    "relay": {False: (20_000_000, 20), True: (5_000_000, 3)},
+    "latency": {False: (20_000, 20), True: (5_000, 3)},
+}
+EPILOG = "example: scripts/bench relay --quick --json result.json"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, epilog=EPILOG)
+    parser.add_argument("suite", choices=SIZES)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
+    parser.add_argument("--pairs", type=_positive, help="runs of each server (20, quick 3)")
+    parser.add_argument("--count", type=_positive, help="frames a run")
+    parser.add_argument("--only", choices=SERVERS, help="measure one of the two")
+    parser.add_argument(
+        "--configuration",
+        action="append",
+        choices=throughput.CONFIGURATIONS,
+        help="a row of the relay bench (may repeat; default all)",
+    )
+    _add_load(parser)
+    return parser.parse_args()
+
+
+def _add_load(parser: argparse.ArgumentParser) -> None:
+    default = Load(count=1)
+    parser.add_argument("--window", type=_positive, default=default.window, help="frames")
+    parser.add_argument("--block", type=_positive, default=default.block, help="bytes a send")
+    parser.add_argument(
+        "--producer-buffer",
+        type=int,
+        default=default.producer_buffer,
+        help="SO_SNDBUF of the producer in bytes, 0 for the kernel's default",
+    )
+    for name in ("server", "producer", "consumers"):
+        parser.add_argument(f"--pin-{name}", default="", metavar="CPUS", help="for taskset -c")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("expected a whole number above 0")
+    return value
+
+
+def _load(arguments: argparse.Namespace, count: int) -> Load:
+    return Load(
+        count=count,
+        window=arguments.window,
+        block=arguments.block,
+        producer_buffer=arguments.producer_buffer,
+        pins=Pins(arguments.pin_server, arguments.pin_producer, arguments.pin_consumers),
+    )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """A line on a terminal that says what is running; nothing where stderr is a file."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda text: None
+        return
+    # A spinner would wake up beside what is measured: the line is drawn once a run.
+    yield lambda text: print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+    print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Runs the suite, prints its table, and returns what --json writes."""
+    usual_count, usual_pairs = SIZES[arguments.suite][arguments.quick]
+    load = _load(arguments, arguments.count or usual_count)
+    pairs = arguments.pairs or usual_pairs
+    only = (arguments.only,) if arguments.only else SERVERS
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    if arguments.suite == "latency":
+        timed = latency.run(load, pairs, only, progress)
+        console.print(tables.of_latency(timed))
+        return {"latency": timed.as_json()}
+    names = arguments.configuration or throughput.CONFIGURATIONS
+    rows = [
+        throughput.run(throughput.CONFIGURATIONS[name], load, pairs, only, progress)
+        for name in names
+    ]
+    console.print(tables.of_throughput(rows))
+    return {"relay": [row.as_json() for row in rows]}
+
+
+def main() -> int:
+    """Runs the bench that the command line asks for and returns its exit code."""
+    arguments = _arguments()
+    # So that the servers are stopped and their memory is given back then too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    described = machine.describe()
+    print(machine.one_line(described), flush=True)
+    try:
+        native.build()
+        with _progress() as progress:
+            measured = _measure(arguments, progress)
+    except (RunFailed, native.BuildFailed) as error:
+        Console(stderr=True).print(f"bench failed: {escape(str(error))}", soft_wrap=True)
+        return 1
+    if arguments.json:
+        options = {name: str(value) for name, value in vars(arguments).items()}
+        written = {"machine": described, "arguments": options, **measured}
+        arguments.json.write_text(json.dumps(written, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

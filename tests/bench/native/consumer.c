@@ -1,0 +1,192 @@
+/* A consumer that is never the bottleneck: drains, counts, verifies or times frames.
+ *
+ *   consumer --socket PATH --board FILE --index I --count FRAMES --timeout SECONDS
+ *            [--mode count|verify|latency] [--skip FRAMES] [--read-bytes N]
+ *
+ * count:   frames are bytes / 64; magic and sequence of the last whole frame of every read must
+ *          be those of a run in which nothing was lost, repeated or reordered up to there.
+ * verify:  every frame's magic, size, sequence and checksum.
+ * latency: verify, and now - header timestamp of every frame after the first --skip.
+ *
+ * FRAMES is exact: the end of input before it, or one byte beyond it, fails the run.
+ */
+#include "bench.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum mode { COUNT, VERIFY, LATENCY };
+
+struct consumer {
+    int fd;
+    enum mode mode;
+    struct slot *slot;
+    uint64_t count, skip, read_bytes;
+    uint64_t bytes, frames, reads;
+    uint64_t first_ns, last_ns; /* monotonic: the first byte, the last frame */
+    uint8_t *buffer;
+    uint64_t held; /* bytes of an unfinished frame at the buffer's start */
+    uint64_t *latency;
+};
+
+static void check_header(const uint8_t *frame, uint64_t index)
+{
+    uint32_t payload = load32(frame + AT_PAYLOAD_SIZE);
+    if (load32(frame) != FRAME_MAGIC || payload != FRAME_BYTES - HEADER_BYTES)
+        fail("frame %llu: not a Trade's header", (unsigned long long)index);
+    if (load64(frame + AT_SEQUENCE) != FIRST_SEQUENCE + index)
+        fail("frame %llu: sequence %llu, expected %llu", (unsigned long long)index,
+             (unsigned long long)load64(frame + AT_SEQUENCE),
+             (unsigned long long)(FIRST_SEQUENCE + index));
+}
+
+static void check_frame(const uint8_t *frame, uint64_t index)
+{
+    check_header(frame, index);
+    uint32_t expected = frame_checksum(frame);
+    if (load32(frame + AT_CHECKSUM) != expected)
+        fail("frame %llu: checksum %08x, expected %08x", (unsigned long long)index,
+             load32(frame + AT_CHECKSUM), expected);
+}
+
+/* Counting: the last frame that begins and ends in this read stands for all before it. */
+static void count_frames(struct consumer *consumer, uint64_t got)
+{
+    uint64_t before = consumer->bytes;
+    consumer->bytes += got;
+    consumer->frames = consumer->bytes / FRAME_BYTES;
+    if (consumer->frames && (consumer->frames - 1) * FRAME_BYTES >= before)
+        check_header(consumer->buffer + (consumer->frames - 1) * FRAME_BYTES - before,
+                     consumer->frames - 1);
+}
+
+static void time_frame(struct consumer *consumer, const uint8_t *frame, uint64_t now)
+{
+    uint64_t sent = load64(frame + AT_TIMESTAMP);
+    if (consumer->frames >= consumer->skip)
+        consumer->latency[consumer->frames - consumer->skip] = now > sent ? now - sent : 0;
+}
+
+static void verify_frames(struct consumer *consumer, uint64_t got)
+{
+    uint64_t now = consumer->mode == LATENCY ? realtime_ns() : 0;
+    uint64_t end = consumer->held + got, at = 0;
+    consumer->bytes += got;
+    for (; end - at >= FRAME_BYTES && consumer->frames < consumer->count; at += FRAME_BYTES) {
+        check_frame(consumer->buffer + at, consumer->frames);
+        if (consumer->mode == LATENCY)
+            time_frame(consumer, consumer->buffer + at, now);
+        consumer->frames++;
+    }
+    consumer->held = end - at;
+    memmove(consumer->buffer, consumer->buffer + at, consumer->held);
+}
+
+static void drain(struct consumer *consumer)
+{
+    while (consumer->frames < consumer->count) {
+        uint8_t *into = consumer->buffer + consumer->held;
+        ssize_t got = recv(consumer->fd, into, consumer->read_bytes, 0);
+        if (got <= 0)
+            fail("%s after %llu of %llu frames", got ? strerror(errno) : "end of input",
+                 (unsigned long long)consumer->frames, (unsigned long long)consumer->count);
+        if (!consumer->reads++)
+            consumer->first_ns = monotonic_ns();
+        if (consumer->mode == COUNT)
+            count_frames(consumer, (uint64_t)got);
+        else
+            verify_frames(consumer, (uint64_t)got);
+        atomic_store_explicit(&consumer->slot->frames, consumer->frames, memory_order_release);
+    }
+    consumer->last_ns = monotonic_ns();
+    if (consumer->bytes != consumer->count * FRAME_BYTES)
+        fail("%llu bytes, expected %llu frames and not one byte more",
+             (unsigned long long)consumer->bytes, (unsigned long long)consumer->count);
+}
+
+static int ascending(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void report_latency(const struct consumer *consumer)
+{
+    static const struct {
+        const char *name;
+        unsigned per_mille;
+    } rows[] = {{"p50", 500}, {"p90", 900}, {"p99", 990}, {"p99_9", 999}, {"max", 1000}};
+    uint64_t samples = consumer->count - consumer->skip;
+    qsort(consumer->latency, samples, sizeof *consumer->latency, ascending);
+    printf(", \"latency_ns\": {\"samples\": %llu", (unsigned long long)samples);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint64_t at = samples * rows[i].per_mille / 1000;
+        at = at < samples ? at : samples - 1;
+        printf(", \"%s\": %llu", rows[i].name, (unsigned long long)consumer->latency[at]);
+    }
+    printf("}");
+}
+
+static void report(const struct consumer *consumer)
+{
+    printf("{\"count\": %llu, \"bytes\": %llu, \"reads\": %llu, \"first_ns\": %llu, "
+           "\"last_ns\": %llu, \"cpu_ns\": %llu",
+           (unsigned long long)consumer->frames, (unsigned long long)consumer->bytes,
+           (unsigned long long)consumer->reads, (unsigned long long)consumer->first_ns,
+           (unsigned long long)consumer->last_ns, (unsigned long long)cpu_ns());
+    if (consumer->mode == LATENCY)
+        report_latency(consumer);
+    printf("}\n");
+}
+
+static enum mode parse_mode(const char *text)
+{
+    static const char *const names[] = {"count", "verify", "latency"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0)
+            return (enum mode)i;
+    fail("--mode: expected count, verify or latency, got '%s'", text);
+}
+
+static void allocate(struct consumer *consumer)
+{
+    if (!consumer->count || consumer->skip >= consumer->count)
+        fail("--count: expected more frames than --skip");
+    consumer->buffer = malloc(consumer->read_bytes + FRAME_BYTES);
+    consumer->latency = calloc(consumer->mode == LATENCY ? consumer->count : 1, sizeof(uint64_t));
+    if (!consumer->buffer || !consumer->latency)
+        fail("out of memory");
+}
+
+int main(int argc, char **argv)
+{
+    static struct consumer consumer = {.read_bytes = 256u << 10};
+    const char *socket_path = NULL, *board = NULL, *mode = "count";
+    uint64_t timeout = 60, index = 0;
+    const struct option_entry options[] = {
+        {"socket", NULL, &socket_path},
+        {"board", NULL, &board},
+        {"mode", NULL, &mode},
+        {"index", &index, NULL},
+        {"count", &consumer.count, NULL},
+        {"skip", &consumer.skip, NULL},
+        {"read-bytes", &consumer.read_bytes, NULL},
+        {"timeout", &timeout, NULL},
+        {NULL, NULL, NULL},
+    };
+    parse_options(argc, argv, options);
+    if (!socket_path || !board || index >= MAX_CONSUMERS)
+        fail("needs --socket PATH --board FILE, and --index below %d", MAX_CONSUMERS);
+    consumer.mode = parse_mode(mode);
+    bound_lifetime(timeout);
+    choose_checksum();
+    allocate(&consumer);
+    consumer.slot = &map_board(board)->slots[index];
+    consumer.fd = connect_to(socket_path);
+    atomic_store(&consumer.slot->connected, 1);
+    drain(&consumer);
+    report(&consumer);
+    return 0;
+}

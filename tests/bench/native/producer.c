@@ -1,0 +1,235 @@
+/* A producer that is never the bottleneck: sealed 64-byte Trades, flat out or one at a time.
+ *
+ *   producer --socket PATH --board FILE --consumers N --count FRAMES --timeout SECONDS
+ *            [--warmup FRAMES] [--block BYTES] [--window FRAMES] [--send-buffer BYTES]
+ *            [--interval NS]
+ *
+ * It waits until N consumers are on the board, connects, sends the warm-up and waits until all
+ * have read it: from then on everybody is connected, fed and awake, and the clock starts.
+ * Flat out, blocks are sent while the slowest consumer is less than the window behind.
+ * With --interval, one frame is sent each so many nanoseconds, stamped just before.
+ *
+ * Frames are sealed without computing a CRC each: CRC-32 is linear, so the checksum of a
+ * prepared frame with another sequence and timestamp is the prepared one XOR the effects of
+ * the two fields, which are looked up.
+ */
+#include "bench.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { LOW_BITS = 12, LOW_COUNT = 1 << LOW_BITS };
+
+struct producer {
+    int fd;
+    struct board *board;
+    uint64_t consumers, count, warmup, block, window, interval;
+    uint64_t sent;   /* frames, warm-up included */
+    uint64_t waits;  /* times the window held it back */
+    uint8_t *frames; /* one block */
+    uint32_t *plain; /* checksum of each prepared frame with sequence and timestamp 0 */
+    uint32_t zero;   /* checksum of a frame of zeros */
+    uint32_t low[LOW_COUNT];
+};
+
+static void nap(uint64_t ns)
+{
+    struct timespec duration = {.tv_sec = 0, .tv_nsec = (long)ns};
+    nanosleep(&duration, NULL);
+}
+
+/* What a field with this value adds to the checksum of a frame where it was 0. */
+static uint32_t effect(const struct producer *producer, size_t offset, uint64_t value)
+{
+    uint8_t frame[FRAME_BYTES] = {0};
+    store64(frame + offset, value);
+    return frame_checksum(frame) ^ producer->zero;
+}
+
+/* A Trade: Binance spot BTCUSDT, price and volume different in every frame of the block. */
+static void prepare_frame(uint8_t *frame, uint64_t i)
+{
+    memset(frame, 0, FRAME_BYTES);
+    store32(frame, FRAME_MAGIC);
+    frame[4] = 1; /* Trade */
+    frame[5] = 1; /* version */
+    frame[6] = 1; /* BinanceCollector */
+    store32(frame + AT_PAYLOAD_SIZE, FRAME_BYTES - HEADER_BYTES);
+    frame[32] = 1; /* venue Binance */
+    frame[34] = 4; /* Spot */
+    memcpy(frame + 36, "\0TDSUCTB", 8); /* BTCUSDT: big-endian ASCII, written little-endian */
+    store64(frame + 44, 6000000000000ull + i * 1000000);
+    store64(frame + 52, 100000 + i);
+    frame[60] = (uint8_t)(1 + i % 2);
+}
+
+static void prepare(struct producer *producer)
+{
+    uint8_t zeros[FRAME_BYTES] = {0};
+    uint64_t frames = producer->block / FRAME_BYTES;
+    producer->frames = aligned_alloc(4096, (producer->block + 4095) / 4096 * 4096);
+    producer->plain = calloc(frames, sizeof *producer->plain);
+    if (!producer->frames || !producer->plain)
+        fail("out of memory");
+    producer->zero = frame_checksum(zeros);
+    for (uint64_t i = 0; i < LOW_COUNT; i++)
+        producer->low[i] = effect(producer, AT_SEQUENCE, i);
+    for (uint64_t i = 0; i < frames; i++) {
+        uint8_t *frame = producer->frames + i * FRAME_BYTES;
+        prepare_frame(frame, i);
+        producer->plain[i] = frame_checksum(frame);
+    }
+}
+
+/* Gives the block's first `frames` their sequences, the time of now and right checksums. */
+static void stamp(struct producer *producer, uint64_t frames)
+{
+    uint64_t sequence = FIRST_SEQUENCE + producer->sent;
+    uint64_t now = realtime_ns();
+    uint32_t time_effect = effect(producer, AT_TIMESTAMP, now);
+    uint32_t shared = 0;
+    for (uint64_t i = 0; i < frames; i++, sequence++) {
+        uint8_t *frame = producer->frames + i * FRAME_BYTES;
+        uint64_t low = sequence % LOW_COUNT;
+        if (i == 0 || low == 0)
+            shared = time_effect ^ effect(producer, AT_SEQUENCE, sequence - low);
+        store64(frame + AT_SEQUENCE, sequence);
+        store64(frame + AT_TIMESTAMP, now);
+        store32(frame + AT_CHECKSUM, producer->plain[i] ^ producer->low[low] ^ shared);
+    }
+}
+
+static void send_all(struct producer *producer, uint64_t bytes)
+{
+    const uint8_t *at = producer->frames;
+    while (bytes) {
+        ssize_t sent = send(producer->fd, at, bytes, MSG_NOSIGNAL);
+        if (sent < 0)
+            fail("send after %llu frames: %s", (unsigned long long)producer->sent, strerror(errno));
+        at += sent;
+        bytes -= (uint64_t)sent;
+    }
+}
+
+static void send_frames(struct producer *producer, uint64_t frames)
+{
+    stamp(producer, frames);
+    send_all(producer, frames * FRAME_BYTES);
+    producer->sent += frames;
+}
+
+static void wait_for_room(struct producer *producer, uint64_t frames)
+{
+    while (producer->sent + frames >
+           slowest(producer->board, producer->consumers) + producer->window) {
+        producer->waits++;
+        nap(50000);
+    }
+}
+
+static void wait_until_read(const struct producer *producer)
+{
+    while (slowest(producer->board, producer->consumers) < producer->sent)
+        nap(50000);
+}
+
+static void wait_for_consumers(const struct producer *producer)
+{
+    for (uint64_t i = 0; i < producer->consumers; i++)
+        while (!atomic_load(&producer->board->slots[i].connected))
+            nap(200000);
+}
+
+static void send_flat_out(struct producer *producer, uint64_t until)
+{
+    uint64_t most = producer->block / FRAME_BYTES;
+    while (producer->sent < until) {
+        uint64_t left = until - producer->sent;
+        uint64_t frames = left < most ? left : most;
+        wait_for_room(producer, frames);
+        send_frames(producer, frames);
+    }
+}
+
+static void send_one_by_one(struct producer *producer, uint64_t until)
+{
+    uint64_t due = monotonic_ns();
+    while (producer->sent < until) {
+        due += producer->interval;
+        struct timespec at = {(time_t)(due / NS_PER_S), (long)(due % NS_PER_S)};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+        send_frames(producer, 1);
+    }
+}
+
+static void send_some(struct producer *producer, uint64_t frames)
+{
+    if (producer->interval)
+        send_one_by_one(producer, producer->sent + frames);
+    else
+        send_flat_out(producer, producer->sent + frames);
+}
+
+static void check(const struct producer *producer)
+{
+    if (!producer->consumers || producer->consumers > MAX_CONSUMERS)
+        fail("--consumers: expected 1 to %d", MAX_CONSUMERS);
+    if (!producer->block || producer->block % FRAME_BYTES)
+        fail("--block: expected a multiple of %d bytes", FRAME_BYTES);
+    if (producer->block / FRAME_BYTES > producer->window)
+        fail("--window: expected at least one block");
+}
+
+static void report(const struct producer *producer, uint64_t start, uint64_t cpu)
+{
+    printf("{\"start_ns\": %llu, \"sent_ns\": %llu, \"frames\": %llu, \"waits\": %llu, "
+           "\"cpu_ns\": %llu}\n",
+           (unsigned long long)start, (unsigned long long)monotonic_ns(),
+           (unsigned long long)producer->count, (unsigned long long)producer->waits,
+           (unsigned long long)(cpu_ns() - cpu));
+}
+
+int main(int argc, char **argv)
+{
+    static struct producer producer = {
+        .consumers = 1, .block = 256u << 10, .window = 200000};
+    const char *socket_path = NULL, *board = NULL;
+    uint64_t timeout = 60, send_buffer = 0;
+    const struct option_entry options[] = {
+        {"socket", NULL, &socket_path},
+        {"board", NULL, &board},
+        {"consumers", &producer.consumers, NULL},
+        {"count", &producer.count, NULL},
+        {"warmup", &producer.warmup, NULL},
+        {"block", &producer.block, NULL},
+        {"window", &producer.window, NULL},
+        {"interval", &producer.interval, NULL},
+        {"send-buffer", &send_buffer, NULL},
+        {"timeout", &timeout, NULL},
+        {NULL, NULL, NULL},
+    };
+    parse_options(argc, argv, options);
+    if (!socket_path || !board)
+        fail("needs --socket PATH --board FILE");
+    check(&producer);
+    bound_lifetime(timeout);
+    prctl(PR_SET_TIMERSLACK, 1);
+    choose_checksum();
+    prepare(&producer);
+    producer.board = map_board(board);
+    wait_for_consumers(&producer);
+    producer.fd = connect_to(socket_path);
+    set_send_buffer(producer.fd, send_buffer);
+    send_some(&producer, producer.warmup);
+    wait_until_read(&producer);
+    uint64_t cpu = cpu_ns(), start = monotonic_ns();
+    send_some(&producer, producer.count);
+    report(&producer, start, cpu);
+    wait_until_read(&producer);
+    return 0;
+}

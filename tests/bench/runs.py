@@ -1,0 +1,146 @@
+"""One run: consumers and a producer against a server, and what they reported.
+
+Called by the suites for each sample. A run either counts or raises RunFailed: every consumer
+must have had exactly the frames that were sent, which its program checks (see native/).
+"""
+
+import json
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .children import Child, RunFailed, wait_for
+from .native import program
+from .servers import Server
+
+BOARD_BYTES = 4096 * 64  # struct board of native/bench.h
+SLOWEST_RATE = 200_000  # messages/s below which a run is given up
+
+
+@dataclass(frozen=True)
+class Pins:
+    """Processor lists for taskset, empty for none: of the server, producer and consumers."""
+
+    server: str = ""
+    producer: str = ""
+    consumers: str = ""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is sent and how it is read. Frames are 64-byte Trades, sizes bytes, interval ns."""
+
+    count: int
+    consumers: int = 1
+    mode: str = "count"
+    warmup: int = 100_000
+    window: int = 200_000
+    block: int = 256 * 1024
+    producer_buffer: int = 1024 * 1024
+    interval: int = 0
+    pins: Pins = field(default_factory=Pins)
+
+    @property
+    def seconds(self) -> int:
+        """How long a run may take before it has failed."""
+        frames = self.count + self.warmup
+        return 20 + math.ceil(frames / SLOWEST_RATE + frames * self.interval / 1e9)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one run measured; `server_cpu_ns` is the server's own, warm-up included."""
+
+    seconds: float
+    rate: float
+    server_cpu_ns_per_frame: float
+    producer: dict[str, Any]
+    consumers: list[dict[str, Any]]
+
+    def latency_us(self, percentile: str) -> float:
+        """The worst consumer's percentile (`"p50"`, `"p99_9"`) in microseconds."""
+        return float(max(each["latency_ns"][percentile] for each in self.consumers)) / 1000
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A folder in memory if there is one: boards, sockets and logs must not wait for a disk."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(
+        prefix="relays-bench-", dir=shared if shared.is_dir() else None
+    ) as folder:
+        yield Path(folder)
+
+
+def measure(server: Server, load: Load) -> Sample:
+    """Sends `load` through `server` once. Raises RunFailed when it is no measurement."""
+    before = server.child.cpu_ns()
+    with workspace() as folder:
+        children = _start(server, load, folder)
+        try:
+            wait_for(children, load.seconds + 5)
+        except RunFailed:
+            # Drivers also fail when the server has died, and then its own words say why.
+            if server.child.ends_within(0.5):
+                server.check()
+            raise
+        finally:
+            for child in children:
+                child.stop()
+        reports = [json.loads(child.output()) for child in children]
+    server.check()
+    return _sample(load, server.child.cpu_ns() - before, reports[-1], reports[:-1])
+
+
+def _start(server: Server, load: Load, folder: Path) -> list[Child]:
+    board = folder / "board"
+    board.write_bytes(bytes(BOARD_BYTES))
+    shared = ["--board", str(board), "--timeout", str(load.seconds)]
+    children = [_consumer(server, load, i, shared, folder) for i in range(load.consumers)]
+    return [*children, _producer(server, load, shared, folder)]
+
+
+def _consumer(server: Server, load: Load, index: int, shared: list[str], folder: Path) -> Child:
+    command = [
+        str(program("consumer")),
+        *("--socket", str(server.consumers)),
+        *("--index", str(index)),
+        *("--count", str(load.warmup + load.count)),
+        *("--skip", str(load.warmup)),
+        *("--mode", load.mode),
+        *shared,
+    ]
+    return Child(f"consumer-{index}", command, folder, load.pins.consumers)
+
+
+def _producer(server: Server, load: Load, shared: list[str], folder: Path) -> Child:
+    command = [
+        str(program("producer")),
+        *("--socket", str(server.producers)),
+        *("--consumers", str(load.consumers)),
+        *("--count", str(load.count)),
+        *("--warmup", str(load.warmup)),
+        *("--window", str(load.window)),
+        *("--block", str(load.block)),
+        *("--send-buffer", str(load.producer_buffer)),
+        *("--interval", str(load.interval)),
+        *shared,
+    ]
+    return Child("producer", command, folder, load.pins.producer)
+
+
+def _sample(
+    load: Load, cpu_ns: int, producer: dict[str, Any], consumers: list[dict[str, Any]]
+) -> Sample:
+    seconds = (max(each["last_ns"] for each in consumers) - producer["start_ns"]) / 1e9
+    return Sample(
+        seconds=seconds,
+        rate=load.count / seconds,
+        server_cpu_ns_per_frame=cpu_ns / (load.count + load.warmup),
+        producer=producer,
+        consumers=consumers,
+    )

@@ -1,0 +1,157 @@
+"""The bench runs, and cannot be fooled: a run that lost, repeated or damaged a frame fails.
+
+Counts are tiny: these are smoke tests of the measurements, never the measurements.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from . import native, servers, statistic
+from .children import Child, RunFailed
+from .runs import Load, measure, workspace
+from .throughput import CONFIGURATIONS
+
+FRAME = 64
+PATIENCE = 120
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs() -> None:
+    native.build()
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.bench", *arguments],
+        cwd=native.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+def test_every_row_of_the_relay_bench_is_measured_beside_the_copy_loop(tmp_path: Path) -> None:
+    written = tmp_path / "relay.json"
+    done = bench("relay", "--quick", "--pairs", "2", "--count", "20000", "--json", str(written))
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads(written.read_text())["relay"]
+    assert {row["configuration"]["name"] for row in rows} == set(CONFIGURATIONS)
+    for row in rows:
+        assert row["ratio"]["low"] <= row["ratio"]["median"] <= row["ratio"]["high"]
+        for samples in row["samples"].values():
+            assert [len(sample["consumers"]) for sample in samples] == [
+                row["configuration"]["consumers"]
+            ] * 2
+
+
+def test_the_latency_bench_reports_percentiles_of_both(tmp_path: Path) -> None:
+    written = tmp_path / "latency.json"
+    done = bench("latency", "--pairs", "2", "--count", "200", "--json", str(written))
+    assert done.returncode == 0, done.stdout + done.stderr
+    measured = json.loads(written.read_text())
+    assert measured["machine"]["cores"] >= 1
+    for server in ("relay", "copyloop"):
+        of = measured["latency"]["summary_us"][server]
+        assert 0 < of["p50"]["median"] <= of["p99"]["median"] <= of["max"]["median"]
+
+
+@pytest.mark.parametrize("mode", ["count", "verify"])
+def test_four_consumers_of_the_copy_loop_have_every_frame(mode: str) -> None:
+    with workspace() as folder, servers.copyloop(folder) as server:
+        load = Load(count=50_001, consumers=4, mode=mode, warmup=1_000, block=640 * FRAME)
+        sample = measure(server, load)
+    assert [each["count"] for each in sample.consumers] == [51_001] * 4
+    assert [each["bytes"] for each in sample.consumers] == [51_001 * FRAME] * 4
+
+
+def test_the_copy_loop_fails_loudly_when_a_consumer_is_overtaken() -> None:
+    options = ("--log-bytes", "1048576", "--send-buffer", "65536")
+    with (
+        socket.socket(socket.AF_UNIX) as stopped,
+        workspace() as folder,
+        servers.copyloop(folder, options=options) as server,
+    ):
+        stopped.connect(str(server.consumers))
+        with pytest.raises(RunFailed, match=r"copyloop ended with 3: .* was overtaken"):
+            measure(server, Load(count=200_000, warmup=100, window=4096))
+
+
+@contextmanager
+def false_relay(folder: Path, harm: Callable[[bytearray], None]) -> Iterator[servers.Server]:
+    """Forwards one run from a producer to a consumer, all at once, after harming it."""
+    listener = socket.create_server(str(folder / "false.sock"), family=socket.AF_UNIX)
+    listener.settimeout(PATIENCE)
+    worker = threading.Thread(target=forward, args=(listener, harm))
+    # The harness wants a process whose time it can read.
+    child = Child("false", ["sleep", str(PATIENCE)], folder)
+    worker.start()
+    try:
+        yield servers.Server(child, folder / "false.sock", folder / "false.sock")
+    finally:
+        child.stop()
+        worker.join()
+        listener.close()
+
+
+def forward(listener: socket.socket, harm: Callable[[bytearray], None]) -> None:
+    consumer, producer = listener.accept()[0], listener.accept()[0]
+    with consumer, producer:
+        data = bytearray()
+        while len(data) < 1000 * FRAME:
+            data += producer.recv(65536)
+        harm(data)
+        with suppress(BrokenPipeError):
+            consumer.sendall(data)
+
+
+def lose(data: bytearray) -> None:
+    del data[100 * FRAME : 101 * FRAME]
+
+
+def repeat(data: bytearray) -> None:
+    data[100 * FRAME : 100 * FRAME] = data[100 * FRAME : 101 * FRAME]
+
+
+def damage(data: bytearray) -> None:
+    data[100 * FRAME + 50] ^= 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "harm"),
+    [
+        ("count", lose),
+        ("count", repeat),
+        ("verify", lose),
+        ("verify", repeat),
+        ("verify", damage),
+        ("latency", damage),
+    ],
+)
+def test_a_run_with_a_lost_repeated_or_damaged_frame_fails(
+    mode: str, harm: Callable[[bytearray], None]
+) -> None:
+    with workspace() as folder, false_relay(folder, harm) as server:
+        load = Load(count=1000, warmup=0, mode=mode, interval=1000 if mode == "latency" else 0)
+        with pytest.raises(RunFailed, match="consumer-0 ended with 1: consumer: frame"):
+            measure(server, load)
+
+
+def test_an_honest_relay_of_the_same_kind_passes() -> None:
+    with workspace() as folder, false_relay(folder, lambda data: None) as server:
+        sample = measure(server, Load(count=1000, warmup=0, mode="verify"))
+    assert sample.consumers[0]["count"] == 1000
+
+
+def test_an_interval_contains_its_median_and_repeats() -> None:
+    first = statistic.ratio([2, 3, 4, 5, 6], [1, 1, 1, 1, 1])
+    assert first == statistic.ratio([2, 3, 4, 5, 6], [1, 1, 1, 1, 1])
+    assert first.median == 4
+    assert first.low <= 4 <= first.high
