@@ -65,9 +65,11 @@ class Feeds:
         if not peer.outlet.feeding:
             return
         record = peer.record
-        if peer.breaker.state != CLOSED and peer.breaker.settle(record.lag, self.limits, now):
+        state = peer.breaker.state
+        if state != CLOSED and peer.breaker.settle(record.lag, self.limits, now):
             record.set_breaker(CLOSED)
-            self._report("breaker closed", peer)
+            if state == HALF_OPEN:
+                self._report("breaker closed", peer)
         if record.lag:
             self.live.pop(peer, None)
             self.behind[peer] = None

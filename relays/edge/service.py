@@ -17,6 +17,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -28,10 +29,11 @@ from relays.core.hub import KEPT_PLACES
 from relays.edge import listener
 from relays.edge.logs import Log, open_log
 from relays.edge.memory import Memory, Windows, files, open_memory
-from relays.edge.metrics_child import MetricsChild
 from relays.edge.relay import Relay
-from relays.edge.status import status
 from relays.errors import ConfigError, RelayError
+
+if TYPE_CHECKING:
+    from relays.edge.metrics_child import MetricsChild
 
 SPARE_DESCRIPTORS = 64
 CHECK_EVERY = 1.0
@@ -102,6 +104,8 @@ def _metrics(loaded: Loaded) -> MetricsChild | None:
     config = loaded.config
     if config.metrics_port == "off":
         return None
+    from relays.edge.metrics_child import MetricsChild
+
     port = int(config.metrics_port)
     return MetricsChild(loaded.domain.name, config.runtime_dir, config.metrics_host, port)
 
@@ -194,4 +198,6 @@ class Service:
         )
 
     def _say_status(self) -> None:
+        from relays.edge.status import status
+
         self.log.line("status", json=json.dumps(status(self.domain.name, self.memory.state)))
