@@ -7,29 +7,16 @@ modules. Nothing but checksums belongs here.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-cdef extern from "isa-l/crc.h" nogil:
-    uint32_t crc32_gzip_refl(uint32_t seed, const unsigned char *buf, uint64_t size)
-
 cdef enum:
     CHECKSUM_AT = 28
     HEADER_SIZE = 32
-
-
-cdef uint32_t crc_bytes(uint32_t value, const uint8_t *data, uint64_t size) noexcept nogil:
-    return crc32_gzip_refl(value, data, size)
-
-
-cdef uint32_t crc_frame(const uint8_t *frame, uint64_t payload_size) noexcept nogil:
-    """CRC of bytes 0..27 and the payload: the checksum field itself is left out (SPEC, Header)."""
-    cdef uint32_t value = crc32_gzip_refl(0, frame, CHECKSUM_AT)
-    return crc32_gzip_refl(value, frame + HEADER_SIZE, payload_size)
 
 
 def crc32(const uint8_t[::1] data not None, uint32_t value=0):
     """CRC-32 of `data`, continued from `value`; `crc32(b"123456789") == 0xCBF43926`."""
     if data.shape[0] == 0:
         return value
-    return crc_bytes(value, &data[0], data.shape[0])
+    return crc32_gzip_refl(value, &data[0], data.shape[0])
 
 
 def frame_checksum(const uint8_t[::1] frame not None):

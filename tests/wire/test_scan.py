@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from protocol import scan as readable
 from protocol._core import scan as compiled
-from protocol.checksum import reference
+from protocol.checksum import frame_checksum, reference
 from protocol.header import HEADER_SIZE, MAGIC
 from protocol.header import LAYOUT as HEADER
 
@@ -182,3 +182,12 @@ def test_offsets_out_of_order_raise() -> None:
 
 def test_the_scanners_agree_on_the_vectors_every_daemon_starts_with() -> None:
     readable.self_test(compiled)
+
+
+def test_the_checksum_of_every_payload_size_is_crcmods_whichever_way_it_is_computed() -> None:
+    seed = 60
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for size in [*range(0, 300), 511, 512, 4096, 65_536]:
+        raw = chance.randbytes(HEADER_SIZE + size)
+        assert frame_checksum(raw) == reference(raw[HEADER_SIZE:], reference(raw[:28])), size
