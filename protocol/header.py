@@ -19,16 +19,17 @@ PRIORITY_SHIFT, PRIORITY_MASK = 4, 0x30
 LAYOUT = struct.Struct("<IBBBBIQQI")
 # What the checksum covers of the header: everything before the checksum field.
 UNSEALED = struct.Struct("<IBBBBIQQ")
-WIDTHS = {
-    "magic": 32,
-    "message_type": 8,
-    "version": 8,
-    "source": 8,
-    "flags": 8,
-    "payload_size": 32,
-    "sequence": 64,
-    "timestamp": 64,
-    "checksum": 32,
+# Name: bits, meaning; in wire order. SPEC.md's table is written from it.
+FIELDS = {
+    "magic": (32, "`0xDEADBEEF` (bytes `EF BE AD DE`)"),
+    "message_type": (8, "see Message types"),
+    "version": (8, "schema version of this message type, from 1"),
+    "source": (8, "SourceType of the sender"),
+    "flags": (8, "see below the table"),
+    "payload_size": (32, "bytes after the header"),
+    "sequence": (64, "the producer's own counter, +1 per domain frame; 0 in control frames"),
+    "timestamp": (64, "the sender's clock, ns since the Unix epoch (UTC)"),
+    "checksum": (32, "CRC-32 of bytes 0..27 followed by the payload"),
 }
 
 
@@ -96,7 +97,7 @@ class Header(_Fields):
 def wrong_value(values: dict[str, object]) -> FieldError:
     """The error for the first of these header fields that is not an integer in its range."""
     for name, value in values.items():
-        most = 2 ** WIDTHS[name] - 1
+        most = 2 ** FIELDS[name][0] - 1
         if not isinstance(value, int) or not 0 <= value <= most:
             return FieldError(f"header.{name}", expected=f"0 to {most}", got=value)
     return FieldError("header", expected="integers", got=values)
