@@ -31,6 +31,8 @@ SECOND = 1_000_000_000
 ACCEPTS = 64
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 ACCEPT_PAUSE = 0.1
+PREFAULT_SLICE = 1 << 20
+PREFAULT_EVERY = 0.002
 
 
 class Relay:
@@ -66,6 +68,14 @@ class Relay:
         self.loop.add_reader(self._hang_ups.fileno(), self._hung_up)
         self.state.set_status(accepting=1, ready=1, draining=0)
         self._tick()
+        self.loop.call_later(PREFAULT_EVERY, self._prefault, 0)
+
+    def _prefault(self, offset: int) -> None:
+        """The log's pages, a slice at a time: nobody waits for all of them."""
+        assert self.state.ring is not None
+        if self.state.ring.prefault(offset, PREFAULT_SLICE):
+            following = offset + PREFAULT_SLICE
+            self.loop.call_later(PREFAULT_EVERY, self._prefault, following)
 
     def _report(self, event: str, peer: Peer | None, **fields: Any) -> None:
         count = fields.pop("count", 1)
