@@ -225,7 +225,7 @@ BAD_VALUES = [
     ("sources = {'user:root' = ['nobody']}", "(there is no source 'nobody')"),
     ("sources = {'user:no-such-user' = [1]}", "(there is no user 'no-such-user')"),
     ("drain_timeout = -1", "expected seconds from 0 to 3600"),
-    ("busy_poll = 2", "expected seconds from 0 to 1"),
+    ("busy_poll = 2", "expected true or false"),
     ("metrics_host = '1.2.3'", "expected an IP address or host name"),
     ("metrics_port = 65536", 'expected a port from 0 (any) to 65535 or "off"'),
     ("metrics_port = 'none'", 'expected a port from 0 (any) to 65535 or "off"'),
