@@ -4,6 +4,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,9 +26,15 @@ def program(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def relay(tmp_path: Path) -> Iterator[Path]:
+def folder() -> Iterator[Path]:
+    """On tmpfs, where the relay keeps its log in it: elsewhere 128 MiB would stay behind."""
+    with tempfile.TemporaryDirectory(prefix="relays-test-", dir="/dev/shm") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def relay(folder: Path) -> Iterator[Path]:
     """The socket of a running market_data relay with default settings."""
-    folder = tmp_path / "run"
     command = [sys.executable, "-m", "relays.cli", "run", "market_data"]
     options = ["--runtime-dir", str(folder), "--metrics-port", "off"]
     process = subprocess.Popen([*command, *options])
