@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from protocol.control import GapReason
 from protocol.reject import Reject
 from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, Limits
 from relays.core.log import Log
 from relays.core.outbox import Lost
 from relays.core.peer import Peer, Phase
 
-TOO_SLOW, TOO_OLD = 1, 2
 FAR = 2**64
 SETTLE_EVERY = 100_000_000
 
@@ -146,7 +146,7 @@ class Feeds:
         log = self.log
         peer.breaker.half_open()
         peer.record.set_breaker(HALF_OPEN)
-        self._skip(peer, log.end, log.state.end_offset, TOO_SLOW)
+        self._skip(peer, log.end, log.state.end_offset, GapReason.TOO_SLOW)
         self.join(peer, now)
         self._settle_later(peer, now)
 
@@ -160,7 +160,7 @@ class Feeds:
 
     # --- gaps ---
 
-    def _skip(self, peer: Peer, position: int, offset: int, reason: int) -> None:
+    def _skip(self, peer: Peer, position: int, offset: int, reason: GapReason) -> None:
         first, last = peer.record.skip_to(position, offset, reason)
         if first > last:
             return
@@ -185,7 +185,7 @@ class Feeds:
         state.give_way(horizon)
         for peer in staying:
             if peer.record.offset < horizon:
-                self._skip(peer, state.oldest_position, state.oldest_offset, TOO_OLD)
+                self._skip(peer, state.oldest_position, state.oldest_offset, GapReason.TOO_OLD)
                 self._wake(peer)
         self._lowest = min((peer.record.offset for peer in self.behind), default=FAR)
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from protocol._core.scan import Track
 from protocol.catalogue import MessageType
-from protocol.control import Heartbeat, Welcome
+from protocol.control import Durability, GapReason, Heartbeat, Role, Welcome
 from protocol.errors import ProtocolError
 from protocol.reject import Reject
 from relays.core.outbox import Outbox, Refusal
 from relays.core.peer import Peer, Phase
-from relays.core.session import SNAPSHOT, TOO_OLD, Plan, Refused, plan
+from relays.core.session import Plan, Refused, plan
 
 if TYPE_CHECKING:
     from relays.core.hub import Hub
@@ -100,7 +100,7 @@ class Handshake:
             return self._refuse(peer, "all producer places are taken", Reject.NOT_ACCEPTING)
         peer.record.describe(name=wanted.name or "", producer_id=wanted.producer_id)
         outbox = peer.outlet.outbox = self._outbox(peer)
-        outbox.wants_snapshot = outbox.snapshot = bool(wanted.role & SNAPSHOT)
+        outbox.wants_snapshot = outbox.snapshot = bool(wanted.role & Role.SNAPSHOT)
         outbox.welcome = self._welcome(wanted, last)
         if wanted.consumes:
             self._feed(peer, wanted, now)
@@ -127,7 +127,7 @@ class Handshake:
             last_sequence=last,
             max_payload=hub.config.max_payload,
             heartbeat_ms=wanted.heartbeat // 1_000_000,
-            durability=0,
+            durability=Durability.MEMORY,
             role=wanted.role,
             relay_pid=hub.pid,
         )
@@ -159,7 +159,7 @@ class Handshake:
         peer.outlet.wanted = hub.filter_for(wanted.types, wanted.instruments)
         peer.record.consume_from(wanted.asked, offset)
         if wanted.asked < wanted.start:
-            peer.record.skip_to(wanted.start, offset, TOO_OLD)
+            peer.record.skip_to(wanted.start, offset, GapReason.TOO_OLD)
         if wanted.gap is not None:
             outbox.add_gap(wanted.gap)
             hub.report("gap", peer, first=wanted.gap.first, last=wanted.gap.last)

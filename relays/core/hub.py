@@ -14,7 +14,7 @@ from protocol._core.connection import Record, keep_offences
 from protocol._core.gather import Filter
 from protocol._core.scan import STOP_CONTROL, STOP_LIMIT, Rules, Tally, Track
 from protocol._core.state import State
-from protocol.control import Ack
+from protocol.control import Ack, Durability
 from protocol.message import instrument_offsets, sizes
 from protocol.reject import Reject
 from relays.config import RelayConfig
@@ -261,7 +261,9 @@ class Hub:
     def _acknowledge(self, peer: Peer) -> None:
         track = peer.ingress.track
         if track.identified and track.known and peer.outlet.outbox is not None:
-            peer.outlet.outbox.ack = Ack(sequence=track.last, position=self.log.end, durability=0)
+            peer.outlet.outbox.ack = Ack(
+                sequence=track.last, position=self.log.end, durability=Durability.MEMORY
+            )
             self.todo.wake.append(peer)
 
     def _watch_frame(self, peer: Peer) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from protocol.control import Ack, Error, Gap, Heartbeat, Welcome
+from protocol.control import Ack, Error, Gap, GapReason, Heartbeat, Welcome
 from protocol.reject import Reject
 from relays.core import snapshot
 
@@ -51,7 +51,7 @@ class Lost:
     first: int
     last: int
     count: int
-    reason: int
+    reason: GapReason
     breaker: int
 
     def frame(self, stamp: dict[str, int]) -> bytes:

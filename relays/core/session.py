@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.control import Hello, client_name, instruments
+from protocol.control import (
+    GapReason,
+    Hello,
+    OnLag,
+    Role,
+    Start,
+    client_name,
+    instruments,
+)
 from protocol.errors import ProtocolError
 from protocol.reject import Reject
 from relays.core.access import Rights
 from relays.core.log import Log
 from relays.core.outbox import UNKNOWN_COUNT, Lost
 
-CONSUME, PRODUCE, SNAPSHOT = 1, 2, 4
-BUILT_ROLES = CONSUME | PRODUCE | SNAPSHOT
-ON_LAG = {1: "gap", 2: "disconnect", 3: "catch_up"}
-LIVE, AT_POSITION, OLDEST, LAST = range(4)
-TOO_OLD, LOG_REPLACED = 2, 3
+ON_LAG = {OnLag.GAP: "gap", OnLag.DISCONNECT: "disconnect", OnLag.CATCH_UP: "catch_up"}
 MILLISECOND = 1_000_000
 
 
@@ -36,7 +40,7 @@ class Plan:
     """What a session gets. `asked` is the position it starts to count from, `start` where its feed
     begins; they differ where frames are no longer kept, which `gap` says."""
 
-    role: int
+    role: Role
     on_lag: str
     heartbeat: int
     producer_id: int
@@ -49,11 +53,11 @@ class Plan:
 
     @property
     def consumes(self) -> bool:
-        return bool(self.role & CONSUME)
+        return bool(self.role & Role.CONSUME)
 
     @property
     def produces(self) -> bool:
-        return bool(self.role & PRODUCE)
+        return bool(self.role & Role.PRODUCE)
 
 
 def plan(frame: bytes, log: Log, rights: Rights, on_lag: str, heartbeat_ms: int) -> Plan:
@@ -70,7 +74,7 @@ def plan(frame: bytes, log: Log, rights: Rights, on_lag: str, heartbeat_ms: int)
         role=hello.role,
         on_lag=ON_LAG.get(hello.on_lag, on_lag),
         heartbeat=(hello.heartbeat_ms or heartbeat_ms) * MILLISECOND,
-        producer_id=hello.producer_id if hello.role & PRODUCE else 0,
+        producer_id=hello.producer_id if hello.role & Role.PRODUCE else 0,
         name=name,
         types=_types(hello.type_filter),
         instruments=frozenset(ids),
@@ -80,14 +84,12 @@ def plan(frame: bytes, log: Log, rights: Rights, on_lag: str, heartbeat_ms: int)
     )
 
 
-def _check_role(role: int, rights: Rights) -> None:
-    if role & ~BUILT_ROLES:
-        raise Refused(Reject.BAD_HELLO, f"role {role:#x}: bits 3 to 7 are reserved")
-    if role & SNAPSHOT and not role & CONSUME:
+def _check_role(role: Role, rights: Rights) -> None:
+    if role & Role.SNAPSHOT and not role & Role.CONSUME:
         raise Refused(Reject.BAD_HELLO, "a snapshot is for sessions that consume (role bit 0)")
-    if role & CONSUME and not rights.consume:
+    if role & Role.CONSUME and not rights.consume:
         raise Refused(Reject.ACCESS_DENIED, "this user may not consume here")
-    if role & PRODUCE and not rights.produce:
+    if role & Role.PRODUCE and not rights.produce:
         raise Refused(Reject.NOT_A_PRODUCER, "this user may not produce here")
 
 
@@ -97,20 +99,20 @@ def _types(bits: bytes) -> frozenset[int]:
 
 def _begin(hello: Hello, log: Log) -> tuple[int, int, Lost | None]:
     wanted = hello.start_position
-    if hello.start == LIVE or not hello.role & CONSUME:
+    if hello.start == Start.LIVE or not hello.role & Role.CONSUME:
         return log.end, log.end, None
-    if hello.start == OLDEST:
+    if hello.start == Start.OLDEST:
         return log.oldest, log.oldest, None
-    if hello.start == LAST:
+    if hello.start == Start.LAST:
         start = max(log.oldest, log.end - min(wanted, log.end))
         return start, start, None
     if hello.log_id not in (0, log.id):
-        lost = Lost(wanted, wanted, UNKNOWN_COUNT, LOG_REPLACED, 0)
+        lost = Lost(wanted, wanted, UNKNOWN_COUNT, GapReason.LOG_REPLACED, 0)
         return log.oldest, log.oldest, lost
     if wanted > log.end:
         text = f"start_position {wanted} is beyond the end, {log.end}"
         raise Refused(Reject.BAD_HELLO, text)
     if wanted >= log.oldest:
         return wanted, wanted, None
-    lost = Lost(wanted, log.oldest - 1, log.oldest - wanted, TOO_OLD, 0)
+    lost = Lost(wanted, log.oldest - 1, log.oldest - wanted, GapReason.TOO_OLD, 0)
     return wanted, log.oldest, lost

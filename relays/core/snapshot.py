@@ -7,11 +7,9 @@ need no change when it is.
 
 from __future__ import annotations
 
-from protocol.control import Snapshot
-
-BEGIN, END = 1, 2
+from protocol.control import Snapshot, SnapshotKind
 
 
 def frames(position: int, stamp: dict[str, int]) -> list[bytes]:
     """The frames of a snapshot that ends where the feed goes on, at `position`."""
-    return [Snapshot(kind=kind, count=0, position=position).frame(**stamp) for kind in (BEGIN, END)]
+    return [Snapshot(kind=kind, count=0, position=position).frame(**stamp) for kind in SnapshotKind]
