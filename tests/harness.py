@@ -177,6 +177,7 @@ class RelayProcess:
         self.path = str(folder / f"{domain}.sock")
         self.log_path = folder / f"{domain}.log.txt"
         self.process: subprocess.Popen[bytes] | None = None
+        self.clients: list[Client] = []
 
     def start(self) -> RelayProcess:
         """Start it and wait until it accepts."""
@@ -229,7 +230,9 @@ class RelayProcess:
         assert found.unaccounted_bytes == 0, found
 
     def client(self, **options: Any) -> Client:
-        return Client(self.path, **options)
+        """A raw connection, closed at the end of the test at the latest."""
+        self.clients.append(Client(self.path, **options))
+        return self.clients[-1]
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
@@ -259,6 +262,8 @@ class RelayProcess:
             if where.state.exists():
                 self.accounted()
         finally:
+            for client in self.clients:
+                client.close()
             remove_memory(self.domain, self.folder)
 
 
