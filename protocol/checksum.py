@@ -15,10 +15,10 @@ from protocol.errors import ProtocolError
 
 try:
     from protocol._core.crc import crc32, frame_checksum, seal
-except ModuleNotFoundError:
+except ImportError as error:
     raise ImportError(
-        "protocol._core, the compiled part of alphapulse-relays, is not built: run ./scripts/setup,"
-        " or `pip install .` with a C compiler and libisal-dev installed"
+        "protocol._core, the compiled part of alphapulse-relays, is not built or cannot be loaded "
+        f"({error}): run ./scripts/setup, or `pip install .` with a C compiler and libisal-dev"
     ) from None
 
 __all__ = ["crc32", "frame_checksum", "reference", "seal", "self_test"]

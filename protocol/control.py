@@ -240,7 +240,9 @@ class Gap(Message, type=MessageType.GAP, version=1):
     last_position: U64 = field("last missing", unit="messages")
     count: U64 = field("positions missing, before filters; 2**64-1 = unknown", unit="messages")
     reason: Annotated[GapReason, U8_WIRE] = field("why")
-    breaker: U8 = field("state of the breaker: 0 closed, 1 open, 2 half open", default=0)
+    breaker: U8 = field(
+        "the breaker's state: 0 closed, 1 open, 2 half open, 3 replaying", default=0
+    )
     _end = pad(6)
 
 

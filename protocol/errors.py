@@ -20,19 +20,22 @@ class ProtocolError(ValueError):
     """
 
     def __init__(
-        self, what: str, *, expected: object = None, got: object = None, hint: str = ""
+        self, what: str, *, expected: object = None, got: object = ..., hint: str = ""
     ) -> None:
         super().__init__(what)
-        self.what, self.expected, self.got, self.hint = what, expected, got, hint
+        self.what, self.expected, self.hint = what, expected, hint
+        # None can be the very value that is refused, so "no value" needs another sign.
+        self.got, self._came = (None, False) if got is ... else (got, True)
 
     def __str__(self) -> str:
         facts = [] if self.expected is None else [f"expected {_plain(self.expected)}"]
-        facts += [] if self.got is None else [f"got {_brief(self.got)}"]
+        facts += [f"got {_brief(self.got)}"] if self._came else []
         line = f"{self.what}: {', '.join(facts)}" if facts else self.what
-        return " ".join(f"{line} ({self.hint})".split("\n")) if self.hint else line
+        return " ".join((f"{line} ({self.hint})" if self.hint else line).splitlines())
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self)._again, (self.what, self.expected, self.got, self.hint)
+        got = self.got if self._came else ...
+        return type(self)._again, (self.what, self.expected, got, self.hint)
 
     @classmethod
     def _again(cls, what: str, expected: object, got: object, hint: str) -> ProtocolError:
