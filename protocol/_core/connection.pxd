@@ -12,3 +12,4 @@ cdef class Record:
     cdef void count_sent(self, uint64_t frames, uint64_t taken) noexcept nogil
     cdef void move(self, uint64_t position, uint64_t offset, uint64_t begun,
                    uint64_t now) noexcept nogil
+    cdef bint just_walked(self, uint64_t taken) noexcept nogil

@@ -153,6 +153,10 @@ cdef class Record:
         cdef uint64_t offset = c.offset, left = taken, begun = c.begun, frames = 0, size
         cdef uint64_t boundary = 0, position
         cdef const uint8_t *first = self.state.at(offset)   # contiguous: the ring is mapped twice
+        if begun == 0 and self.just_walked(taken):
+            self.count_sent(self.state.walked_frames, taken)
+            self.move(self.state.log.end_position, offset + taken, 0, now)
+            return True
         if begun:
             size = min(left, begun)
             begun -= size
@@ -173,9 +177,18 @@ cdef class Record:
             frames += 1
             boundary = offset
         position = self.state.position_of(boundary) if boundary else c.position
+        if c.begun == 0 and offset == self.state.log.end_offset:
+            self.state.walked_from = c.offset
+            self.state.walked_size = taken
+            self.state.walked_frames = frames
         self.count_sent(frames, taken)
         self.move(position, offset, begun, now)
         return offset == self.state.log.end_offset
+
+    cdef bint just_walked(self, uint64_t taken) noexcept nogil:
+        """Whether another consumer was sent these very bytes, up to the end: they are walked once."""
+        return (self.row.offset == self.state.walked_from and taken == self.state.walked_size
+                and self.row.offset + taken == self.state.log.end_offset)
 
     cdef void count_sent(self, uint64_t frames, uint64_t taken) noexcept nogil:
         if self.state.skip_count and frames:

@@ -98,6 +98,7 @@ cdef class State:
     cdef uint8_t *windows
     cdef uint64_t pending
     cdef readonly uint64_t log_bytes
+    cdef uint64_t walked_from, walked_size, walked_frames   # the last whole span that was walked
     cdef public uint64_t skip_count    # a test sets it: that many deliveries go uncounted
 
     cdef inline void put(self, uint64_t *where, uint64_t value) noexcept nogil:
