@@ -1,0 +1,211 @@
+"""`relays status`: what the relays are doing, read from their state (relays.md 8).
+
+Called through `relays.cli`. What there is to say comes from `relays.edge.status`; here it is only
+laid out: tables for a terminal, lines for a pipe, JSON for programs. Needs no socket and disturbs
+nobody, and shows also what a relay that died has left.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+
+from protocol._core.state import State
+from relays.cli.options import Given, configured, optional_domain
+from relays.edge.memory import open_state
+from relays.edge.status import status
+from relays.errors import RelayError
+
+EXAMPLES = """\b
+Examples:
+  relays status
+  relays status execution --json
+"""
+NEVER = "has never run here"
+CONSUMER = (
+    "name", "id", "uid", "pid", "phase", "lag", "lag_seconds", "breaker", "delivered", "dropped",
+)  # fmt: skip
+PRODUCER = ("name", "id", "uid", "pid", "phase", "last_sequence", "accepted", "rejected")
+TOTALS = ("received", "accepted", "rejected", "delivered", "filtered", "dropped", "breaker_trips")
+TEXT = {"name", "phase", "breaker"}
+Data = Mapping[str, Any]
+
+
+@click.command("status", epilog=EXAMPLES)
+@optional_domain
+@click.option("--json", "as_json", is_flag=True, help="As JSON: {domain: {...}}, null if none ran.")
+@configured
+def command(given: Given, domain: str | None, as_json: bool) -> None:
+    """Show what one relay or all three are doing: positions, connections, lags, losses.
+
+    Also of a relay that died. Exit code 69 where none has ever run.
+    """
+    found = described(given, domain)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+    elif sys.stdout.isatty():
+        _show_tables(found)
+    else:
+        for line in lines(found):
+            click.echo(line)
+
+
+def described(given: Given, domain: str | None) -> dict[str, dict[str, Any] | None]:
+    """The status of each relay asked for, None for one that has never run; RelayError if all."""
+    every = {domain: given.load(domain)} if domain else given.load_all()
+    states = {name: _opened(name, one.config.runtime_dir) for name, one in every.items()}
+    if not any(states.values()):
+        places = ", ".join(dict.fromkeys(one.config.runtime_dir for one in every.values()))
+        text = f"no relay has run in {places} (start one: relays run {next(iter(every))})"
+        raise RelayError(text, os.EX_UNAVAILABLE)
+    return {name: status(name, state) if state else None for name, state in states.items()}
+
+
+def _opened(domain: str, runtime_dir: str) -> State | None:
+    try:
+        return open_state(domain, runtime_dir)
+    except RelayError as error:
+        if error.exit_code != os.EX_UNAVAILABLE:
+            raise
+        return None
+
+
+# --- lines, for a pipe: one thing a line, the domain and what it is first ---
+
+
+def lines(found: Mapping[str, Data | None]) -> Iterator[str]:
+    """`domain relay ...`, `domain totals ...`, `domain consumer ...`, `domain producer ...`.
+
+    >>> list(lines({"signals": None}))
+    ['signals relay state=never_run']
+    """
+    for name, data in found.items():
+        if data is None:
+            yield f"{name} relay state=never_run"
+            continue
+        yield f"{name} relay {_words(_relay(data))}"
+        yield f"{name} connections {_words(data['connections'])}"
+        yield f"{name} totals {_words(_sums(data))}"
+        for row in data["consumers"]:
+            yield f"{name} consumer {_words({key: row[key] for key in CONSUMER})}"
+        for row in data["producers"]:
+            yield f"{name} producer {_words({key: row[key] for key in PRODUCER})}"
+
+
+def _relay(data: Data) -> dict[str, Any]:
+    log = data["log"]
+    return {
+        "state": data["state"],
+        "pid": data["pid"],
+        "uptime": _duration(data["uptime_seconds"]),
+        "damaged": data["damaged"],
+        "position": log["end_position"],
+        "oldest": log["oldest_position"],
+        "log": f"{log['filled']:.0%}",
+        "log_id": log["log_id"],
+        "unaccounted_messages": data["unaccounted"]["messages"],
+        "unaccounted_bytes": data["unaccounted"]["bytes"],
+    }
+
+
+def _sums(data: Data) -> dict[str, Any]:
+    totals = data["totals"]
+    sums = {key: totals[key] for key in TOTALS}
+    dropped = totals["dropped"]
+    sums["dropped"] = sum(dropped.values())
+    return sums | {f"dropped_{why}": count for why, count in dropped.items() if count}
+
+
+def _words(values: Data) -> str:
+    return " ".join(f"{key}={_word(value)}" for key, value in values.items())
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = str(value)
+    plain = text.isprintable() and text and not set(text) & set(' "=')
+    return text if plain else msgspec.json.encode(text).decode()
+
+
+def _duration(seconds: float) -> str:
+    """A time for people: the two largest units of it.
+
+    >>> _duration(59.9), _duration(3_700), _duration(200_000)
+    ('59s', '1h01m', '2d07h')
+    """
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days}d{hour:02}h"
+    if hours:
+        return f"{hours}h{minute:02}m"
+    return f"{minutes}m{second:02}s" if minutes else f"{second}s"
+
+
+# --- tables, for a terminal ---
+
+
+def _show_tables(found: Mapping[str, Data | None]) -> None:
+    console = Console(markup=False, highlight=False)
+    for name, data in found.items():
+        if data is None:
+            console.print(f"{name}: {NEVER}")
+            continue
+        console.print(_heading(name, data), style=_style(data))
+        console.print(_in_one_line(data["connections"], "connections"))
+        console.print(_in_one_line(_sums(data), "totals"))
+        for title, columns in (("consumers", CONSUMER), ("producers", PRODUCER)):
+            if data[title]:
+                console.print(_table(title, columns, data[title]))
+        console.print()
+
+
+def _heading(name: str, data: Data) -> str:
+    log, lost = data["log"], data["unaccounted"]
+    process = f"pid {data['pid']}, " if data["pid"] else ""
+    verb = "up" if data["alive"] else "ran for"
+    heading = (
+        f"{name}: {data['state']}, {process}{verb} {_duration(data['uptime_seconds'])}, "
+        f"position {log['end_position']:,} (from {log['oldest_position']:,}), "
+        f"log {log['filled']:.0%} of {log['bytes'] >> 20} MiB"
+    )
+    if lost["messages"] or lost["bytes"]:
+        heading += f", UNACCOUNTED {lost['messages']:,} messages {lost['bytes']:,} bytes"
+    return heading + (", DAMAGED state was set aside" if data["damaged"] else "")
+
+
+def _style(data: Data) -> str:
+    wrong = data["damaged"] or any(data["unaccounted"].values()) or data["state"] == "dead"
+    return "bold red" if wrong else "bold"
+
+
+def _in_one_line(values: Data, title: str) -> str:
+    shown = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in values.items())
+    return f"  {title}: {shown}"
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[Data]) -> Table:
+    table = Table(title=f"  {title}", title_justify="left", box=None, padding=(0, 1, 0, 2))
+    for column in columns:
+        justify: JustifyMethod = "left" if column in TEXT else "right"
+        table.add_column(column.replace("_", " "), justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(column, row[column]) for column in columns))
+    return table
+
+
+def _cell(column: str, value: Any) -> str:
+    if column in ("id", "uid", "pid"):
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return f"{value:,}" if isinstance(value, int) else _word(value) if value else "-"
