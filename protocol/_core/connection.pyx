@@ -186,7 +186,7 @@ cdef class Record:
         return offset == self.state.log.end_offset
 
     cdef bint just_walked(self, uint64_t taken) noexcept nogil:
-        """Whether another consumer was sent these very bytes, up to the end: they are walked once."""
+        """Whether another consumer was sent these very bytes: they are walked once."""
         return (self.row.offset == self.state.walked_from and taken == self.state.walked_size
                 and self.row.offset + taken == self.state.log.end_offset)
 

@@ -22,11 +22,13 @@ static int crc_fold_usable(void) {
     return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("avx");
 }
 
-__attribute__((target("avx,pclmul,sse4.1"))) static inline __m128i crc_fold_16(__m128i x, __m128i k) {
+#define CRC_FOLD_TARGET __attribute__((target("avx,pclmul,sse4.1")))
+
+CRC_FOLD_TARGET static inline __m128i crc_fold_16(__m128i x, __m128i k) {
     return _mm_xor_si128(_mm_clmulepi64_si128(x, k, 0x00), _mm_clmulepi64_si128(x, k, 0x11));
 }
 
-__attribute__((target("avx,pclmul,sse4.1"))) static inline uint32_t crc_fold_reduce(__m128i x) {
+CRC_FOLD_TARGET static inline uint32_t crc_fold_reduce(__m128i x) {
     const __m128i fold = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
     const __m128i last = _mm_set_epi64x(0, 0x163cd6124);
     const __m128i barrett = _mm_set_epi64x(0x1f7011641, 0x1db710641);
@@ -43,8 +45,7 @@ __attribute__((target("avx,pclmul,sse4.1"))) static inline uint32_t crc_fold_red
 }
 
 /* `payload` bytes, a multiple of 16, follow the 32-byte header at `frame`. */
-__attribute__((target("avx,pclmul,sse4.1"))) static uint32_t crc_fold_frame(const uint8_t *frame,
-                                                                       uint64_t payload) {
+CRC_FOLD_TARGET static uint32_t crc_fold_frame(const uint8_t *frame, uint64_t payload) {
     const __m128i fold = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
     const __m128i *block = (const __m128i *)(frame + 32);
     __m128i x = _mm_loadu_si128((const __m128i *)frame);

@@ -37,7 +37,7 @@ cdef struct Histogram:
     uint64_t bucket[BUCKETS]
     uint64_t sum_ns, count
 
-cdef struct Sums:                      # what a connection counts, and what all departed ones counted
+cdef struct Sums:                      # what a connection counts, and all the departed did
     uint64_t passed                    # of the departed: positions passed from start to leaving
     uint64_t delivered, delivered_bytes, filtered
     uint64_t dropped[DROPS]

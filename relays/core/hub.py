@@ -228,6 +228,8 @@ class Hub:
 
     def proceed(self, peer: Peer, now: int) -> bool:
         """Scan and commit up to the commit limit, or up to what Python must look at."""
+        if peer.leaving or peer.closed:  # cut off by the fan-out of what it sent itself
+            return False
         ingress, tally = peer.ingress, self.tally
         before = ingress.track.last
         stop = ingress.step(tally, self.commit_limit if peer.may_produce else 0, now)
@@ -267,17 +269,25 @@ class Hub:
             self.todo.wake.append(peer)
 
     def _watch_frame(self, peer: Peer) -> None:
+        """An incomplete frame has frame_timeout to be completed. One deadline a peer is enough:
+        it looks again where another frame is incomplete by then."""
         since = peer.ingress.incomplete_since
-        if not since:
+        if not since or peer.frame_watched:
             return
+        peer.frame_watched = True
 
         def look(now: int) -> None:
-            if peer.ingress.incomplete_since == since and not (peer.closed or peer.leaving):
-                self.truncated(peer, "a frame stayed incomplete", now)
+            peer.frame_watched = False
+            if peer.closed or peer.leaving or not peer.ingress.incomplete_since:
+                return
+            if peer.ingress.incomplete_since == since:
+                self.truncated(peer, "a frame stayed incomplete")
+            else:
+                self._watch_frame(peer)
 
         self.deadlines.at(since + round(self.config.frame_timeout * SECOND), look)
 
-    def truncated(self, peer: Peer, text: str, now: int) -> None:
+    def truncated(self, peer: Peer, text: str) -> None:
         self.state.count("rejected", Reject.TRUNCATED)
         self.cut(peer, Reject.TRUNCATED, text)
 
@@ -357,7 +367,7 @@ class Hub:
         if peer.leaving or peer.closed:
             return
         if peer.ingress.held:
-            self.truncated(peer, "the connection ended inside a frame", now)
+            self.truncated(peer, "the connection ended inside a frame")
         elif peer.phase == Phase.NEW and peer.rights.consume:
             self.become_plain(peer, now)
         elif not peer.consuming and peer.phase != Phase.PLAIN:

@@ -53,10 +53,8 @@ class Peer:
         self.reason: Reject | None = None
         self.leaving = False
         self.expected_told: int | None = None
-        self.offences = 0
+        self.frame_watched = False
         self.reject_times: deque[tuple[int, int]] = deque()
-        self.gap_first = 0
-        self.unsaid: dict[Reject, int] = {}
 
     @property
     def is_session(self) -> bool:
