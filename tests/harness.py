@@ -23,8 +23,9 @@ from protocol.control import Hello, Welcome
 from protocol.header import HEADER_SIZE, MAGIC, Header
 from protocol.header import LAYOUT as HEADER
 from protocol.message import decode
-from relays.core.accounting import Books, books
+from relays.core.accounting import Books
 from relays.edge.memory import files, open_state
+from relays.edge.status import look
 
 PATIENCE = 20.0
 T = TypeVar("T")
@@ -221,7 +222,7 @@ class RelayProcess:
         return open_state(self.domain, str(self.folder)).read_connections()
 
     def books(self) -> Books:
-        return books(open_state(self.domain, str(self.folder)))
+        return look(open_state(self.domain, str(self.folder))).books
 
     def accounted(self) -> None:
         """Every message and byte has been accounted for."""

@@ -68,7 +68,7 @@ def being_dropped(row: Row, end: int) -> int:
 
 
 def books(state: State) -> Books:
-    """Add everything up, as of one moment for each record.
+    """Add everything up, of a state that nobody writes meanwhile (`relays.edge.status.look` may).
 
     >>> books(state).unaccounted_messages  # doctest: +SKIP
     0

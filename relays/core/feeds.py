@@ -51,6 +51,7 @@ class Feeds:
         """The peer is served from its cursor on."""
         peer.consuming = True
         peer.outlet.feeding = True
+        peer.record.set_breaker(peer.breaker.state)
         self.moved(peer, now)
         self._wake(peer)
 
@@ -145,7 +146,7 @@ class Feeds:
     def _resume(self, peer: Peer, now: int) -> None:
         log = self.log
         peer.breaker.half_open()
-        peer.record.set_breaker(HALF_OPEN)
+        # The loss is counted before the record says half open: a look in between sees it once.
         self._skip(peer, log.end, log.state.end_offset, GapReason.TOO_SLOW)
         self.join(peer, now)
         self._settle_later(peer, now)
