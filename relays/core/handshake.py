@@ -13,6 +13,7 @@ from protocol.catalogue import MessageType
 from protocol.control import Durability, GapReason, Heartbeat, Role, Welcome
 from protocol.errors import ProtocolError
 from protocol.reject import Reject
+from relays.core.breaker import OPEN, Breaker
 from relays.core.outbox import Outbox, Refusal
 from relays.core.peer import Peer, Phase
 from relays.core.session import Plan, Refused, plan
@@ -35,6 +36,10 @@ class Handshake:
     def control(self, peer: Peer, frame: bytes, now: int) -> bool:
         """One control frame. True when the scan may go on behind it."""
         kind = frame[KIND_AT]
+        if peer.phase == Phase.PLAIN and peer.breaker.state == OPEN:
+            # The frame begun in it may be gone from the log: nothing can be said any more.
+            self.hub.cut(peer, Reject.SLOW_CONSUMER, "it was cut off before it said Hello")
+            return False
         if kind == MessageType.HELLO and peer.phase in (Phase.NEW, Phase.PLAIN):
             return self._hello(peer, frame, now)
         if kind == MessageType.HEARTBEAT and peer.is_session:
@@ -94,6 +99,7 @@ class Handshake:
         hub = self.hub
         hub.stop_feeding(peer)
         hub.set_phase(peer, Phase.SESSION)
+        peer.breaker = Breaker()
         peer.plan, peer.on_lag = wanted, wanted.on_lag
         last = self._track(peer, wanted, now)
         if last is None:

@@ -95,6 +95,8 @@ class Outbox:
             known = UNKNOWN_COUNT not in (self.gap.count, lost.count)
             self.gap.count = self.gap.count + lost.count if known else UNKNOWN_COUNT
             self.gap.breaker = lost.breaker
+            if self.welcome is not None:  # it names the next frame, which is another one now
+                self.welcome = self.welcome.replace(position=lost.last + 1)
         self.snapshot = self.wants_snapshot
 
     def add_error(self, new: Refusal) -> None:
