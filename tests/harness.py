@@ -108,19 +108,20 @@ class Client:
 
     def control(self, kind: int) -> Any:
         """The next control frame of this type, decoded; others and data are passed over."""
-        while True:
+        return decode(self._first(lambda got: got[4] == kind))
+
+    def _first(self, wanted: Callable[[bytes], bool]) -> bytes:
+        """The next frame that is wanted; heartbeats do not keep a test waiting for ever."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             got = self.frame()
-            if got[4] == kind:
-                return decode(got)
+            if wanted(got):
+                return got
+        raise TimeoutError("frames came, but not the one that is waited for")
 
     def data(self, count: int) -> list[bytes]:
         """The next `count` domain frames; control frames are passed over."""
-        found: list[bytes] = []
-        while len(found) < count:
-            got = self.frame()
-            if got[4] not in CONTROL:
-                found.append(got)
-        return found
+        return [self._first(lambda got: got[4] not in CONTROL) for _ in range(count)]
 
     def raw(self, size: int) -> bytes:
         """Exactly `size` bytes, whatever they are."""

@@ -127,8 +127,8 @@ class Feeds:
         self.behind.pop(peer, None)
         self.live.pop(peer, None)
         peer.outlet.feeding = False
-        if peer.phase != Phase.PLAIN:
-            peer.outlet.detach()
+        # Of a PLAIN one too: it may yet turn out to be a producer, or say Hello.
+        peer.outlet.detach()
         peer.record.set_breaker(OPEN)
         self.log.state.count("trips", 0)
 

@@ -13,7 +13,7 @@ from protocol.catalogue import MessageType
 from protocol.control import Durability, GapReason, Heartbeat, Role, Welcome
 from protocol.errors import ProtocolError
 from protocol.reject import Reject
-from relays.core.breaker import OPEN, Breaker
+from relays.core.breaker import Breaker
 from relays.core.outbox import Outbox, Refusal
 from relays.core.peer import Peer, Phase
 from relays.core.session import Plan, Refused, plan
@@ -36,10 +36,6 @@ class Handshake:
     def control(self, peer: Peer, frame: bytes, now: int) -> bool:
         """One control frame. True when the scan may go on behind it."""
         kind = frame[KIND_AT]
-        if peer.phase == Phase.PLAIN and peer.breaker.state == OPEN:
-            # The frame begun in it may be gone from the log: nothing can be said any more.
-            self.hub.cut(peer, Reject.SLOW_CONSUMER, "it was cut off before it said Hello")
-            return False
         if kind == MessageType.HELLO and peer.phase in (Phase.NEW, Phase.PLAIN):
             return self._hello(peer, frame, now)
         if kind == MessageType.HEARTBEAT and peer.is_session:

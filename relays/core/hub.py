@@ -66,6 +66,7 @@ class Hub:
         self.deadlines = Deadlines()
         self.producers = Producers(state, config.max_producers)
         self.peers: dict[int, Peer] = {}
+        self._new: dict[Peer, None] = {}
         self.handshake = Handshake(self)
         self.draining = False
         self._scratch = memoryview(bytearray(max(self.log.read_size, config.max_payload + 32)))
@@ -117,6 +118,7 @@ class Hub:
         self._by_uid[who.uid] = self._by_uid.get(who.uid, 0) + 1
         self.state.count("arrivals", Phase.NEW)
         if may.consume:
+            self._new[peer] = None
             after = round(self.config.plain_after * SECOND)
             self.deadlines.at(now + after, lambda then: self._silent(peer, then))
         return peer
@@ -128,18 +130,17 @@ class Hub:
     def become_plain(self, peer: Peer, now: int) -> None:
         """Nothing was said: every frame from the log's end at accept on, and not one byte else."""
         if peer.leaving:
+            self._new.pop(peer, None)
             return
         self.set_phase(peer, Phase.PLAIN)
         peer.on_lag = self.config.on_lag
         record = peer.record
-        if record.position < self.log.oldest:
-            self.cut(peer, Reject.SLOW_CONSUMER, "the log went past it before it could be served")
-            return
         record.consume_from(record.position, record.offset)
         self.feeds.join(peer, now)
 
     def set_phase(self, peer: Peer, phase: Phase) -> None:
         peer.phase = phase
+        self._new.pop(peer, None)
         peer.record.describe(role=int(phase))
         self.state.count("arrivals", phase)
 
@@ -158,7 +159,7 @@ class Hub:
 
     def stop_feeding(self, peer: Peer) -> None:
         """It consumes no more; a frame half sent is completed."""
-        if peer.consuming and peer.breaker.state != OPEN:
+        if peer.consuming:
             peer.outlet.detach()
         self.feeds.leave(peer)
         peer.record.stop_consuming()
@@ -185,7 +186,7 @@ class Hub:
 
     def say_goodbye(self, peer: Peer) -> None:
         """What waits is written, nothing new is read; then, or after a second, it is closed."""
-        if peer.consuming and peer.breaker.state != OPEN:
+        if peer.consuming:
             peer.outlet.detach()
         self.feeds.leave(peer)
         peer.leaving = True
@@ -197,6 +198,7 @@ class Hub:
         if peer.closed:
             return
         peer.closed = True
+        self._new.pop(peer, None)
         self.feeds.leave(peer)
         self.handshake.gone(peer)
         peer.record.leave()
@@ -392,6 +394,7 @@ class Hub:
                 self.set_phase(peer, Phase.NEW)
         elif peer.may_produce:
             self.feeds.leave(peer)
+            peer.record.stop_consuming()
             outlet.outbox = None
         else:
             self.finish(peer)
@@ -414,7 +417,17 @@ class Hub:
 
     def committed(self, now: int) -> None:
         """After the fan-out of a commit: who lags too much?"""
+        if self._new:
+            self._serve_early(now)
         self.feeds.evaluate(now)
+
+    def _serve_early(self, now: int) -> None:
+        """Who has said nothing yet is PLAIN before the log runs past where it begins. Those who
+        came first begin first."""
+        for peer in list(self._new):
+            if peer.record.lag_bytes < self.log.size // 2:
+                return
+            self.become_plain(peer, now)
 
     def tick(self, now: int) -> None:
         """Whatever is due."""

@@ -77,17 +77,39 @@ def test_a_plain_consumer_that_says_hello_and_starts_in_the_past_is_replaying() 
 
 
 @pytest.mark.parametrize(
-    "said_late", [hello(1), Heartbeat(position=0, lag=0).frame()], ids=["hello", "heartbeat"]
+    ("said_late", "answer"),
+    [
+        (hello(1), 105),
+        (hello(1, start=1, start_position=99_999), 102),
+        (Heartbeat(position=0, lag=0).frame(), 102),
+    ],
+    ids=["hello", "bad hello", "heartbeat"],
 )
-def test_a_plain_consumer_that_was_cut_off_and_then_says_hello_is_closed(said_late: bytes) -> None:
-    """The frame begun in it may be gone, so no Welcome could follow on a frame boundary."""
+def test_a_plain_consumer_that_was_cut_off_is_answered_behind_the_frame_begun(
+    said_late: bytes, answer: int
+) -> None:
     place = world()
     _, producer = place.connect()
     peer, sock = plain(place)
     sock.room = 10
     place.send(producer, frames(40))
     assert peer.breaker.state == OPEN
+    place.send(producer, frames(2000, 41))  # the log's place of that frame is used again
     place.send(sock, said_late)
+    place.read(sock)
+    first, control = split(bytes(sock.got))
+    assert first == frames(1)
+    assert control[4] == answer
+    place.accounted()
+
+
+def test_a_plain_consumer_that_was_cut_off_and_reads_again_is_closed() -> None:
+    place = world()
+    _, producer = place.connect()
+    peer, sock = plain(place)
+    sock.room = 10
+    place.send(producer, frames(40))
+    place.read(sock)
     assert sock.closed
     assert bytes(sock.got) == frames(1)[:10]
     assert peer.reason == Reject.SLOW_CONSUMER

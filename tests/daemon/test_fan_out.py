@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
-from typing import Protocol
 
 import pytest
 
 from protocol.reject import Reject
+from relays.edge.listener import unread
+from tests.daemon.conftest import Start
 from tests.daemon.talk import (
     damaged,
     joined,
@@ -16,16 +17,11 @@ from tests.daemon.talk import (
     rejected,
     send_apart,
     sequences,
-    unread,
     whole_frames,
 )
-from tests.harness import Client, RelayProcess, frame, split
+from tests.harness import Client, RelayProcess, frame
 
 UNKNOWN = 9  # a type of market_data that has no class: any payload goes
-
-
-class Start(Protocol):
-    def __call__(self, domain: str = "market_data", **settings: object) -> RelayProcess: ...
 
 
 def each_way(stream: bytes) -> list[list[bytes]]:
@@ -190,5 +186,3 @@ def _witness(relay: RelayProcess) -> Client:
     witness = relay.client()
     witness.hello(1, start=1, start_position=3000)
     return witness
-
-
