@@ -79,9 +79,11 @@ cdef class State:
         if g.magic != MAGIC or g.version != VERSION:
             raise ValueError(f"not a relay state of format {VERSION}: magic {g.magic:#x}, "
                              f"format {g.version}")
+        if max(g.connections, g.producers, g.log_bytes // HEADER) > self.memory.size:
+            raise ValueError(f"a state file of {self.memory.size} bytes cannot hold {g}")
         places = layout(g.log_bytes, g.connections, g.producers, g.windows)
-        if places["end"] > self.memory.size or g.index != index_places(g.log_bytes):
-            raise ValueError(f"state file too short: {self.memory.size} of {places['end']} bytes")
+        if places["end"] != self.memory.size or g.index != index_places(g.log_bytes):
+            raise ValueError(f"state file of {self.memory.size} bytes, expected {places['end']}")
         if self.ring is not None and self.ring.size != g.log_bytes:
             raise ValueError(f"log has {self.ring.size} bytes, its state says {g.log_bytes}")
         self.log_bytes = g.log_bytes

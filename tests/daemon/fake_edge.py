@@ -104,12 +104,14 @@ class FakeSocket:
 class World:
     """One relay of the market_data domain over a small log, and its connections by number."""
 
-    def __init__(self, log_bytes: int = 16 * PAGE, **settings: Any) -> None:
+    def __init__(
+        self, log_bytes: int = 16 * PAGE, state: State | None = None, **settings: Any
+    ) -> None:
         config = load("market_data", environ={}).config
         self.events: list[tuple[str, Peer | None, dict[str, Any]]] = []
         settings = {"max_payload": 2048, "max_connections": PLACES - KEPT_PLACES} | settings
         self.config = msgspec.structs.replace(config, log_bytes=log_bytes, **settings)
-        self.state = new_state(log_bytes, windows=self.config.require_sequence)
+        self.state = state or new_state(log_bytes, windows=self.config.require_sequence)
         self.clock, self.loop = FakeClock(), FakeLoop()
         self.relay = asyncio.run(self._relay())
         self.sockets: dict[int, FakeSocket] = {}
