@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from protocol.checksum import seal
-from protocol.control import Hello, Welcome
+from protocol.control import Hello, Role, Welcome
 from protocol.header import HEADER_SIZE, MAGIC, Header
 from protocol.header import LAYOUT as HEADER
 from protocol.message import decode
@@ -74,7 +74,11 @@ class Client:
         self.sock.settimeout(PATIENCE)
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.sock.connect(path)
+        try:
+            self.sock.connect(path)
+        except OSError:
+            self.sock.close()
+            raise
         self.kept = b""
         self.welcome: Welcome | None = None
 
@@ -166,7 +170,7 @@ def hello(role: int = 1, **fields: Any) -> bytes:
         "on_lag": 0, "heartbeat_ms": 0, "start": 0, "producer_id": 0, "log_id": 0,
         "start_position": 0, "type_filter": bytes(32),
     }  # fmt: skip
-    return Hello(role=role, **{**values, **fields}).frame(source=100, timestamp=1)
+    return Hello(role=Role(role), **{**values, **fields}).frame(source=100, timestamp=1)
 
 
 class RelayProcess:
