@@ -13,6 +13,7 @@ import socket
 import stat
 import struct
 import termios
+import time
 from pathlib import Path
 
 from relays.core.access import Credentials
@@ -22,6 +23,7 @@ SO_PEERGROUPS = 59
 SO_SNDBUFFORCE = 32
 BACKLOG = 4096
 DIRECTORY_MODE = 0o750
+HOLDER_LOOKS, HOLDER_LOOK_AGAIN = 50, 0.01
 PEERCRED = struct.Struct("3i")
 
 
@@ -38,7 +40,7 @@ def prepare_directory(path: str, gid: int | None) -> None:
             os.chown(path, -1, gid)
     except FileExistsError:
         pass
-    except PermissionError as error:
+    except OSError as error:
         raise RelayError(f"cannot make {path}: {error.strerror}", os.EX_NOPERM) from None
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode):
@@ -63,7 +65,7 @@ class Lock:
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = os.pread(self.fd, 20, 0).decode(errors="replace").strip() or "unknown"
+            pid = _holder(self.fd)
             os.close(self.fd)
             text = f"{path.stem} in {path.parent} is already served by pid {pid}"
             raise RelayError(text, os.EX_UNAVAILABLE) from None
@@ -72,6 +74,16 @@ class Lock:
 
     def release(self) -> None:
         os.close(self.fd)
+
+
+def _holder(fd: int) -> str:
+    """The pid of whoever holds the lock. It may be about to write it: an old one is not taken."""
+    for _ in range(HOLDER_LOOKS):
+        pid = os.pread(fd, 20, 0).decode(errors="replace").strip()
+        if pid.isdigit() and os.path.exists(f"/proc/{pid}"):
+            return pid
+        time.sleep(HOLDER_LOOK_AGAIN)
+    return "unknown"
 
 
 def bind(path: str, mode: int, gid: int | None) -> socket.socket:
@@ -110,6 +122,9 @@ def _clear(path: str) -> None:
             raise RelayError(text, os.EX_UNAVAILABLE) from None
         except ConnectionRefusedError:
             os.unlink(path)
+        except OSError as error:
+            text = f"{path} is in the way and cannot be asked: {error.strerror}"
+            raise RelayError(text, os.EX_UNAVAILABLE) from None
 
 
 def credentials(connected: socket.socket) -> Credentials:

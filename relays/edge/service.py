@@ -8,6 +8,7 @@ compiled code, directory, lock, metrics port, memory, socket. What the relay the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -93,7 +94,8 @@ def run(load: Callable[[], Loaded]) -> int:
             return uvloop.run(service.main())
         finally:
             listening.close()
-            os.unlink(socket_path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(socket_path)
     finally:
         if metrics is not None:
             metrics.stop()
