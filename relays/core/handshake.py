@@ -26,12 +26,12 @@ FAR = 2**64 - 1
 
 
 class Handshake:
-    """The control path of one relay. `fences` holds (old, new, plan) for the edge to work off:
-    read `old` empty, then call `fenced`."""
+    """The control path of one relay. `fences` holds (old, new, Hello) for the edge to work
+    off: read `old` empty, then call `fenced`."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self.fences: list[tuple[Peer, Peer, Plan]] = []
+        self.fences: list[tuple[Peer, Peer, bytes]] = []
 
     def control(self, peer: Peer, frame: bytes, now: int) -> bool:
         """One control frame. True when the scan may go on behind it."""
@@ -43,24 +43,24 @@ class Handshake:
         if kind == MessageType.CONFIG_UPDATE and peer.is_session:
             return True
         expected = "Heartbeat or ConfigUpdate" if peer.is_session else "Hello or a domain frame"
-        return self._refuse(peer, f"{expected} was expected, message type {kind} came")
+        return self._refuse(peer, frame, f"{expected} was expected, message type {kind} came")
 
-    def _refuse(self, peer: Peer, text: str, code: Reject = Reject.BAD_HELLO) -> bool:
+    def _refuse(self, peer: Peer, frame: bytes, text: str, code: Reject = Reject.BAD_HELLO) -> bool:
         hub = self.hub
         if peer.outlet.outbox is None and peer.phase in (Phase.NEW, Phase.PLAIN):
             hub.stop_feeding(peer)
             peer.outlet.outbox = self._outbox(peer)
-        hub.cut(peer, code, text)
+        hub.refuse(peer, code, text, frame)
         return False
 
     def _heartbeat(self, peer: Peer, frame: bytes) -> bool:
         try:
             beat = Heartbeat.decode(frame)
         except ProtocolError as error:
-            return self._refuse(peer, str(error))
+            return self._refuse(peer, frame, str(error))
         if beat.position > self.hub.log.end:
             text = f"position {beat.position} is beyond the end, {self.hub.log.end}"
-            return self._refuse(peer, text)
+            return self._refuse(peer, frame, text)
         peer.record.set_confirmed(beat.position)
         return True
 
@@ -74,32 +74,36 @@ class Handshake:
             if wanted.produces and hub.cooling(peer, now):
                 raise Refused(Reject.COOLDOWN, "cut off as a producer a moment ago")
         except Refused as refused:
-            return self._refuse(peer, refused.text, refused.code)
-        if wanted.producer_id:
-            old = hub.producers.connected.get((peer.who.uid, wanted.producer_id))
-            if old is not None:
+            return self._refuse(peer, frame, refused.text, refused.code)
+        key = (peer.who.uid, wanted.producer_id)
+        if wanted.producer_id and key in hub.producers.connected:
+            if peer.ingress.unscanned:
                 peer.ingress.put_aside(hub.tally, now)
-                self.fences.append((old, peer, wanted))
-                return False
-        return self.open(peer, wanted, now)
+            self.fences.append((hub.producers.connected[key], peer, frame))
+            return False
+        if wanted.producer_id and not hub.producers.take(key, now):
+            text = f"all {len(hub.producers)} producers that are remembered are connected"
+            return self._refuse(peer, frame, text)
+        self._open(peer, wanted, now)
+        return True
 
-    def fenced(self, old: Peer, peer: Peer, wanted: Plan, now: int) -> bool:
-        """The old connection was read empty: it is closed, the new one is answered."""
-        text = f"pid {peer.who.pid} took producer_id {wanted.producer_id}; do not reconnect"
-        self.hub.cut(old, Reject.FENCED, text)
-        self.hub.producers.connected.pop((peer.who.uid, wanted.producer_id), None)
-        return not (peer.closed or peer.leaving) and self.open(peer, wanted, now)
+    def fenced(self, old: Peer, peer: Peer, frame: bytes, now: int) -> bool:
+        """The old connection was read empty: it is closed, the new one is answered, by what the
+        log has now. True when the scan may go on behind its Hello."""
+        self.hub.cut(
+            old, Reject.FENCED, f"pid {peer.who.pid} took this producer_id; do not reconnect"
+        )
+        self.gone(old)
+        return not (peer.closed or peer.leaving) and self._hello(peer, frame, now)
 
-    def open(self, peer: Peer, wanted: Plan, now: int) -> bool:
+    def _open(self, peer: Peer, wanted: Plan, now: int) -> None:
         """The connection is a session from here on: Welcome, then by its role."""
         hub = self.hub
         hub.stop_feeding(peer)
         hub.set_phase(peer, Phase.SESSION)
         peer.breaker = Breaker()
         peer.plan, peer.on_lag = wanted, wanted.on_lag
-        last = self._track(peer, wanted, now)
-        if last is None:
-            return self._refuse(peer, "all producer places are taken", Reject.NOT_ACCEPTING)
+        last = self._track(peer, wanted)
         peer.record.describe(name=wanted.name or "", producer_id=wanted.producer_id)
         outbox = peer.outlet.outbox = self._outbox(peer)
         outbox.wants_snapshot = outbox.snapshot = bool(wanted.role & Role.SNAPSHOT)
@@ -109,7 +113,6 @@ class Handshake:
         hub.todo.wake.append(peer)
         self._beat(peer, now)
         hub.report("session opened", peer, role=wanted.role, start=wanted.start)
-        return True
 
     def _outbox(self, peer: Peer) -> Outbox:
         def where() -> tuple[int, int]:
@@ -134,18 +137,14 @@ class Handshake:
             relay_pid=hub.pid,
         )
 
-    def _track(self, peer: Peer, wanted: Plan, now: int) -> int | None:
-        """What is known of this producer's sequence; 0 = nothing, None = no place for it."""
+    def _track(self, peer: Peer, wanted: Plan) -> int:
+        """What is known of this producer's sequence; 0 = nothing."""
         hub, key = self.hub, (peer.who.uid, wanted.producer_id)
         sources = peer.rights.sources
         if not wanted.producer_id:
             peer.ingress.track = Track(sources=sources)
             return 0
-        place = hub.producers.find(key)
-        if place is None:
-            place = hub.producers.add(key, now)
-        if place is None:
-            return None
+        place = hub.producers.place(key)
         last = hub.producers.last_sequence(place)
         peer.ingress.producer = place
         peer.ingress.track = Track(
@@ -190,8 +189,8 @@ class Handshake:
         self.hub.say_goodbye(peer)
 
     def gone(self, peer: Peer) -> None:
-        """A connection ended: its producer_id is free."""
+        """A connection ended, or was fenced off: its producer_id is free."""
         if peer.plan is not None and peer.plan.producer_id:
             key = (peer.who.uid, peer.plan.producer_id)
             if self.hub.producers.connected.get(key) is peer:
-                del self.hub.producers.connected[key]
+                self.hub.producers.left(key)

@@ -33,6 +33,7 @@ SECOND = 1_000_000_000
 PEER_CLOSED = 0
 KEPT_PLACES = 16
 OFFENCE_PAGES = 256
+OFFENCE_BYTES = 256
 NOT_HELD_AGAINST = (Reject.SEQUENCE_GAP, Reject.SEQUENCE_DUPLICATE)
 GOODBYE = SECOND
 
@@ -146,10 +147,11 @@ class Hub:
 
     def become_producer(self, peer: Peer, now: int) -> None:
         """Its first domain frame: it gets nothing from here on but the rest of a frame begun."""
+        frame = peer.ingress.next_frame()
         if not peer.rights.produce:
-            self.cut(peer, Reject.NOT_A_PRODUCER, "this user may not produce here")
+            self.refuse(peer, Reject.NOT_A_PRODUCER, "this user may not produce here", frame)
         elif self.cooling(peer, now):
-            self.cut(peer, Reject.COOLDOWN, "cut off as a producer a moment ago")
+            self.refuse(peer, Reject.COOLDOWN, "cut off as a producer a moment ago", frame)
         else:
             self.stop_feeding(peer)
             self.set_phase(peer, Phase.PRODUCER)
@@ -165,14 +167,20 @@ class Hub:
         peer.record.stop_consuming()
         self.todo.wake.append(peer)
 
+    def refuse(self, peer: Peer, reason: Reject, text: str, frame: bytes) -> None:
+        """Close for this one frame (or what came of it): counted, kept, and named in the Error."""
+        self.state.count("rejected", reason)
+        self._keep(peer, [(reason, len(frame), frame[:OFFENCE_BYTES])], self._now)
+        kind, sequence = frame[4:5], int.from_bytes(frame[12:20], "little")
+        details = {"message_type": kind[0] if kind else 0, "sequence": sequence}
+        self.cut(peer, reason, text, **details, expected=sequence)
+
     def cut(self, peer: Peer, reason: Reject, text: str, **details: int) -> None:
         """Close for `reason`; a session is told, if that can be written within a second."""
         if peer.closed or peer.leaving:
             return
         self.lose(peer)
         peer.reason = reason
-        if reason in (Reject.NOT_A_PRODUCER, Reject.BAD_HELLO):
-            self.state.count("rejected", reason)
         self.report("connection closed", peer, reason=reason.name, why=text)
         if peer.outlet.outbox is None:
             self.finish(peer)
@@ -259,7 +267,8 @@ class Hub:
         if peer.phase in (Phase.NEW, Phase.PLAIN):
             self.become_producer(peer, now)
         else:
-            self.cut(peer, Reject.NOT_A_PRODUCER, "this session did not ask to produce")
+            text = "this session did not ask to produce"
+            self.refuse(peer, Reject.NOT_A_PRODUCER, text, peer.ingress.next_frame())
         return not (peer.leaving or peer.closed)
 
     def _acknowledge(self, peer: Peer) -> None:
@@ -290,17 +299,14 @@ class Hub:
         self.deadlines.at(since + round(self.config.frame_timeout * SECOND), look)
 
     def truncated(self, peer: Peer, text: str) -> None:
-        self.state.count("rejected", Reject.TRUNCATED)
-        self.cut(peer, Reject.TRUNCATED, text)
+        self.refuse(peer, Reject.TRUNCATED, text, peer.ingress.begun_frame())
 
     # --- what was refused ---
 
     def _refused(self, peer: Peer, now: int) -> None:
         tally = self.tally
         offences = tally.offences_kept()
-        page = peer.record.slot % OFFENCE_PAGES
-        who = peer.who
-        keep_offences(self.state, page, peer.number, who.uid, who.pid, offences, now)
+        self._keep(peer, offences, now)
         kinds = {code: head[4] if len(head) > 4 else 0 for code, _, head in offences}
         expected, reasons = tally.expected, tally.reasons()
         for number, (count, first, last) in reasons.items():
@@ -313,6 +319,10 @@ class Hub:
         held = sum(row[0] for code, row in reasons.items() if code not in NOT_HELD_AGAINST)
         if held:
             self._hold_against(peer, held, now)
+
+    def _keep(self, peer: Peer, offences: list[tuple[int, int, bytes]], now: int) -> None:
+        page, who = peer.record.slot % OFFENCE_PAGES, peer.who
+        keep_offences(self.state, page, peer.number, who.uid, who.pid, offences, now)
 
     def _tell(self, peer: Peer, code: Reject, kind: int, first: int, last: int, count: int) -> None:
         if peer.outlet.outbox is not None:

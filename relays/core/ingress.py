@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from protocol._core.connection import Record
 from protocol._core.scan import Rules, Tally, Track, scan
+from protocol.header import HEADER_SIZE, Header
 from relays.core.log import SMALL_CARRY, Log
 
 
@@ -97,6 +98,16 @@ class Ingress:
         """The control frame of `size` bytes that the last step stopped behind."""
         begin = (self._base + self._src - size) % self.log.size
         return bytes(self.log.view[begin : begin + size])
+
+    def next_frame(self) -> bytes:
+        """The whole frame that the last step stopped before."""
+        begin = (self._base + self._src) % self.log.size
+        size = HEADER_SIZE + Header.unpack(self.log.view, begin).payload_size
+        return bytes(self.log.view[begin : begin + size])
+
+    def begun_frame(self) -> bytes:
+        """What is held of the incomplete frame, its first bytes if it is large."""
+        return bytes(self.carry if self.large is None else self.large[:SMALL_CARRY])
 
     def put_aside(self, tally: Tally, now: int) -> None:
         """What is not scanned becomes the carry; the log's end is free for somebody else's read."""

@@ -46,21 +46,26 @@ class Producers:
         assert row is not None, place
         return row[2]
 
-    def find(self, key: Key) -> int | None:
-        """The place of a producer the relay remembers, most recent from now on."""
-        place = self._places.get(key)
-        if place is not None:
-            self._places.move_to_end(key)
-        return place
+    def place(self, key: Key) -> int:
+        """The place of a producer the relay remembers."""
+        return self._places[key]
 
-    def add(self, key: Key, now: int) -> int | None:
-        """A place for a new producer; the longest idle one gives way. None when all are busy."""
+    def take(self, key: Key, now: int) -> bool:
+        """See that a producer has a place; the longest idle one gives way. False when all that
+        are remembered are connected."""
+        if key in self._places:
+            return True
         if not self._free and not self._forget_one():
-            return None
+            return False
         place = self._free.pop()
         producer_write(self._state, place, key[0], key[1], 0, now)
         self._places[key] = place
-        return place
+        return True
+
+    def left(self, key: Key) -> None:
+        """A producer's connection ended: it is idle from now on."""
+        del self.connected[key]
+        self._places.move_to_end(key)
 
     def _forget_one(self) -> bool:
         for key, place in self._places.items():

@@ -180,11 +180,11 @@ class Relay:
 
     def _fence(self, now: int) -> None:
         """Read the old connection of a producer empty, then answer the new one."""
-        old, peer, plan = self.hub.handshake.fences.pop(0)
+        old, peer, hello = self.hub.handshake.fences.pop(0)
         connection = self.connections.get(old.number)
         if connection is not None:
             self._read_at_most(connection, unread(connection.sock), now)
-        if self.hub.handshake.fenced(old, peer, plan, now):
+        if self.hub.handshake.fenced(old, peer, hello, now):
             self.connections[peer.number].resume(now)
 
     def _read_at_most(self, connection: Connection, size: int, now: int) -> None:

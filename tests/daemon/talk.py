@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from protocol._core.connection import read_offences
+from protocol.checksum import seal
 from protocol.header import HEADER_SIZE, Header
 from protocol.reject import Reject
 from relays.core.peer import Phase
@@ -92,6 +93,14 @@ def sequences(frames: list[bytes]) -> list[int]:
 def damaged(frame: bytes, at: int = HEADER_SIZE) -> bytes:
     """The frame with one bit changed behind its checksum's back."""
     return frame[:at] + bytes([frame[at] ^ 1]) + frame[at + 1 :]
+
+
+def altered(frame: bytes, at: int, value: bytes) -> bytes:
+    """The frame with other bytes at `at`, sealed again: what no message class would write."""
+    raw = bytearray(frame)
+    raw[at : at + len(value)] = value
+    seal(raw)
+    return bytes(raw)
 
 
 def gone(client: Client) -> bool:
