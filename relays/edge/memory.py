@@ -118,11 +118,14 @@ def _set_aside(where: Files) -> None:
 def _differences(state: State, config: RelayConfig) -> tuple[str, ...]:
     geometry = state.read_geometry()
     wanted = {"log_bytes": config.log_bytes, "connections": config.max_connections + KEPT_PLACES}
-    return tuple(
+    remarks = [
         f"{name} stays {geometry[name]}: the adopted state was made with it ({size} is wanted)"
         for name, size in wanted.items()
         if geometry[name] != size
-    )
+    ]
+    if config.require_sequence and not geometry["windows"]:
+        remarks.append("SEQUENCE_CONFLICT is not found: the adopted state keeps no checksums")
+    return tuple(remarks)
 
 
 def _create(where: Files, config: RelayConfig, now_ns: int) -> State:

@@ -95,7 +95,7 @@ def run(load: Callable[[], Loaded]) -> int:
         finally:
             listening.close()
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(socket_path)
+                Path(socket_path).unlink(missing_ok=True)
     finally:
         if metrics is not None:
             metrics.stop()
