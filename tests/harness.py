@@ -174,10 +174,17 @@ def hello(role: int = 1, **fields: Any) -> bytes:
 
 
 class RelayProcess:
-    """`relays run DOMAIN` in a directory; `stop` ends it, `kill` kills it, `state` looks inside."""
+    """`relays run DOMAIN` in a directory; `stop` ends it, `kill` kills it, `state` looks inside.
 
-    def __init__(self, domain: str, folder: Path, **settings: object) -> None:
+    `config` is a file for --config, `prefix` a command that runs the relay's.
+    """
+
+    def __init__(
+        self, domain: str, folder: Path, *, config: Path | None = None,
+        prefix: tuple[str, ...] = (), **settings: object,
+    ) -> None:  # fmt: skip
         self.domain, self.folder = domain, folder
+        self.config, self.prefix = config, prefix
         self.settings: dict[str, object] = {"log_bytes": 4 << 20, "metrics_port": "off"}
         self.settings |= settings
         self.path = str(folder / f"{domain}.sock")
@@ -188,7 +195,9 @@ class RelayProcess:
     def start(self) -> RelayProcess:
         """Start it and wait until it accepts."""
         words = [f"--set={key}={_toml(value)}" for key, value in self.settings.items()]
-        command = [sys.executable, "-m", "relays.cli", "run", self.domain]
+        command = [*self.prefix, sys.executable, "-m", "relays.cli", "run", self.domain]
+        if self.config is not None:
+            command.append(f"--config={self.config}")
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, f"--runtime-dir={self.folder}", *words], stderr=log, stdout=log

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """`start("market_data", circuit_breaker=100)`: a running relay; unaccounted is 0 at the end."""
     running: list[RelayProcess] = []
 
-    def begin(domain: str = "market_data", **settings: object) -> RelayProcess:
+    def begin(domain: str = "market_data", **settings: Any) -> RelayProcess:
         relay = RelayProcess(domain, tmp_path, **settings)
         running.append(relay)
         return relay.start()
