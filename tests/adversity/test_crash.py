@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from protocol.catalogue import MessageType
 from protocol.control import Welcome
 from protocol.header import Header
 from protocol.message import decode
@@ -81,7 +82,7 @@ class Consumer(Peer):
         while not self.over.is_set():
             got = client.frame()
             if got[4] in CONTROL:
-                assert got[4] == 101, decode(got)
+                assert got[4] == MessageType.HEARTBEAT, decode(got)
                 continue
             assert got == content(self.position + 1), f"position {self.position}"
             self.position += 1
