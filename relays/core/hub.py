@@ -244,7 +244,7 @@ class Hub:
         before = ingress.track.last
         stop = ingress.step(tally, self.commit_limit if peer.may_produce else 0, now)
         if tally.rejected or tally.offence_count:
-            self._refused(peer, now)
+            self._refused(peer, stop, now)
         if peer.leaving or peer.closed:
             return False
         if tally.accepted:
@@ -303,7 +303,7 @@ class Hub:
 
     # --- what was refused ---
 
-    def _refused(self, peer: Peer, now: int) -> None:
+    def _refused(self, peer: Peer, stop: int, now: int) -> None:
         tally = self.tally
         offences = tally.offences_kept()
         self._keep(peer, offences, now)
@@ -312,6 +312,8 @@ class Hub:
         for number, (count, first, last) in reasons.items():
             code = Reject(number)
             self.report("rejected", peer, reason=code.name, count=count, sequence=first)
+            if code == stop:
+                continue  # fatal, and said by the Error that closes
             if code == Reject.SEQUENCE_GAP:
                 self._tell_gap(peer, kinds.get(number, 0), first, expected, count)
             elif not (code == Reject.SEQUENCE_DUPLICATE and peer.ingress.track.identified):

@@ -77,7 +77,6 @@ class Connection:
         if size == 0:
             self.read_off()
             hub.ended(peer, now)
-            self.relay.watch_hang_up(self)
             return 0
         more = hub.received(peer, size, now)
         self.relay.fan_out(now)

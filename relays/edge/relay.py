@@ -57,6 +57,7 @@ class Relay:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
         self._hang_ups = select.epoll()
+        self._watched: dict[int, Connection] = {}
         self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._own_uid = os.geteuid()
 
@@ -105,6 +106,7 @@ class Relay:
             return
         set_send_buffer(sock, self.config.send_buffer)
         self.connections[peer.number] = Connection(self, sock, peer)
+        self.watch_hang_up(self.connections[peer.number])
 
     def _refuse(self, sock: socket.socket, reason: Reject) -> None:
         self.state.count("disconnects", reason)
@@ -174,6 +176,7 @@ class Relay:
 
     def _close(self, peer: Peer) -> None:
         connection = self.connections.pop(peer.number)
+        self._watched.pop(connection.fd, None)
         connection.close()
         if peer.reason is None:
             self.log.episode("peer closed", self.clock.now(), consumer=peer.label)
@@ -194,21 +197,31 @@ class Relay:
                 break
             size -= taken
 
-    # --- peers that are half closed ---
+    # --- peers that are gone ---
 
     def watch_hang_up(self, connection: Connection) -> None:
-        """Its input is over: only a hang-up, which epoll always tells, is waited for."""
-        if not connection.peer.closed:
-            self._hang_ups.register(connection.fd, 0)
+        """Wait for a hang-up or a reset, which epoll always tells, also where the input is over.
+
+        The loop cannot be asked: uvloop forgets a descriptor at EPOLLERR, after one read.
+        """
+        self._watched[connection.fd] = connection
+        self._hang_ups.register(connection.fd, 0)
 
     def _hung_up(self) -> None:
-        by_fd = {connection.fd: connection for connection in self.connections.values()}
         for fd, _ in self._hang_ups.poll(0):
             self._hang_ups.unregister(fd)
-            connection = by_fd.get(fd)
-            if connection is not None:
-                self.hub.hung_up(connection.peer, self.clock.now())
+            connection, now = self._watched[fd], self.clock.now()
+            if not self.draining:
+                self._read_out(connection, now)
+            self.hub.hung_up(connection.peer, now)
         self.work()
+
+    def _read_out(self, connection: Connection, now: int) -> None:
+        """What a peer sent before it went is taken, to the end of it."""
+        peer = connection.peer
+        while connection.reading and not (peer.closed or peer.leaving):
+            if connection.read(now) == 0:
+                break
 
     # --- time ---
 
