@@ -1,0 +1,142 @@
+"""Random and damaged bytes through the compiled module, for a process under AddressSanitizer.
+
+Run by test_sanitizer.py with a build that has RELAYS_SANITIZE=address. Every buffer is one
+allocation of exactly its size, so that one byte read or written beyond it ends the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import sys
+from array import array
+from typing import Any
+
+from protocol import scan as readable
+from protocol._core import crc, gather, ring, scan, state
+from protocol.header import HEADER_SIZE
+from protocol.message import instrument_offsets, sizes
+from tests.daemon.fake_edge import World
+from tests.daemon.test_core_hub import Schedule
+from tests.harness import frame, hello
+
+STREAMS = 3000
+MODULES = (crc, gather, ring, scan, state)
+
+
+def exact(data: bytes) -> Any:
+    """These bytes in an allocation of their size (a bytearray has one byte more)."""
+    return memoryview(array("B", data)[:])  # a slice is not over-allocated
+
+
+def guarded() -> bool:
+    """Whether the byte behind an allocation of ours is known to the sanitizer as forbidden."""
+    kept = array("B", bytes(100))[:]
+    begin, count = kept.buffer_info()
+    is_poisoned = ctypes.CDLL(None).__asan_address_is_poisoned
+    is_poisoned.argtypes = [ctypes.c_void_p]
+    return bool(is_poisoned(begin + count)) and not is_poisoned(begin + count - 1)
+
+
+def instrumented(module: Any) -> bool:
+    """Whether a compiled module was built with the sanitizer."""
+    with open(module.__file__, "rb") as file:
+        return b"__asan_report_load" in file.read()
+
+
+def stream(chance: random.Random) -> bytes:
+    """Frames of every kind, some of them cut, flipped or with a size that is a lie."""
+    parts = []
+    for _ in range(chance.randrange(1, 12)):
+        kind = chance.choice([1, 2, 7, 10, 11, 20, 60, 100, 104, chance.randrange(256)])
+        size = chance.choice([0, 4, 16, 32, 48, 64, 100, chance.randrange(2000)])
+        part = bytearray(
+            frame(chance.randrange(8), kind, chance.randbytes(size), version=chance.randrange(10))
+        )
+        if chance.random() < 0.2:
+            part[chance.randrange(len(part))] ^= 1 << chance.randrange(8)
+        if chance.random() < 0.1:
+            part[8:12] = chance.choice([0xFFFFFFFF, 0x7FFFFFFF, 1 << 20, 2001]).to_bytes(
+                4, "little"
+            )
+        parts.append(bytes(part))
+    whole = b"".join(parts)
+    return whole[: chance.choice([len(whole), chance.randrange(len(whole) + 1)])]
+
+
+def scan_all(chance: random.Random) -> None:
+    """One stream through the compiled scan, whole, and again in two pieces."""
+    data = stream(chance)
+    if not data:
+        return
+    checksums, strict = chance.random() < 0.5, chance.random() < 0.5
+    rules = scan.Rules(checksums, strict, 1, 19, chance.choice([64, 2000, 65536]), sizes())
+    windows = exact(bytes(readable.WINDOW * 8)) if strict else None
+    track = scan.Track(identified=strict, window=windows)
+    tally = scan.Tally()
+    for piece in (data, data[: chance.randrange(len(data) + 1)]):
+        buffer = exact(piece)
+        dst = src = 0
+        for _ in range(50):
+            stop = scan.scan(buffer, dst, src, len(buffer), rules, track, tally, 5)
+            dst, src = tally.dst, tally.src
+            tally.offences_kept()
+            if stop not in (scan.STOP_CONTROL, scan.STOP_LIMIT):
+                break
+
+
+def check_all(chance: random.Random) -> None:
+    """One frame through checksums and filters; bytes that are none are refused, not read."""
+    offsets = instrument_offsets()
+    wanted = gather.Filter({1, 2, 7, 20}, [chance.randbytes(12) for _ in range(40)], offsets)
+    data = exact(stream(chance) or b"\0")
+    crc.crc32(data, 5)
+    for offer in (wanted.matches, crc.frame_checksum):
+        try:
+            offer(data)
+        except ValueError:
+            continue
+    whole = frame(1, chance.choice([1, 2, 7, 20]), chance.randbytes(chance.randrange(100)))
+    wanted.matches(exact(whole))
+    crc.frame_checksum(exact(whole))
+    crc.seal_all(exact(whole + whole))
+
+
+def go_round(chance: random.Random) -> None:
+    """The smallest log gone round many times, frames across its edge, whole and filtered."""
+    world = World(log_bytes=2 * ring.PAGE, max_payload=900, producer_breaker=10**9)
+    _, producer = world.connect()
+    socks = [world.connect()[1] for _ in range(4)]
+    for n, sock in enumerate(socks):
+        kinds = (1 << 1 | 1 << 7) if n % 2 else 0
+        world.send(sock, hello(1, on_lag=3, type_filter=kinds.to_bytes(32, "little")))
+    for number in range(150):
+        payload = bytes(chance.choice([0, 1, 33, 500, 899]))
+        world.send(producer, frame(number, chance.choice([7, 8]), payload))
+        sock = chance.choice(socks)
+        sock.room = chance.choice([0, 1, 33, 700, 1 << 20])
+        world.write(sock)
+    world.accounted()
+
+
+def main(seed: int) -> None:
+    """See the module's docstring."""
+    assert guarded(), "the sanitizer does not guard allocations"
+    assert all(instrumented(module) for module in MODULES), "not built with the sanitizer"
+    assert HEADER_SIZE == 32
+    chance = random.Random(seed)
+    for _ in range(STREAMS):
+        scan_all(chance)
+        check_all(chance)
+    for _ in range(5):
+        go_round(chance)
+    for number in range(4):
+        schedule = Schedule(seed + number)
+        for _ in range(200):
+            schedule.step()
+        schedule.settle()
+    print("clean")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
