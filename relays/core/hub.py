@@ -36,6 +36,7 @@ OFFENCE_PAGES = 256
 OFFENCE_BYTES = 256
 NOT_HELD_AGAINST = (Reject.SEQUENCE_GAP, Reject.SEQUENCE_DUPLICATE)
 GOODBYE = SECOND
+LARGEST_FRAME = (1 << 20) + 32
 
 
 @dataclass
@@ -65,12 +66,13 @@ class Hub:
         self.tally = Tally()
         self.todo = Todo()
         self.deadlines = Deadlines()
-        self.producers = Producers(state, config.max_producers)
+        self.producers = Producers(state, config.max_producers, window)
         self.peers: dict[int, Peer] = {}
         self._new: dict[Peer, None] = {}
         self.handshake = Handshake(self)
         self.draining = False
-        self._scratch = memoryview(bytearray(max(self.log.read_size, config.max_payload + 32)))
+        # Any frame an adopted log may have must fit, whatever max_payload is now.
+        self._scratch = memoryview(bytearray(max(self.log.read_size, LARGEST_FRAME)))
         self._offsets = instrument_offsets()
         places = state.read_geometry()["connections"]
         self._free = list(range(places - 1, -1, -1))
@@ -216,6 +218,7 @@ class Hub:
         self._by_uid[peer.who.uid] -= 1
         if not self._by_uid[peer.who.uid]:
             del self._by_uid[peer.who.uid]
+        peer.forget()
         self.todo.closed.append(peer)
 
     # --- what was read ---
@@ -349,7 +352,9 @@ class Hub:
             times.popleft()
         if sum(n for _, n in times) >= self.config.producer_breaker:
             until = now + round(self.config.producer_cooldown * SECOND)
-            self._cooldown[peer.who.uid, peer.who.pid] = until
+            key = (peer.who.uid, peer.who.pid)
+            self._cooldown[key] = until
+            self.deadlines.at(until, lambda then: self._cooled(key, then))
             self.cut(peer, Reject.COOLDOWN, f"{self.config.producer_breaker} frames refused")
 
     def lose(self, peer: Peer) -> None:
@@ -359,14 +364,16 @@ class Hub:
 
     def cooling(self, peer: Peer, now: int) -> bool:
         """Whether this process was cut off as a producer less than producer_cooldown ago."""
-        key = (peer.who.uid, peer.who.pid)
-        if self._cooldown.get(key, 0) > now:
-            return True
-        self._cooldown.pop(key, None)
-        return False
+        return self._cooldown.get((peer.who.uid, peer.who.pid), 0) > now
+
+    def _cooled(self, key: tuple[int, int], now: int) -> None:
+        if self._cooldown.get(key, 0) <= now:
+            self._cooldown.pop(key, None)
 
     def _fatal(self, peer: Peer, code: Reject) -> None:
         row = self.tally.reasons().get(code, (1, 0, 0))
+        if code == Reject.BAD_MAGIC:
+            row = (1, 0, 0)  # what stands where a sequence would is not one
         head = self.tally.offences_kept()[-1][2]
         kind = head[4] if len(head) > 4 else 0
         text = TEXTS.get(code, code.name.lower().replace("_", " "))
@@ -445,6 +452,14 @@ class Hub:
         """Whatever is due."""
         self._now = now
         self.deadlines.run(now)
+
+    def shift(self, by: int) -> None:
+        """The clock was set by `by` ns: nothing is due later, or over sooner, for that."""
+        self.deadlines.shift(by)
+        self._cooldown = {key: until + by for key, until in self._cooldown.items()}
+        for peer in self.peers.values():
+            peer.breaker.shift(by)
+            peer.ingress.shift(by)
 
     def filter_for(self, types: frozenset[int], instruments: frozenset[bytes]) -> Filter | None:
         """The compiled filter of a session; None for one that wants everything."""

@@ -20,6 +20,7 @@ from relays.core.access import Credentials
 from relays.errors import RelayError
 
 SO_PEERGROUPS = 59
+LONGEST_OPTION = 1024  # bytes: Python asks for no more
 SO_SNDBUFFORCE = 32
 BACKLOG = 4096
 DIRECTORY_MODE = 0o750
@@ -122,18 +123,24 @@ def _clear(path: str) -> None:
             raise RelayError(text, os.EX_UNAVAILABLE) from None
         except ConnectionRefusedError:
             os.unlink(path)
+        except PermissionError:
+            # Ours, and of mode 000: a predecessor was killed between binding it and opening it.
+            if os.lstat(path).st_uid != os.geteuid():
+                raise RelayError(f"{path} is somebody else's", os.EX_UNAVAILABLE) from None
+            os.unlink(path)
         except OSError as error:
             text = f"{path} is in the way and cannot be asked: {error.strerror}"
             raise RelayError(text, os.EX_UNAVAILABLE) from None
 
 
 def credentials(connected: socket.socket) -> Credentials:
-    """What the kernel says of the peer: uid, pid, and every group it is in."""
+    """What the kernel says of the peer: uid, pid, and every group it is in (256 at most: of more
+    groups only the first one counts)."""
     raw = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEERCRED.size)
     pid, uid, gid = PEERCRED.unpack(raw)
     groups = array.array("I")
     try:
-        groups.frombytes(connected.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4096))
+        groups.frombytes(connected.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, LONGEST_OPTION))
     except OSError:
         groups = array.array("I")
     return Credentials(uid & 0xFFFFFFFF, pid, frozenset([gid, *groups]))

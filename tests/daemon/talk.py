@@ -137,6 +137,9 @@ def _connect_as(uid: int, groups: tuple[int, ...], relay: RelayProcess, to: sock
     """In a child: become that user, connect, hand the socket over, and stay."""
     with contextlib.suppress(BaseException):
         os.chdir(relay.folder)
+        os.dup2(to.fileno(), 3)
+        os.closerange(4, 1 << 16)  # or the test's own sockets would stay open in here
+        to = socket.socket(fileno=3)
         os.setgroups(groups)
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
