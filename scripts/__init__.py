@@ -1,0 +1,1 @@
+"""What the README calls: setup, demo, test, bench. Nothing in the product imports from here."""

@@ -1,0 +1,188 @@
+"""The demonstration's command line: options in, exit code out. Called by `scripts/demo`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+from relays.domains import DOMAINS
+from relays.errors import RelayError
+from scripts.demonstration.recording import choose
+from scripts.demonstration.session import Session, Wishes
+from scripts.demonstration.stage import Stage
+from scripts.demonstration.summary import Summary
+from scripts.demonstration.table import screen
+
+SPEEDS = {"1": 1, "10": 10, "max": 0}
+NOT_ACCOUNTED, INTERRUPTED = 1, 130
+DESCRIPTION = """\
+Starts the three relays as three processes and plays recorded Binance trades and quotes through
+them: a strategy reads market_data and sends opportunities to signals, a portfolio turns these into
+orders on execution, a paper engine answers with fills. Consumers of all three verify every frame.
+Exit code 0 when every message is accounted for, 1 when not."""
+EXAMPLES = """\
+examples:
+  scripts/demo
+  scripts/demo --speed max --seconds 5
+  scripts/demo --keep --runtime-dir /tmp/alphapulse"""
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(
+        prog="scripts/demo",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found.add_argument(
+        "--speed",
+        choices=SPEEDS,
+        default="10",
+        help="1 and 10 keep the recording's rhythm, so that latencies mean something; max sends as"
+        " fast as the demonstration's own consumers confirm (default: 10, which shows bursts and"
+        " pauses without waiting for them)",
+    )
+    found.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=20.0,
+        help="how long to play, of your time; a recording that is shorter begins again; 0: once"
+        " through (default: 20)",
+    )
+    found.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a recording named spot_... or usdm_..., plain or .gz, lines `<receive ns> <JSON>`;"
+        " may be repeated (default: those of $RELAYS_DATA or ../shared/data, else a generated"
+        " session)",
+    )
+    found.add_argument(
+        "--runtime-dir",
+        metavar="DIR",
+        help="where the sockets are; relays that run there are used and left running (default: a"
+        " new directory that is removed)",
+    )
+    found.add_argument(
+        "--keep", action="store_true", help="leave the relays running and say how to connect"
+    )
+    found.add_argument("--json", action="store_true", help="the summary as JSON on stdout")
+    return found
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 86_400:
+        raise argparse.ArgumentTypeError("from 0 to a day")
+    return value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it; gives the exit code. Errors are one line on stderr."""
+    given = parser().parse_args(argv)
+    # However it is told to end, everything it started is ended.
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    try:
+        return run(given)
+    except KeyboardInterrupt:
+        print("interrupted; every process was ended", file=sys.stderr)
+        return INTERRUPTED
+    except RelayError as error:
+        print(f"scripts/demo: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def run(given: argparse.Namespace) -> int:
+    """The demonstration from beginning to end, cleared away whatever happens."""
+    choice = choose(given.file)
+    shown = sys.stderr if given.json else sys.stdout
+    stage = Stage(given.runtime_dir, given.keep)
+    session = Session(Wishes(choice, SPEEDS[given.speed], given.seconds), stage, screen(shown))
+    summary: Summary | None = None
+    trouble: list[str] = []
+    try:
+        with session.screen:
+            summary = perform(session, stage)
+    finally:
+        with Deaf():
+            session.end()
+            if not (given.keep and summary):
+                trouble = stage.stop(hurry=summary is None)
+                stage.clear()
+    return conclude(given, stage, summary.with_trouble(trouble))
+
+
+def perform(session: Session, stage: Stage) -> Summary:
+    """Start everything, say where it is, and play."""
+    session.screen.say(f"playing     {session.wishes.choice.title}")
+    session.begin()
+    for line in connections(stage):
+        session.screen.say(line)
+    return session.run()
+
+
+class Deaf:
+    """While it is cleared away, no signal comes between."""
+
+    NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __enter__(self) -> None:
+        self._before = {number: signal.signal(number, signal.SIG_IGN) for number in self.NUMBERS}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def conclude(given: argparse.Namespace, stage: Stage, summary: Summary) -> int:
+    """Say what came of it; gives the exit code."""
+    if given.json:
+        print(json.dumps(summary.data(), indent=2))
+    else:
+        for line in summary.lines():
+            print(line)
+    if given.keep:
+        shown = sys.stderr if given.json else sys.stdout
+        for line in kept(stage):
+            print(line, file=shown)
+    return os.EX_OK if summary.whole else NOT_ACCOUNTED
+
+
+def connections(stage: Stage) -> Iterator[str]:
+    """Where everything is, while it runs."""
+    for name, seen in stage.look().items():
+        port = seen.status["metrics_port"]
+        metrics = f"http://127.0.0.1:{port}/metrics" if port else "off"
+        yield f"{name:<12}{DOMAINS[name].socket(stage.runtime_dir)}   metrics {metrics}"
+
+
+def kept(stage: Stage) -> Iterator[str]:
+    """How to connect to relays that were left running, and how to end them."""
+    path = DOMAINS["market_data"].socket(stage.runtime_dir)
+    port = stage.look()["market_data"].status["metrics_port"]
+    pids = " ".join(str(process.pid) for process in stage.relays.values())
+    yield ""
+    yield f"The relays are still running in {stage.runtime_dir}. In one terminal:"
+    yield f"  socat -u UNIX-CONNECT:{path} - | od -A d -t x1z"
+    yield "and in another, to send something through them and see what they counted:"
+    yield f"  scripts/demo --runtime-dir {stage.runtime_dir}"
+    if port:
+        yield f"  curl -s http://127.0.0.1:{port}/metrics"
+    if pids:
+        folders = " ".join(str(path) for path in stage.folders())
+        yield f"End them with: kill {pids}; and remove their files with: rm -r {folders}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
