@@ -250,8 +250,6 @@ class Hub:
             self._refused(peer, stop, now)
         if peer.leaving or peer.closed:
             return False
-        if tally.accepted:
-            peer.expected_told = None
         if tally.accepted or tally.duplicates or ingress.track.last != before:
             self._acknowledge(peer)
         if stop == 0:
