@@ -48,6 +48,7 @@ class Session:
         self.wishes, self.stage, self.screen = wishes, stage, screen
         self.workers: dict[str, Worker] = {}
         self.first: dict[str, Look] = {}
+        self.began: dict[str, Look] = {}
         self.before: dict[str, Look] = {}
         self._looked = 0.0
 
@@ -76,7 +77,7 @@ class Session:
 
     def meet(self) -> None:
         """Everybody connects and says that it is ready."""
-        self.first = self.before = self.stage.look()
+        self.first = self.began = self.before = self.stage.look()
         for domain in DOMAINS:
             self._hire(f"verifier-{domain}", "verifier", domain=domain)
         for name in ("engine", "portfolio", "strategy"):
@@ -85,6 +86,7 @@ class Session:
 
     def play(self) -> None:
         """The player plays until its time is over and everything it sent is acknowledged."""
+        self.began = self.before = self.stage.look()
         self.workers["player"].order("go")
         limit = self.wishes.seconds or float("inf")
         self._until(lambda: self._done("player"), "playing", limit + PATIENCE)
@@ -149,7 +151,9 @@ class Session:
             return
         self._looked = time.monotonic()
         now = self.stage.look()
-        readings = [reading(name, self.first[name], self.before[name], now[name]) for name in now]
+        # The last table, which stays on the screen, is of the whole time.
+        since = self.began if doing == "finishing" else self.before
+        readings = [reading(name, self.first[name], since[name], now[name]) for name in now]
         self.before = now
         if doing == "connecting":
             readings = []

@@ -66,7 +66,8 @@ class LiveScreen:
 
     def show(self, part: float, doing: str, readings: Sequence[Reading]) -> None:
         self._progress.update(self._task, completed=part, description=doing)
-        self._live.update(Group(self._progress, _table(readings)))
+        shown = (self._progress, _table(readings)) if readings else (self._progress,)
+        self._live.update(Group(*shown))
 
 
 def _table(readings: Sequence[Reading]) -> Table:
