@@ -10,9 +10,14 @@ from libc.string cimport memcmp, memcpy, memset
 
 from protocol._core.scan cimport FrameHeader, HEADER
 
+import os
+
 cdef enum:
     LOOK = 4194304                     # bytes of log looked at in one go, so that no turn is long
     COMPRESSED = 0x03
+
+# Of this process: nobody outside can choose ids that all fall into one place.
+cdef uint64_t SEED = int.from_bytes(os.urandom(8), "little") | 1
 
 
 cdef inline uint64_t scatter(const uint8_t *id) noexcept nogil:
@@ -20,7 +25,8 @@ cdef inline uint64_t scatter(const uint8_t *id) noexcept nogil:
     cdef uint32_t high
     memcpy(&high, id, 4)
     memcpy(&low, id + 4, 8)
-    low = (low ^ (<uint64_t>high << 29)) * <uint64_t>0x9E3779B97F4A7C15
+    low = (low ^ (low >> 31) ^ (<uint64_t>high << 29) ^ SEED) * SEED
+    low = (low ^ (low >> 32)) * <uint64_t>0x9E3779B97F4A7C15
     return low ^ (low >> 32)
 
 

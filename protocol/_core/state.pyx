@@ -353,11 +353,16 @@ cdef class State:
 
     cdef uint64_t note(self, uint64_t next, uint64_t position, uint64_t offset,
                        uint64_t now) noexcept nogil:
-        """An index entry in the place `next`, unless the last is too near; gives the next place."""
+        """An index entry in the place `next`, unless the last is too near; gives the next place.
+
+        Too near is in frames, but not where those are large: the log gives way by entries, and
+        should never lose more than a 64th of itself at once.
+        """
         cdef IndexEntry *last
         if next > self.log.index_first:
             last = &self.index[(next - 1) % self.geometry.index]
-            if position - last.position < INDEX_APART:
+            if (position - last.position < INDEX_APART
+                    and offset - last.offset < self.log_bytes // 64):
                 return next
         self.index[next % self.geometry.index] = IndexEntry(position, offset, now)
         return next + 1

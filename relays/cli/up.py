@@ -5,13 +5,14 @@ Called by the group in `relays.cli`. Under systemd the units do this; nothing he
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 
 import click
@@ -29,6 +30,7 @@ except when its configuration is wrong.
 """
 FIRST_WAIT, LONGEST_WAIT, LOOK_EVERY = 0.2, 10.0, 0.05
 STEADY = 30.0
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -41,12 +43,12 @@ class Child:
     started: float = 0.0
     wait: float = FIRST_WAIT
     again_at: float = 0.0
-    given_up: bool = field(default=False)
+    given_up: bool = False
 
     def start(self) -> None:
         """In a process group of its own, so that Ctrl-C reaches it once, from here."""
         command = [sys.executable, "-m", "relays.cli", "run", self.domain, *self.arguments]
-        self.process = subprocess.Popen(command, process_group=0)
+        self.process = subprocess.Popen(command, process_group=0, preexec_fn=_end_with_parent)
         self.started = time.monotonic()
 
     def look(self) -> int | None:
@@ -61,7 +63,7 @@ class Child:
         if time.monotonic() - self.started > STEADY:
             self.wait = FIRST_WAIT
         self.process = None
-        self.given_up = code in (os.EX_CONFIG, os.EX_UNAVAILABLE, os.EX_NOPERM)
+        self.given_up = code == os.EX_CONFIG
         self.again_at = time.monotonic() + self.wait
         self.wait = min(self.wait * 2, LONGEST_WAIT)
         return code
@@ -76,19 +78,24 @@ def command(given: Given) -> int:
 
     def stop(number: int, _: FrameType | None) -> None:
         stopping.append(number)
-        _pass_on(children, signal.SIGTERM)
+        if len(stopping) > 1:  # the first is passed on below, when nothing is half started
+            _pass_on(children, signal.SIGTERM)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
     children = [Child(domain, _arguments(given)) for domain in DOMAINS]
-    while not stopping:
+    code = None
+    while not stopping and code is None:
         code = _look(children)
-        if code is not None:
-            _pass_on(children, signal.SIGTERM)
-            _wait(children)
-            return code
         time.sleep(LOOK_EVERY)
-    return _wait(children)
+    _pass_on(children, signal.SIGTERM)
+    ended = _wait(children)
+    return ended if code is None else code
+
+
+def _end_with_parent() -> None:
+    """In the child: SIGTERM when this process dies, however it dies."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _arguments(given: Given) -> list[str]:

@@ -41,7 +41,7 @@ class Breaker:
     """The state of one consumer's breaker; times in ns, lag in messages and bytes.
 
     >>> breaker = Breaker()
-    >>> breaker.settle(lag=0, limits=Limits(10, 1000, SECOND), now=0)
+    >>> breaker.settle(lag=0, size=0, limits=Limits(10, 1000, SECOND), now=0)
     True
     >>> breaker.over(10, 0, Limits(10, 1000, SECOND))
     True
@@ -82,14 +82,21 @@ class Breaker:
         """It is tried again: live from here, after a Gap."""
         self._go(HALF_OPEN)
 
-    def settle(self, lag: int, limits: Limits, now: int) -> bool:
+    def shift(self, by: int) -> None:
+        """The clock was set: what happened, happened `by` ns later on it."""
+        self.opened += by
+        if self.calm_since is not None:
+            self.calm_since += by
+
+    def settle(self, lag: int, size: int, limits: Limits, now: int) -> bool:
         """Look at a lag again. True when the breaker closed by it."""
-        if self.state == REPLAYING and lag * 2 < limits.messages:
+        low = lag * 2 < limits.messages and size * 2 < limits.size
+        if self.state == REPLAYING and low:
             self._go(CLOSED)
             return True
         if self.state != HALF_OPEN:
             return False
-        if lag * 2 >= limits.messages:
+        if not low:
             self.calm_since = None
         elif self.calm_since is None:
             self.calm_since = now

@@ -48,8 +48,13 @@ class Outlet:
         """Nothing waits outside the log."""
         return not (self.rest or self.tail or self.outbox)
 
+    @property
+    def looking(self) -> bool:
+        """Whether a filter has not yet seen all of the log that is there."""
+        return self.feeding and self.wanted is not None and self.record.lag > 0
+
     def offer(self, now: int) -> memoryview:
-        """The bytes to send next; empty when there is nothing."""
+        """The bytes to send next; empty when there is nothing, or `looking` has to go on."""
         if self.tail:
             return self._offering(TAIL, memoryview(self.tail))
         if self.rest:
@@ -80,13 +85,13 @@ class Outlet:
         return self._offering(SPAN, self.log.view[begin : begin + self.record.begun])
 
     def _gather(self, now: int) -> memoryview:
+        """What is next for the filter: one look at a stretch of the log, also if nothing passes."""
         assert self.wanted is not None
         most = HEARTBEAT_FRAMES - self._since_heartbeat
-        while True:
-            size = self.record.gather(self.wanted, self.scratch, most)
-            if size or not self.record.lag:
-                return self._offering(GATHERED, self.scratch[:size])
+        size = self.record.gather(self.wanted, self.scratch, most)
+        if not size and self.record.lag:
             self.record.gathered(self.wanted, 0, now)
+        return self._offering(GATHERED, self.scratch[:size])
 
     def took(self, size: int, now: int) -> bool:
         """The kernel took `size` bytes of what was offered. True when there may be more to send."""

@@ -67,7 +67,7 @@ class Feeds:
             return
         record = peer.record
         state = peer.breaker.state
-        if state != CLOSED and peer.breaker.settle(record.lag, self.limits, now):
+        if state != CLOSED and peer.breaker.settle(record.lag, record.lag_bytes, self.limits, now):
             record.set_breaker(CLOSED)
             if state == HALF_OPEN:
                 self._report("breaker closed", peer)

@@ -102,7 +102,7 @@ class Handshake:
         hub.stop_feeding(peer)
         hub.set_phase(peer, Phase.SESSION)
         peer.breaker = Breaker()
-        peer.plan, peer.on_lag = wanted, wanted.on_lag
+        peer.plan, peer.on_lag, peer.name = wanted, wanted.on_lag, wanted.name or ""
         last = self._track(peer, wanted)
         peer.record.describe(name=wanted.name or "", producer_id=wanted.producer_id)
         outbox = peer.outlet.outbox = self._outbox(peer)

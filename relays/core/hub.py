@@ -370,8 +370,6 @@ class Hub:
 
     def _fatal(self, peer: Peer, code: Reject) -> None:
         row = self.tally.reasons().get(code, (1, 0, 0))
-        if code == Reject.BAD_MAGIC:
-            row = (1, 0, 0)  # what stands where a sequence would is not one
         head = self.tally.offences_kept()[-1][2]
         kind = head[4] if len(head) > 4 else 0
         text = TEXTS.get(code, code.name.lower().replace("_", " "))

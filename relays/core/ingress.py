@@ -47,6 +47,11 @@ class Ingress:
         """Bytes of the last read that no scan has decided yet."""
         return self._have - self._src
 
+    def shift(self, by: int) -> None:
+        """The clock was set by `by` ns."""
+        if self.incomplete_since:
+            self.incomplete_since += by
+
     def room(self) -> memoryview:
         """Where the next read goes. A large frame is completed outside the log, byte for byte."""
         if self.large is not None:

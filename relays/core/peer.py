@@ -46,6 +46,7 @@ class Peer:
         self.outlet = Outlet(log, record, scratch)
         self.breaker = Breaker()
         self.plan: Plan | None = None
+        self.name = ""
         self.on_lag = ""
         self.consuming = False
         self.input_over = False
@@ -70,5 +71,10 @@ class Peer:
     @property
     def label(self) -> str:
         """What log lines call it: its name if it has one, its number, user and process."""
-        name = self.plan.name if self.plan and self.plan.name else f"#{self.number}"
-        return f"{name} uid={self.who.uid} pid={self.who.pid}"
+        return f"{self.name or f'#{self.number}'} uid={self.who.uid} pid={self.who.pid}"
+
+    def forget(self) -> None:
+        """It is closed: deadlines may hold it a while, what can be large need not wait for them."""
+        self.plan = self.outlet.wanted = self.outlet.outbox = None
+        self.outlet.rest = self.outlet.tail = b""
+        self.ingress.carry, self.ingress.large = bytearray(), None

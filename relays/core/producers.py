@@ -7,6 +7,7 @@ outlive connections and the process; here is only the way to find them. Longest 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from protocol._core.connection import producer_read, producer_write
@@ -21,8 +22,10 @@ Key = tuple[int, int]
 class Producers:
     """(uid, producer_id) -> place in the state's table, at most `capacity` of them."""
 
-    def __init__(self, state: State, capacity: int) -> None:
-        self._state = state
+    def __init__(
+        self, state: State, capacity: int, window: Callable[[int], memoryview | None]
+    ) -> None:
+        self._state, self._window = state, window
         self._capacity = min(capacity, state.read_geometry()["producers"])
         self._places: OrderedDict[Key, int] = OrderedDict()
         self.connected: dict[Key, Peer] = {}
@@ -58,6 +61,9 @@ class Producers:
         if not self._free and not self._forget_one():
             return False
         place = self._free.pop()
+        window = self._window(place)
+        if window is not None:  # what it says of another producer's sequences condemns nobody
+            window[:] = bytes(len(window))
         producer_write(self._state, place, key[0], key[1], 0, now)
         self._places[key] = place
         return True

@@ -105,6 +105,7 @@ class Connection:
         while not peer.closed:
             chunk = outlet.offer(now)
             if not chunk:
+                waits = outlet.looking
                 break
             try:
                 taken = self.sock.send(chunk)

@@ -17,14 +17,16 @@ from zlib import crc32
 from protocol._core.connection import abandon
 from protocol._core.ring import PAGE, Mapping, Ring
 from protocol._core.state import State, layout
+from protocol.header import HEADER_SIZE
 from relays.config import RelayConfig
 from relays.core.hub import KEPT_PLACES
 from relays.edge.listener import prepare_directory
-from relays.errors import RelayError
+from relays.errors import ConfigError, RelayError
 
 SHARED_MEMORY = "/dev/shm"
 FILE_MODE = 0o640
 WINDOW_BYTES = 8192
+FRAMES_THAT_FIT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,12 @@ def open_memory(domain: str, config: RelayConfig, now_ns: int) -> Memory:
     if where.state.exists() or where.log.exists():
         try:
             state = _adopt(where)
-            remarks = _differences(state, config)
-            return Memory(state, True, "", remarks)
         except (ValueError, OSError, AssertionError) as error:
             damage = str(error)
             _set_aside(where)
+        else:
+            _see_that_it_fits(state, config, where)
+            return Memory(state, True, "", _differences(state, config))
     return Memory(_create(where, config, now_ns), False, damage, ())
 
 
@@ -113,6 +116,17 @@ def _set_aside(where: Files) -> None:
     for path in (where.log, where.state):
         if os.path.lexists(path):
             os.replace(path, path.with_name(path.name + ".bad"))
+
+
+def _see_that_it_fits(state: State, config: RelayConfig, where: Files) -> None:
+    """The adopted log keeps its size, and a frame must never be a large part of it."""
+    least = FRAMES_THAT_FIT * (config.max_payload + HEADER_SIZE)
+    if state.log_bytes < least:
+        raise ConfigError(
+            f"max_payload = {config.max_payload} needs log_bytes of at least {least}, and the log "
+            f"that was adopted has {state.log_bytes}: lower it, or remove {where.log} and "
+            f"{where.state} to begin a new log"
+        )
 
 
 def _differences(state: State, config: RelayConfig) -> tuple[str, ...]:

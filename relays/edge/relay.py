@@ -244,7 +244,7 @@ class Relay:
         """Each second: what those outside see of a loop that turns."""
         step = self.clock.follow()
         if step:
-            self.hub.deadlines.shift(step)
+            self.hub.shift(step)
             self.log.line("clock was set", step=step / 1e9)
         now = self.clock.now()
         self.state.set_status(tick_ns=now)
@@ -289,7 +289,13 @@ class Relay:
 
     def _delivered(self) -> bool:
         peers = self.hub.peers.values()
-        return all(not self._owed(peer) and peer.outlet.idle for peer in peers)
+        return all(self._has_everything(peer) for peer in peers)
+
+    def _has_everything(self, peer: Peer) -> bool:
+        """One whose breaker is open is not waited for: it will be told what it missed, if ever."""
+        if peer.breaker.state == breaker.OPEN:
+            return True
+        return not self._owed(peer) and peer.outlet.idle
 
     def _owed(self, peer: Peer) -> int:
         return peer.record.lag if peer.consuming else 0

@@ -8,7 +8,6 @@ compiled code, directory, lock, metrics port, memory, socket. What the relay the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import json
 import os
@@ -94,8 +93,7 @@ def run(load: Callable[[], Loaded]) -> int:
             return uvloop.run(service.main())
         finally:
             listening.close()
-            with contextlib.suppress(FileNotFoundError):
-                Path(socket_path).unlink(missing_ok=True)
+            Path(socket_path).unlink(missing_ok=True)
     finally:
         if metrics is not None:
             metrics.stop()

@@ -16,7 +16,7 @@ EVERY = (CLOSED, OPEN, HALF_OPEN, REPLAYING)
 
 def closed() -> Breaker:
     breaker = Breaker()
-    assert breaker.settle(0, LIMITS, 0)
+    assert breaker.settle(0, 0, LIMITS, 0)
     return breaker
 
 
@@ -31,9 +31,9 @@ def half_open(now: int = SECOND) -> Breaker:
 def test_a_consumer_is_replaying_until_its_lag_is_under_half_the_threshold() -> None:
     breaker = Breaker()
     assert breaker.state == REPLAYING
-    assert not breaker.settle(50, LIMITS, 0)
+    assert not breaker.settle(50, 0, LIMITS, 0)
     assert breaker.state == REPLAYING
-    assert breaker.settle(49, LIMITS, 0)
+    assert breaker.settle(49, 0, LIMITS, 0)
     assert breaker.state == CLOSED
 
 
@@ -67,20 +67,20 @@ def test_an_open_breaker_is_tried_again_when_the_recovery_timeout_is_over() -> N
 
 def test_half_open_closes_after_a_second_under_half_the_threshold() -> None:
     breaker = half_open()
-    assert not breaker.settle(0, LIMITS, SECOND)
-    assert not breaker.settle(49, LIMITS, 2 * SECOND - 1)
+    assert not breaker.settle(0, 0, LIMITS, SECOND)
+    assert not breaker.settle(49, 0, LIMITS, 2 * SECOND - 1)
     assert breaker.state == HALF_OPEN
-    assert breaker.settle(49, LIMITS, 2 * SECOND)
+    assert breaker.settle(49, 0, LIMITS, 2 * SECOND)
     assert breaker.state == CLOSED
 
 
 def test_a_lag_of_half_the_threshold_begins_the_calm_second_anew() -> None:
     breaker = half_open()
-    breaker.settle(0, LIMITS, SECOND)
-    breaker.settle(50, LIMITS, SECOND + SECOND // 2)
-    assert not breaker.settle(0, LIMITS, 2 * SECOND)
-    assert not breaker.settle(0, LIMITS, 3 * SECOND - 1)
-    assert breaker.settle(0, LIMITS, 3 * SECOND)
+    breaker.settle(0, 0, LIMITS, SECOND)
+    breaker.settle(50, 0, LIMITS, SECOND + SECOND // 2)
+    assert not breaker.settle(0, 0, LIMITS, 2 * SECOND)
+    assert not breaker.settle(0, 0, LIMITS, 3 * SECOND - 1)
+    assert breaker.settle(0, 0, LIMITS, 3 * SECOND)
 
 
 def test_each_reopening_doubles_the_timeout_and_the_fifth_in_a_row_disconnects() -> None:
@@ -118,8 +118,8 @@ def test_a_breaker_that_closed_begins_again_with_the_single_timeout() -> None:
     assert breaker.trip(0, LIMITS)
     assert breaker.wait == 2 * SECOND
     breaker.half_open()
-    breaker.settle(0, LIMITS, 0)
-    assert breaker.settle(0, LIMITS, SECOND)
+    breaker.settle(0, 0, LIMITS, 0)
+    assert breaker.settle(0, 0, LIMITS, SECOND)
     assert breaker.trip(0, LIMITS)
     assert breaker.wait == SECOND
     assert breaker.in_a_row == 1

@@ -43,7 +43,7 @@ def config() -> Iterator[RelayConfig]:
         os.chmod(folder, 0o750)
         yield msgspec.structs.replace(
             load("market_data", environ={}).config, runtime_dir=folder, log_bytes=LOG,
-            max_connections=PLACES - 16, max_producers=64,
+            max_payload=4096, max_connections=PLACES - 16, max_producers=64,
         )  # fmt: skip
 
 
