@@ -122,7 +122,8 @@ class World:
         try:
             domain = load("market_data", environ={}).domain
             memory = Memory(self.state, False, "", ())
-            relay = Relay(domain, self.config, memory, listening, self, None)  # type: ignore[arg-type]
+            log: Any = self
+            relay = Relay(domain, self.config, memory, listening, log, log)
         finally:
             listening.close()
         relay.loop, relay.clock = self.loop, self.clock  # type: ignore[assignment]
@@ -142,7 +143,8 @@ class World:
         sock = FakeSocket(self._next_fd)
         self._next_fd += 1
         self.sockets[peer.number] = sock
-        self.relay.connections[peer.number] = Connection(self.relay, sock, peer)  # type: ignore[arg-type]
+        played: Any = sock
+        self.relay.connections[peer.number] = Connection(self.relay, played, peer)
         self.relay.work()
         return peer, sock
 
