@@ -20,6 +20,7 @@ from tests.daemon.talk import (
     sequences,
     until_read,
     users,
+    waiting,
 )
 from tests.harness import Client, RelayProcess, eventually, frame, hello
 
@@ -171,7 +172,7 @@ def cut_off(relay: RelayProcess, client: Client, is_session: bool) -> None:
 def test_a_producer_with_too_many_rejects_is_cut_off_and_its_process_cools_down(
     start: Start, is_session: bool
 ) -> None:
-    relay = start(**OPEN_TO_ALL, producer_breaker=5, producer_cooldown=1.0)
+    relay = start(**OPEN_TO_ALL, producer_breaker=5, producer_cooldown=60)
     witness = relay.client()
     witness.hello(1)
     cut_off(relay, relay.client(), is_session)
@@ -188,6 +189,11 @@ def test_a_producer_with_too_many_rejects_is_cut_off_and_its_process_cools_down(
         made[0].send(frame(20))
         assert sequences(witness.data(2)) == [1, 20]
     assert disconnected(relay, Reject.COOLDOWN) == 3
+
+
+def test_a_producer_that_was_cut_off_may_come_back_after_its_cooldown(start: Start) -> None:
+    relay = start(producer_breaker=5, producer_cooldown=0.3)
+    cut_off(relay, relay.client(), is_session=False)
     eventually(lambda: accepts(relay), "the cooldown is over")
 
 
@@ -204,6 +210,7 @@ def test_rejects_that_came_long_ago_are_not_held_against_a_producer(start: Start
     clock.hello(1, heartbeat_ms=100)
     for n in range(1, 17, 2):  # four in 0.4 s, eight in 0.8 s
         send_apart(producer, frame(n, ELSEWHERE), frame(n + 1))
+        clock.raw(waiting(clock))
         clock.control(100)
     assert rejected(relay, Reject.WRONG_DOMAIN) == 8
     assert relay.end() == 8

@@ -88,8 +88,10 @@ def test_what_loses_the_framing_closes_behind_the_frames_before_it(
 
 def _expect_fatal(error: Any, code: Reject, bad: bytes) -> None:
     assert isinstance(error, Error)
-    assert (error.code, error.fatal, error.message_type) == (code, 1, bad[4])
-    assert error.sequence == error.expected == int.from_bytes(bad[12:20], "little")
+    assert (error.code, error.fatal) == (code, 1)
+    if code != Reject.BAD_MAGIC:  # what stands there is not a header
+        assert error.message_type == bad[4]
+        assert error.sequence == error.expected == int.from_bytes(bad[12:20], "little")
     assert error.text
     assert "(" not in error.text.replace("(see Welcome)", "")
 
@@ -222,7 +224,7 @@ def test_half_a_frame_and_then_silence_is_truncated_after_frame_timeout(start: S
 def test_a_frame_that_keeps_coming_slowly_is_given_frame_timeout_and_the_next_anew(
     start: Start,
 ) -> None:
-    relay = start(frame_timeout=0.3)
+    relay = start(frame_timeout=0.7)
     slow, clock = relay.client(), relay.client()
     clock.hello(1, heartbeat_ms=100)
     rest = b"".join(frame(n) for n in range(1, 11))

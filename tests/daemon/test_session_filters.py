@@ -79,7 +79,7 @@ def test_a_type_filter_and_an_instrument_filter_must_both_pass(start: Start) -> 
 def test_more_instruments_than_one_tlv_holds_may_be_asked_for(start: Start) -> None:
     relay = start()
     fill(relay, [trade(n + 1, n) for n in range(30)])
-    client = asked(relay, tlvs=hello_tlvs("many", COINS[:29]))
+    client = asked(relay, tlvs=hello_tlvs("many", COINS[:29]), heartbeat_ms=100)
     assert sequences(client.data(29)) == list(range(1, 30))
     assert client.control(100).position == 30
 
