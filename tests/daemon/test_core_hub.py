@@ -23,7 +23,7 @@ from tests.harness import CONTROL, frame, hello, split
 
 THRESHOLD, MOST = 60, 90
 STEPS = 500
-SEEDS = [int(os.environ["RELAYS_SEED"])] if "RELAYS_SEED" in os.environ else list(range(30))
+SEEDS = [int(os.environ["RELAYS_SEED"])] if "RELAYS_SEED" in os.environ else list(range(20))
 TYPES = (1, 7, 8)
 ONLY_TRADES = (1 << 1).to_bytes(32, "little")
 
