@@ -28,7 +28,8 @@ PAGES = 256
 
 
 def until_read(sock: socket.socket) -> None:
-    """Wait until the other side has read every byte sent on `sock`."""
+    """Wait until the other side has read every byte sent on `sock`; what came of it may not be in
+    the state yet, but is there before anything sent from now on is looked at."""
     deadline = time.monotonic() + PATIENCE
     while unsent(sock):
         assert time.monotonic() < deadline, "the relay does not read"
@@ -45,6 +46,12 @@ def send_apart(client: Client, *parts: bytes) -> None:
 def joined(relay: RelayProcess, count: int = 1) -> None:
     """Wait until the relay has `count` connections."""
     eventually(lambda: len(relay.consumers()) == count, f"{count} connections")
+
+
+def until_end(relay: RelayProcess, count: int) -> None:
+    """Wait until the log has `count` frames, and see that they do not become more."""
+    eventually(lambda: relay.end() >= count, f"{count} frames in the log")
+    assert relay.end() == count
 
 
 def in_phase(relay: RelayProcess, phase: Phase) -> list[dict[str, Any]]:

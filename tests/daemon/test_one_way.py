@@ -167,7 +167,7 @@ def test_a_half_closed_consumer_is_fed_on_and_gone_at_hang_up(
     joined(relay, 2)
     consumer.close()
     joined(relay, 1)
-    assert disconnected(relay) == 1
+    eventually(lambda: disconnected(relay) == 1, "it hung up")
 
 
 def test_the_end_of_input_is_the_end_of_a_producer(start: Start) -> None:

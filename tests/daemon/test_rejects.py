@@ -26,6 +26,7 @@ from tests.daemon.talk import (
     rejected,
     send_apart,
     sequences,
+    until_end,
     until_read,
 )
 from tests.harness import Client, RelayProcess, eventually, frame, split
@@ -235,8 +236,7 @@ def test_a_frame_that_keeps_coming_slowly_is_given_frame_timeout_and_the_next_an
         rest = rest[64:]
         clock.control(100)
     slow.send(rest)
-    until_read(slow.sock)
-    assert relay.end() == 10
+    until_end(relay, 10)
     slow.send(frame(11)[:63])
     assert slow.rest() == b""
     expect_one(relay, Reject.TRUNCATED)
@@ -321,7 +321,7 @@ def test_the_first_256_bytes_of_the_last_16_offending_frames_are_kept(start: Sta
     producer = relay.client()
     bad = [frame(n, ELSEWHERE, bytes([n]) * (n * 20)) for n in range(1, 31)]
     producer.send(*bad)
-    until_read(producer.sock)
+    eventually(lambda: rejected(relay, Reject.WRONG_DOMAIN) == 30, "all are refused")
     assert offences(relay) == [(Reject.WRONG_DOMAIN, one[:256]) for one in bad[-16:]]
 
 

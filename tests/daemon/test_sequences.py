@@ -21,7 +21,7 @@ from tests.daemon.talk import (
     rejected,
     send_apart,
     sequences,
-    until_read,
+    until_end,
     users,
 )
 from tests.harness import Client, RelayProcess, eventually, frame, hello, split
@@ -134,8 +134,7 @@ def test_an_anonymous_session_is_told_of_a_gap_and_stays(start: Start) -> None:
     codes = {client.control(102).code, client.control(102).code}
     assert codes == {Reject.SEQUENCE_GAP, Reject.SEQUENCE_DUPLICATE}
     client.send(order(6), order(7))
-    until_read(client.sock)
-    assert relay.end() == 3
+    until_end(relay, 3)
 
 
 @pytest.mark.parametrize(

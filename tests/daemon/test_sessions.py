@@ -12,7 +12,16 @@ from protocol.message import Message, decode
 from relays.core.accounting import reported_lag
 from relays.core.peer import Phase
 from tests.daemon.conftest import Start
-from tests.daemon.talk import damaged, in_phase, joined, plain, send_apart, sequences, until_read
+from tests.daemon.talk import (
+    damaged,
+    in_phase,
+    joined,
+    plain,
+    send_apart,
+    sequences,
+    until_end,
+    until_read,
+)
 from tests.harness import CONTROL, Client, RelayProcess, eventually, frame, hello
 
 TINY: dict[str, Any] = {"log_bytes": 1 << 20, "max_payload": 4096}
@@ -22,8 +31,7 @@ def filled(relay: RelayProcess, count: int = 100) -> None:
     """Frames with the sequences 1 to count are in the log, at the positions 0 to count - 1."""
     with relay.client() as producer:
         producer.send(b"".join(frame(n, timestamp=n) for n in range(1, count + 1)))
-        until_read(producer.sock)
-    assert relay.end() == count
+        until_end(relay, count)
 
 
 def controls(client: Client, count: int) -> list[Any]:
