@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,17 +41,24 @@ WHOLE = "Every message is accounted for: "
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def folder() -> Iterator[Path]:
+    """A short path: pytest's own would leave too little for the names of sockets."""
+    with tempfile.TemporaryDirectory(prefix="d-") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def environment(folder: Path) -> dict[str, str]:
     """Where the demonstration finds its package, and a place for its files."""
-    return os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    return os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(tmp_path: Path) -> Iterator[None]:
+def nothing_left(folder: Path) -> Iterator[None]:
     yield
-    assert [path.name for path in tmp_path.glob("alphapulse-demo-*")] == []
+    assert [path.name for path in folder.glob("alphapulse-demo-*")] == []
     commands = (path.read_bytes() for path in _command_lines())
-    assert [command for command in commands if str(tmp_path).encode() in command] == []
+    assert [command for command in commands if str(folder).encode() in command] == []
 
 
 def _command_lines() -> Iterator[Path]:
