@@ -454,8 +454,7 @@ class Hub:
         self.deadlines.shift(by)
         self._cooldown = {key: until + by for key, until in self._cooldown.items()}
         for peer in self.peers.values():
-            peer.breaker.shift(by)
-            peer.ingress.shift(by)
+            peer.shift(by)
 
     def filter_for(self, types: frozenset[int], instruments: frozenset[bytes]) -> Filter | None:
         """The compiled filter of a session; None for one that wants everything."""

@@ -73,6 +73,12 @@ class Peer:
         """What log lines call it: its name if it has one, its number, user and process."""
         return f"{self.name or f'#{self.number}'} uid={self.who.uid} pid={self.who.pid}"
 
+    def shift(self, by: int) -> None:
+        """The clock was set: what is remembered of it happened `by` ns later on it."""
+        self.breaker.shift(by)
+        self.ingress.shift(by)
+        self.reject_times = deque((when + by, count) for when, count in self.reject_times)
+
     def forget(self) -> None:
         """It is closed: deadlines may hold it a while, what can be large need not wait for them."""
         self.plan = self.outlet.wanted = self.outlet.outbox = None

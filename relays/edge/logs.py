@@ -64,7 +64,7 @@ class Log:
     def settle(self, now: int) -> None:
         """Called each second: say what was counted since the last line of its kind."""
         for event, seen in list(self._episodes.items()):
-            if now - seen.last < SECOND:
+            if 0 <= now - seen.last < SECOND:  # below 0: the clock was set back
                 continue
             if seen.events:
                 self.line(event, more=seen.events, count=seen.count)

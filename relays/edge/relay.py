@@ -245,6 +245,7 @@ class Relay:
         step = self.clock.follow()
         if step:
             self.hub.shift(step)
+            self._timer_at += step
             self.log.line("clock was set", step=step / 1e9)
         now = self.clock.now()
         self.state.set_status(tick_ns=now)

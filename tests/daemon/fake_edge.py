@@ -37,8 +37,29 @@ class FakeClock:
     def __init__(self) -> None:
         self.time = BEGIN
 
+        self.step = 0
+
     def now(self) -> int:
         return self.time
+
+    def set(self, by: int) -> None:
+        """Somebody sets the clock, by `by` ns; the relay sees it at its next look."""
+        self.time += by
+        self.step += by
+
+    def follow(self) -> int:
+        step, self.step = self.step, 0
+        return step
+
+
+class FakeTimer:
+    """What `call_later` gave: to be looked at, and called by nobody."""
+
+    def __init__(self, delay: float) -> None:
+        self.delay, self.cancelled = delay, False
+
+    def cancel(self) -> None:
+        self.cancelled = True
 
 
 class FakeLoop:
@@ -47,6 +68,7 @@ class FakeLoop:
     def __init__(self) -> None:
         self.readers: dict[int, Callable[[], None]] = {}
         self.writers: dict[int, Callable[[], None]] = {}
+        self.timers: list[FakeTimer] = []
 
     def add_reader(self, fd: int, call: Callable[[], None]) -> None:
         self.readers[fd] = call
@@ -60,8 +82,9 @@ class FakeLoop:
     def remove_writer(self, fd: int) -> None:
         self.writers.pop(fd, None)
 
-    def call_later(self, _: float, *__: Any) -> Any:
-        return asyncio.TimerHandle.__new__(asyncio.TimerHandle)
+    def call_later(self, delay: float, *_: Any) -> FakeTimer:
+        self.timers.append(FakeTimer(delay))
+        return self.timers[-1]
 
 
 class FakeSocket:
@@ -123,17 +146,24 @@ class World:
             domain = load("market_data", environ={}).domain
             memory = Memory(self.state, False, "", ())
             log: Any = self
-            relay = Relay(domain, self.config, memory, listening, log, log)
+            windows: Any = dict[int, memoryview]().get
+            relay = Relay(domain, self.config, memory, listening, log, windows)
         finally:
             listening.close()
         relay.loop, relay.clock = self.loop, self.clock  # type: ignore[assignment]
         relay.watch_hang_up = lambda connection: None  # type: ignore[method-assign]
-        relay.hub.window = lambda place: None
         return relay
 
     def episode(self, event: str, _: int, count: int = 1, **fields: Any) -> None:
         """What the relay would log."""
         self.events.append((event, None, {"count": count, **fields}))
+
+    def line(self, event: str, **fields: Any) -> None:
+        """What the relay would log at once."""
+        self.events.append((event, None, fields))
+
+    def settle(self, now: int) -> None:
+        """Where the relay would log what it has counted."""
 
     def connect(self, uid: int = 7) -> tuple[Peer, FakeSocket]:
         """A connection is accepted."""
