@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,16 @@ from tests.harness import PATIENCE, Client, RelayProcess, eventually, remove_mem
 
 NOBODY = 65534
 IN_USE, NO_PERMISSION = 69, 77
+# Whose python nobody may read: everything is imported before it becomes nobody. What stands behind
+# is `python -m relays.cli` and its arguments.
+AS_NOBODY = f"""
+import os, sys
+import relays.cli.run, relays.edge.service
+os.setgroups([])
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+relays.cli.main(sys.argv[4:])
+"""
 
 
 def command(folder: Path, *settings: str) -> list[str]:
@@ -132,6 +143,27 @@ def test_the_socket_of_a_relay_that_was_killed_is_taken_over(start: Start) -> No
     assert os.path.exists(relay.path)
     relay.start()
     session(relay, "new")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody; root may connect")
+def test_a_socket_that_nobody_may_connect_to_is_taken_over_by_its_owner() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "market_data.sock"
+        with socket.socket(socket.AF_UNIX) as stale:  # its relay was killed before it opened it
+            stale.bind(str(path))
+        path.chmod(0)
+        os.chown(path, NOBODY, NOBODY)
+        os.chown(folder, NOBODY, NOBODY)
+        relay = RelayProcess("market_data", folder, prefix=(sys.executable, "-c", AS_NOBODY))
+        try:
+            relay.start()
+            assert os.stat(path).st_uid == NOBODY
+            assert Path(f"/proc/{relay.pid}").stat().st_uid == NOBODY
+            session(relay, "new")
+            assert relay.stop() == 0
+        finally:
+            relay.clean()
 
 
 def test_somebody_else_who_listens_there_is_named_and_not_harmed(

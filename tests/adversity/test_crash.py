@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -21,7 +23,7 @@ from protocol.message import decode
 from relays.edge.memory import files
 from tests.adversity.conftest import Start
 from tests.adversity.flow import Flow, positions, session
-from tests.harness import CONTROL, Client, RelayProcess, eventually, frame, hello
+from tests.harness import CONTROL, PATIENCE, Client, RelayProcess, eventually, frame, hello
 
 KILLS = 20
 SIZES = (0, 32, 200, 3000, 60_000)
@@ -175,6 +177,34 @@ def test_log_bytes_changed_is_said_and_the_log_adopted_with_its_old_size(start: 
     late = session(relay, "late", start=2)
     assert positions(late.data(1000)) == list(range(1000))
     assert files(relay.domain, str(relay.folder)).log.stat().st_size == 2 << 20
+
+
+def test_a_max_payload_that_the_adopted_log_cannot_hold_is_one_line_and_nothing_is_lost(
+    start: Start,
+) -> None:
+    relay = start(log_bytes=1 << 20)
+    flow = Flow(relay)
+    before = session(relay, "before").welcome
+    assert before is not None
+    flow.send(100)
+    assert relay.stop() == 0
+    run = [sys.executable, "-m", "relays.cli", "run", "market_data", "--metrics-port=off"]
+    words = ["--set=max_payload=1000000", "--set=log_bytes=8388608"]
+    ended = subprocess.run(
+        [*run, f"--runtime-dir={relay.folder}", *words],
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert ended.returncode == os.EX_CONFIG
+    assert ended.stderr.count("\n") == 1
+    assert "max_payload = 1000000" in ended.stderr
+    assert "log_bytes" in ended.stderr
+    assert str(1 << 20) in ended.stderr
+    assert not os.path.exists(relay.path)
+    relay.start()
+    after = session(relay, "after", start=2)
+    assert after.welcome is not None
+    assert after.welcome.log_id == before.log_id
+    assert positions(after.data(100)) == list(range(100))
 
 
 def test_a_relay_that_was_stopped_is_adopted_too(start: Start) -> None:

@@ -6,6 +6,7 @@ relays.md 8 and 9. Real processes and real signals.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,6 +123,20 @@ def test_a_second_signal_ends_the_drain_at_once(start: Start) -> None:
     assert "undelivered" in relay.log()
 
 
+def test_a_plain_consumer_whose_breaker_is_open_is_not_waited_for(start: Start) -> None:
+    relay = start(drain_timeout=15, send_buffer=8192, circuit_breaker=1000, max_queue_size=1200)
+    relay.client()
+    becomes(relay, "closed")
+    flow = Flow(relay)
+    while breaker(relay) != "open":
+        flow.send(600)
+    assert row(relay)["position"] < relay.end()
+    began = time.monotonic()
+    assert relay.stop() == 0
+    assert time.monotonic() - began < 10
+    assert re.search(r" undelivered .*breaker=open", relay.log())
+
+
 # --- SIGHUP, SIGUSR1 ---
 
 
@@ -216,22 +232,41 @@ def test_many_connections_cut_off_are_a_few_lines(start: Start) -> None:
 # --- relays up ---
 
 
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`relays up` in tmp_path, with all three ready."""
-    run = [sys.executable, "-m", "relays.cli", "up", f"--runtime-dir={tmp_path}"]
-    with (tmp_path / "up.txt").open("wb") as log:
+@contextlib.contextmanager
+def started(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`relays up` in a folder; nothing of it is left at the end."""
+    run = [sys.executable, "-m", "relays.cli", "up", f"--runtime-dir={folder}"]
+    with (folder / "up.txt").open("wb") as log:
         process = subprocess.Popen(
-            [*run, "--metrics-port=off", "--set=log_bytes=1048576"], stderr=log, stdout=log
-        )
+            [*run, "--metrics-port=off", "--set=log_bytes=1048576", *options],
+            stderr=log, stdout=log,
+        )  # fmt: skip
     try:
-        eventually(lambda: all(pids(tmp_path).values()), "three relays are ready")
         yield process
     finally:
         process.terminate()
         process.wait(PATIENCE)
-        for domain in DOMAINS:
-            remove_memory(domain, tmp_path)
+        for domain, pid in pids(folder).items():
+            if pid and str(folder) in _command(pid):  # one that `up` did not end
+                _kill(pid)
+            remove_memory(domain, folder)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`relays up` in tmp_path, with all three ready."""
+    with started(tmp_path) as process:
+        ready(tmp_path)
+        yield process
+
+
+def ready(folder: Path) -> None:
+    eventually(lambda: all(pids(folder).values()), f"three are ready: {said(folder)}")
+
+
+def said(folder: Path) -> str:
+    """What `relays up` and the relays under it have said."""
+    return (folder / "up.txt").read_text()
 
 
 def pids(folder: Path) -> dict[str, int]:
@@ -262,7 +297,56 @@ def test_up_starts_three_restarts_the_one_that_was_killed_and_stops_all(
     up.send_signal(signal.SIGINT)
     assert up.wait(PATIENCE) == 0
     assert not list(tmp_path.glob("*.sock"))
-    assert "signals ended with -9" in (tmp_path / "up.txt").read_text()
+    assert "signals ended with -9" in said(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL, signal.SIGTERM])
+def test_no_relay_outlives_up_however_it_ends(
+    up: subprocess.Popen[bytes], tmp_path: Path, number: signal.Signals
+) -> None:
+    before = pids(tmp_path).values()
+    up.send_signal(number)
+    code = up.wait(PATIENCE)
+    assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+    eventually(lambda: not any(map(_command, before)), "all three have ended")
+    assert not list(tmp_path.glob("*.sock"))
+    assert said(tmp_path).count(" drained ") == 3
+
+
+def test_up_tries_a_relay_again_whose_lock_somebody_else_has(tmp_path: Path) -> None:
+    with (tmp_path / "signals.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        with started(tmp_path) as process:
+            eventually(lambda: "signals ended with 69: again" in said(tmp_path), "it is refused")
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            ready(tmp_path)
+            assert process.poll() is None
+
+
+def test_up_stops_all_when_the_configuration_of_one_is_wrong_at_its_restart(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "relays.toml"
+    path.write_text("")
+    with started(tmp_path, f"--config={path}") as process:
+        ready(tmp_path)
+        before = pids(tmp_path)
+        path.write_text("[signals]\ncircuit_breaker = 0\n")
+        _kill(before["signals"])
+        assert process.wait(PATIENCE) == os.EX_CONFIG
+        assert not any(map(_command, before.values()))
+        assert "signals ended with 78: stopping the others" in said(tmp_path)
+        assert said(tmp_path).count(" drained ") == 2
+
+
+def _command(pid: int) -> str:
+    """The command line of a process; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _kill(pid: int) -> None:

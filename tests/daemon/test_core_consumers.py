@@ -6,18 +6,29 @@ is a moment that no process can be made to hit.
 
 from __future__ import annotations
 
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
 import pytest
 
+from protocol._core.connection import abandon
+from protocol._core.ring import PAGE
 from protocol.control import Gap, Heartbeat, Welcome
 from protocol.message import decode
 from protocol.reject import Reject
-from relays.core.breaker import CLOSED, OPEN, REPLAYING
+from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, REPLAYING
 from relays.core.peer import Peer, Phase
 from tests.daemon.fake_edge import FakeSocket, World
 from tests.harness import CONTROL, frame, hello, split
 
 THRESHOLD, MOST = 20, 30
 GAP, DISCONNECT, CATCH_UP = 1, 2, 3
+OLDEST = 2
+ONLY_TRADES = (1 << 1).to_bytes(32, "little")
+LOOK = 4 << 20  # the most log that one offer of a filtered session looks at
 
 
 def world(on_lag: str = "gap") -> World:
@@ -40,6 +51,27 @@ def said(sock: FakeSocket, kind: type) -> list[object]:
 
 def frames(count: int, first: int = 1) -> bytes:
     return b"".join(frame(first + n, timestamp=5) for n in range(count))
+
+
+def large(count: int, size: int, first: int = 1) -> list[bytes]:
+    """Frames of a type without a class, `size` bytes each."""
+    return [frame(first + n, 7, bytes(size - 32), timestamp=5) for n in range(count)]
+
+
+@contextmanager
+def deadline(seconds: int) -> Iterator[None]:
+    """A bound on a loop of the relay that would have no end."""
+
+    def over(*_: object) -> None:
+        raise AssertionError(f"it went on for {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_session_cut_off_by_its_own_frames_is_read_no_further() -> None:
@@ -188,4 +220,109 @@ def test_a_frame_half_sent_is_completed_also_when_the_log_needs_its_place(
     gap = decode(next(one for one in got[1:] if one[4] == 107))
     assert isinstance(gap, Gap)
     assert gap.first_position == 1
+    place.accounted()
+
+
+def test_a_replay_of_large_frames_is_not_cut_for_the_bytes_it_begins_behind() -> None:
+    place = World(on_lag="gap")  # of 800,000 messages, which this log never has
+    _, producer = place.connect()
+    log = place.relay.hub.log
+    kept = large(log.size * 8 // 10 // 2080 + 1, 2080)
+    place.send(producer, *kept)
+    peer, sock = place.connect()
+    sock.room = 0
+    place.send(sock, hello(1, start=OLDEST))
+    assert peer.record.lag_bytes >= log.size * 8 // 10
+    assert peer.breaker.state == REPLAYING
+    place.send(producer, frames(1, 1000))
+    assert peer.breaker.state == REPLAYING
+    place.read(sock)
+    assert peer.breaker.state == CLOSED
+    assert not said(sock, Gap)
+    assert sock.got.endswith(b"".join(kept) + frames(1, 1000))
+    place.accounted()
+
+
+def test_half_open_is_not_calm_while_it_lags_by_half_the_bytes() -> None:
+    place = World(on_lag="gap")
+    _, producer = place.connect()
+    peer, sock = place.connect()
+    place.send(sock, hello(1))
+    size = place.relay.hub.log.size
+    sock.room = 0
+    place.send(producer, *large(size * 8 // 10 // 2080 + 1, 2080))
+    assert peer.breaker.state == OPEN
+    place.pass_time(1001)
+    place.read(sock)
+    sock.room = 0
+    place.send(producer, *large(size * 4 // 10 // 2080 + 1, 2080, 1000))
+    for _ in range(30):
+        place.pass_time(100)
+    assert peer.breaker.state == HALF_OPEN
+    place.read(sock)
+    for _ in range(12):
+        place.pass_time(100)
+    assert peer.breaker.state == CLOSED
+    place.accounted()
+
+
+@pytest.mark.parametrize("room", [1 << 30, 100])
+def test_a_filtered_session_gets_a_frame_that_only_an_earlier_max_payload_allowed(
+    room: int,
+) -> None:
+    before = World(256 * PAGE, max_payload=200_000)
+    _, producer = before.connect()
+    wanted = frame(2, payload=bytes(range(250)) * 800, version=2, timestamp=5)
+    before.send(producer, *large(1, 100), wanted, frames(1, 3))
+    abandon(before.state)
+    place = World(256 * PAGE, state=before.state, max_payload=2048)
+    assert len(wanted) > place.relay.hub.log.read_size
+    _, sock = place.connect()
+    with deadline(10):
+        sock.room = room
+        place.send(sock, hello(1, start=OLDEST, type_filter=ONLY_TRADES))
+        place.read(sock)
+    got = [one for one in split(bytes(sock.got)) if one[4] not in CONTROL]
+    assert got == [wanted, frames(1, 3)]
+    place.accounted()
+
+
+def test_a_filtered_session_looks_at_four_mebibytes_at_a_time_and_goes_on_by_itself() -> None:
+    place = World(4096 * PAGE, max_payload=65_536)
+    _, producer = place.connect()
+    place.send(producer, *large(210, 60_000), frames(1, 1000))
+    peer, sock = place.connect()
+    place.send(sock, hello(1, start=OLDEST, type_filter=ONLY_TRADES))
+    looks = [0, peer.record.offset]
+    while sock.fd in place.loop.writers:
+        place.write(sock)
+        looks.append(peer.record.offset)
+    steps = [after - before for before, after in pairwise(looks)]
+    assert max(steps) < LOOK + 60_000
+    assert len(steps) >= place.state.end_offset // LOOK
+    assert sock.got.endswith(frames(1, 1000))
+    assert peer.record.lag == 0
+    place.accounted()
+
+
+def test_a_session_that_is_closed_keeps_nothing_large_in_memory() -> None:
+    place = World()
+    _, producer = place.connect()
+    peer, sock = place.connect()
+    place.send(sock, hello(3, producer_id=9, type_filter=ONLY_TRADES))
+    sock.room = 10
+    place.send(producer, frames(5))
+    place.send(sock, frame(1)[:50])
+    plan, wanted, outbox = peer.plan, peer.outlet.wanted, peer.outlet.outbox
+    assert None not in (plan, wanted, outbox)
+    assert peer.ingress.carry
+    place.end(sock)
+    place.pass_time(1001)
+    assert sock.closed
+    assert (peer.plan, peer.outlet.wanted, peer.outlet.outbox) == (None, None, None)
+    assert not (peer.ingress.carry or peer.ingress.large)
+    assert (peer.outlet.rest, peer.outlet.tail) == (b"", b"")
+    left = (sys.getrefcount(plan), sys.getrefcount(wanted), sys.getrefcount(outbox))
+    assert left == (2, 2, 2), "somebody else still has it"
+    assert len(place.relay.hub.deadlines._heap) > 0  # what holds the peer itself a while
     place.accounted()
