@@ -320,7 +320,8 @@ def test_a_session_that_is_closed_keeps_nothing_large_in_memory() -> None:
     place.pass_time(1001)
     assert sock.closed
     assert (peer.plan, peer.outlet.wanted, peer.outlet.outbox) == (None, None, None)
-    assert not (peer.ingress.carry or peer.ingress.large)
+    assert not peer.ingress.carry
+    assert not peer.ingress.large
     assert (peer.outlet.rest, peer.outlet.tail) == (b"", b"")
     left = (sys.getrefcount(plan), sys.getrefcount(wanted), sys.getrefcount(outbox))
     assert left == (2, 2, 2), "somebody else still has it"
