@@ -85,6 +85,24 @@ def test_a_frame_has_frame_timeout_to_be_completed_when_the_clock_was_set(step: 
 
 
 @STEPS
+def test_the_next_frame_has_frame_timeout_too_when_the_clock_was_set(step: int) -> None:
+    place = World()
+    peer, sock = place.connect()
+    place.send(sock, frame(1)[:40])
+    place.pass_time(1000)
+    place.send(sock, frame(1)[40:], frame(2)[:40])
+    place.pass_time(1000)
+    set_clock(place, step)
+    for _ in range(39):
+        place.pass_time(100)
+    assert not sock.closed
+    place.pass_time(101)
+    place.pass_time(0)
+    assert sock.closed
+    assert peer.reason == Reject.TRUNCATED
+
+
+@STEPS
 def test_a_producer_cools_down_for_as_long_when_the_clock_was_set(step: int) -> None:
     place = World(producer_breaker=3)
     peer, sock = place.connect()
