@@ -29,6 +29,7 @@ from protocol.control import (
     hello_tlvs,
     type_filter,
 )
+from protocol.errors import FieldError
 from protocol.message import Message, Unknown
 from protocol.reject import label
 from relays.client.stream import Batch, Stream
@@ -223,6 +224,9 @@ def _connect(path: str) -> socket.socket:
 
 def _start(start: Literal["live", "oldest"] | int) -> tuple[Start, int]:
     """Hello.start and start_position for what `Link.hello` was asked."""
-    if isinstance(start, str):
+    if start in ("live", "oldest"):
         return Start[start.upper()], 0
+    if not isinstance(start, int):
+        expected = '"live", "oldest", a position, or -N for the last N'
+        raise FieldError("hello.start", expected=expected, got=start)
     return (Start.AT_POSITION, start) if start >= 0 else (Start.LAST, -start)

@@ -168,7 +168,7 @@ class Feeds:
         lost = Lost(first, last, last - first + 1, reason, peer.breaker.state)
         assert peer.outlet.outbox is not None
         peer.outlet.outbox.add_gap(lost)
-        self._report("gap", peer, first=first, last=last, reason=reason)
+        self._report("gap", peer, first=first, last=last, reason=reason.name.lower())
 
     def make_room(self, size: int, now: int) -> None:
         """Before `size` bytes are read behind the log's end: the oldest frames give way."""

@@ -471,5 +471,5 @@ TEXTS = {
     Reject.BAD_CHECKSUM: "the checksum does not fit the frame",
     Reject.SEQUENCE_DUPLICATE: "this sequence was accepted before",
     Reject.SOURCE_NOT_ALLOWED: "this user may not speak as this source",
-    Reject.SEQUENCE_CONFLICT: "this sequence was accepted before with other bytes",
+    Reject.SEQUENCE_CONFLICT: "this sequence was used before with other bytes",
 }

@@ -150,8 +150,13 @@ def _create(where: Files, config: RelayConfig, now_ns: int) -> State:
         state_fd = _new_file(where.state, places["end"], places["windows"], config.gid)
     except OSError as error:
         size = config.log_bytes + places["windows"]
-        text = f"no room for {size} bytes of log and state in {where.log.parent}: {error.strerror}"
-        raise RelayError(text, os.EX_OSFILE) from None
+        for path in (where.log, where.state):
+            path.unlink(missing_ok=True)
+        raise RelayError(
+            f"no room for {size} bytes of log and state in {where.log.parent} ({error.strerror}): "
+            "make that tmpfs larger, or set a smaller log_bytes",
+            os.EX_OSFILE,
+        ) from None
     memory, ring = Mapping(state_fd, places["end"], True), Ring(log_fd, config.log_bytes, True)
     os.close(log_fd)
     os.close(state_fd)
