@@ -14,7 +14,7 @@ from relays.domains import DOMAINS
 from relays.errors import RelayError
 from scripts.demonstration.recording import choose
 from scripts.demonstration.session import Session, Wishes
-from scripts.demonstration.stage import Stage
+from scripts.demonstration.stage import Stage, answers
 from scripts.demonstration.summary import Summary
 from scripts.demonstration.table import screen
 
@@ -92,11 +92,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(given)
     except KeyboardInterrupt:
-        print("interrupted; every process was ended", file=sys.stderr)
+        print(f"interrupted; {_left(given)}", file=sys.stderr)
         return INTERRUPTED
     except RelayError as error:
         print(f"scripts/demo: {error}", file=sys.stderr)
         return error.exit_code
+
+
+def _left(given: argparse.Namespace) -> str:
+    """What is there after an interrupt: relays that listen now were not started here."""
+    place = given.runtime_dir and os.path.abspath(given.runtime_dir)
+    if place and any(answers(name, place) for name in DOMAINS):
+        said = f"the demonstration's processes were ended, the relays in {place} still run"
+    else:
+        said = "every process was ended"
+    return said + ("; --keep: nothing was kept" if given.keep else "")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -164,7 +174,8 @@ def connections(stage: Stage) -> Iterator[str]:
     for name, seen in stage.look().items():
         port = seen.status["metrics_port"]
         metrics = f"http://127.0.0.1:{port}/metrics" if port else "off"
-        yield f"{name:<12}{DOMAINS[name].socket(stage.runtime_dir)}   metrics {metrics}"
+        yield f"{name:<12}{DOMAINS[name].socket(stage.runtime_dir)}"
+        yield f"{'':<12}metrics {metrics}"
 
 
 def kept(stage: Stage) -> Iterator[str]:
@@ -173,15 +184,20 @@ def kept(stage: Stage) -> Iterator[str]:
     port = stage.look()["market_data"].status["metrics_port"]
     pids = " ".join(str(process.pid) for process in stage.relays.values())
     yield ""
-    yield f"The relays are still running in {stage.runtime_dir}. In one terminal:"
-    yield f"  socat -u UNIX-CONNECT:{path} - | od -A d -t x1z"
+    yield "The relays are still running in"
+    yield f"  {stage.runtime_dir}"
+    yield "In one terminal:"
+    yield f"  socat -u UNIX-CONNECT:{path} - |"
+    yield "    od -A d -t x1z"
     yield "and in another, to send something through them and see what they counted:"
     yield f"  scripts/demo --runtime-dir {stage.runtime_dir}"
     if port:
         yield f"  curl -s http://127.0.0.1:{port}/metrics"
     if pids:
-        folders = " ".join(str(path) for path in stage.folders())
-        yield f"End them with: kill {pids}; and remove their files with: rm -r {folders}"
+        yield "End them, and remove their files, with:"
+        yield f"  kill {pids}"
+        for folder in stage.folders():
+            yield f"  rm -r {folder}"
 
 
 if __name__ == "__main__":

@@ -59,7 +59,9 @@ class Session:
         self.finish()
         accounts = self.add_up()
         facts = {name: worker.facts for name, worker in self.workers.items()}
-        return Summary(self.wishes.choice.title, accounts, facts, ())
+        return Summary(
+            self.wishes.choice.title, accounts, facts, (), max_speed=not self.wishes.speed
+        )
 
     def begin(self) -> None:
         """Everything starts at once; the player parses while the relays start."""

@@ -25,6 +25,15 @@ LOOK_EVERY = 0.02
 STOP_SECONDS = 15.0
 
 
+def answers(name: str, runtime_dir: str) -> bool:
+    """Whether a relay listens there."""
+    try:
+        Link(DOMAINS[name].socket(runtime_dir)).close()
+    except NotListening:
+        return False
+    return True
+
+
 class Stage:
     """The relays in one runtime directory; `folder` is where output of processes goes.
 
@@ -41,7 +50,7 @@ class Stage:
     def start(self) -> None:
         """Start those that do not run; returns when all accept. RelayError when one does not."""
         for name in DOMAINS:
-            if not self._answers(name):
+            if not answers(name, self.runtime_dir):
                 arguments = ["relays.cli", "run", name, "--runtime-dir", self.runtime_dir]
                 arguments += ["--metrics-port", "0"]
                 process = Process(name, arguments, self.folder, ends_with_us=not self.keep)
@@ -52,13 +61,6 @@ class Stage:
                 if time.monotonic() > deadline:
                     raise RelayError(f"{name} is not ready after {READY_SECONDS:.0f} s")
                 time.sleep(LOOK_EVERY)
-
-    def _answers(self, name: str) -> bool:
-        try:
-            Link(DOMAINS[name].socket(self.runtime_dir)).close()
-        except NotListening:
-            return False
-        return True
 
     def _ready(self, name: str, process: Process) -> bool:
         if not process.running():

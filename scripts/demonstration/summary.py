@@ -89,6 +89,7 @@ class Summary:
     accounts: tuple[Account, ...]
     facts: Mapping[str, Mapping[str, Any]]
     trouble: tuple[str, ...]
+    max_speed: bool = False
 
     @property
     def whole(self) -> bool:
@@ -113,7 +114,10 @@ class Summary:
         for one in self.accounts:
             latency = f"{duration(one.latency_p50_ns):>8}   p99 {duration(one.latency_p99_ns):>8}"
             yield f"  {one.relay:<12}{one.verified:>11,} verified   latency p50 {latency}"
-        yield "  verified: checksum, sequence and position of each message; latency: in the relay"
+        yield "  verified: checksum, sequence and position of each message"
+        yield "  latency: from reading a message to its last byte sent on, in the relay"
+        if self.max_speed:
+            yield "           (at max speed it is mostly the consumers' backlog)"
         yield from self._story()
 
     def _story(self) -> Iterator[str]:
@@ -121,7 +125,9 @@ class Summary:
         seconds = max(player["elapsed"], 1e-9)
         yield ""
         yield f"  played      {self.source}"
-        yield f"              {player['sent'] / seconds:,.0f} messages/s for {seconds:.1f} s"
+        rate = f"{player['sent'] / seconds:,.0f} messages/s"
+        yield f"              {rate} sent by the player in {seconds:.1f} s"
+        yield "              (shown last above: accepted by each relay, until all was finished)"
         yield (
             f"  traded      {book.get('signals', 0):,} opportunities"
             f" ({book.get('declined', 0):,} declined at the position limit),"

@@ -123,9 +123,15 @@ class PlainScreen:
         for one in readings:
             self.say(
                 f"{doing} {part:4.0%} {one.name}: {one.rate:,.0f} messages/s, {one.total:,} in all,"
-                f" {one.consumers} consumers, lag {one.largest_lag:,}, latency"
-                f" p50 {duration(one.p50)} p99 {duration(one.p99)}, {breakers(one.breakers)}"
+                f" {one.consumers} consumers, lag {one.largest_lag:,}{_latency(one)},"
+                f" breakers {breakers(one.breakers)}"
             )
+
+
+def _latency(one: Reading) -> str:
+    if one.p50 is None:
+        return ""
+    return f", latency p50 {duration(one.p50)} p99 {duration(one.p99)}"
 
 
 def duration(nanoseconds: float | None) -> str:

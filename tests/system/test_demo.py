@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,11 @@ from relays.errors import RelayError
 from scripts.demonstration.engine import Engine
 from scripts.demonstration.player import Tape
 from scripts.demonstration.portfolio import LIMIT, QUANTITY, Book
-from scripts.demonstration.reading import percentile
+from scripts.demonstration.reading import Reading, percentile
 from scripts.demonstration.recording import choose, generate
 from scripts.demonstration.strategy import Basis
 from scripts.demonstration.summary import Account, Summary
+from scripts.demonstration.table import screen
 from scripts.demonstration.verifier import Verifier
 
 ROOT = Path(__file__).parent.parent.parent
@@ -110,10 +112,17 @@ def test_without_recordings_it_plays_a_generated_session_and_says_so(
 
 
 @contextmanager
-def playing(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+def playing(
+    environment: dict[str, str], *options: str
+) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """A demonstration that has begun to play, and what it has printed; ended afterwards."""
     running = subprocess.Popen(
-        COMMAND, cwd="/", env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *options],
+        cwd="/",
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         assert running.stdout is not None
@@ -138,6 +147,22 @@ def test_an_interrupted_demonstration_ends_everything(
         _, errors = running.communicate(timeout=DEADLINE)
         assert running.returncode == 130
         assert errors == "interrupted; every process was ended\n"
+
+
+def test_an_interrupted_demonstration_says_which_relays_still_run(
+    environment: dict[str, str], folder: Path
+) -> None:
+    place = str(folder / "run")
+    with (
+        playing(environment, "--runtime-dir", place, "--seconds", "0"),
+        playing(environment, "--runtime-dir", place, "--keep") as (second, _),
+    ):
+        second.send_signal(signal.SIGINT)
+        _, errors = second.communicate(timeout=DEADLINE)
+    assert errors == (
+        "interrupted; the demonstration's processes were ended,"
+        f" the relays in {place} still run; --keep: nothing was kept\n"
+    )
 
 
 def test_a_relay_that_dies_is_named_and_the_exit_code_is_not_zero(
@@ -180,6 +205,38 @@ def test_the_summary_says_when_a_message_is_missing() -> None:
     bad = Summary("test", (good, replace(good, faults=("gap 1 to 2",))), facts, ())
     assert "gap 1 to 2" in next(bad.lines())
     assert not Summary("test", (good,), facts, ("signals ended with -9",)).whole
+
+
+def test_at_max_speed_the_summary_says_what_the_latency_is() -> None:
+    facts: dict[str, dict[str, Any]] = {
+        "player": {"sent": 5, "elapsed": 1.0},
+        "portfolio": {"volume": 0, "fees": 0},
+    }
+    slow = Summary("test", (), facts, ())
+    assert "backlog" not in "\n".join(slow.lines())
+    told = list(replace(slow, max_speed=True).lines())
+    assert any("mostly the consumers' backlog" in line for line in told)
+
+
+def test_a_line_in_a_pipe_names_the_breakers_and_leaves_out_what_is_not_known() -> None:
+    idle = Reading("signals", 0, 0.0, 3, 0, {"closed": 3}, None, None)
+    shown = StringIO()
+    screen(shown).show(0.5, "playing", [idle, replace(idle, p50=1500.0, p99=2000.0)])
+    assert shown.getvalue().splitlines() == [
+        "playing  50% signals: 0 messages/s, 0 in all, 3 consumers, lag 0, breakers 3 closed",
+        "playing  50% signals: 0 messages/s, 0 in all, 3 consumers, lag 0,"
+        " latency p50 1.5 us p99 2.0 us, breakers 3 closed",
+    ]
+
+
+def test_the_help_of_the_tests_script_does_nothing_else() -> None:
+    done = subprocess.run(
+        [ROOT / "scripts" / "test", "--help"],
+        capture_output=True, text=True, timeout=DEADLINE, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("All tests and linters")
+    assert "scripts/test --full" in done.stdout
+    assert "==" not in done.stdout
 
 
 def batch(position: int, frames: list[bytes]) -> Batch:
