@@ -17,7 +17,7 @@ from rich.table import Table
 
 from protocol._core.state import State
 from relays.cli.options import Given, configured, optional_domain
-from relays.edge.memory import open_state
+from relays.edge.memory import files, open_state
 from relays.edge.status import status
 from relays.errors import RelayError
 
@@ -29,9 +29,22 @@ Examples:
 NEVER = "has never run here"
 CONSUMER = (
     "name", "id", "uid", "pid", "phase", "lag", "lag_seconds", "breaker", "delivered", "dropped",
+    "missing",
 )  # fmt: skip
 PRODUCER = ("name", "id", "uid", "pid", "phase", "last_sequence", "accepted", "rejected")
-TOTALS = ("received", "accepted", "rejected", "delivered", "filtered", "dropped", "breaker_trips")
+TOTALS = (
+    "received",
+    "accepted",
+    "rejected",
+    "delivered",
+    "filtered",
+    "dropped",
+    "sequence_gaps",
+    "breaker_trips",
+)
+# A table that is too wide for the terminal does without these, in this order.
+SPARE = ("id", "uid", "phase", "lag_seconds", "pid")
+HEADERS = {"lag_seconds": "lag s", "last_sequence": "last seq"}
 TEXT = {"name", "phase", "breaker"}
 Data = Mapping[str, Any]
 
@@ -43,7 +56,12 @@ Data = Mapping[str, Any]
 def command(given: Given, domain: str | None, as_json: bool) -> None:
     """Show what one relay or all three are doing: positions, connections, lags, losses.
 
-    Also of a relay that died. Exit code 69 where none has ever run.
+    Also of a relay that stopped or died. A consumer's `missing` is what it has missed since its
+    breaker opened; `dropped` includes it.
+
+    Exit codes: 0 shown, whatever state the relays are in; 64 wrong usage; 69 none of those asked
+    for has ever run here; 70 a state is damaged; 77 a state may not be read by you; 78 the
+    configuration cannot be used.
     """
     found = described(given, domain)
     if as_json:
@@ -63,7 +81,12 @@ def described(given: Given, domain: str | None) -> dict[str, dict[str, Any] | No
         places = ", ".join(dict.fromkeys(one.config.runtime_dir for one in every.values()))
         text = f"no relay has run in {places} (start one: relays run {next(iter(every))})"
         raise RelayError(text, os.EX_UNAVAILABLE)
-    return {name: status(name, state) if state else None for name, state in states.items()}
+    return {
+        name: status(name, state, files(name, every[name].config.runtime_dir).state)
+        if state
+        else None
+        for name, state in states.items()
+    }
 
 
 def _opened(domain: str, runtime_dir: str) -> State | None:
@@ -90,7 +113,9 @@ def lines(found: Mapping[str, Data | None]) -> Iterator[str]:
             continue
         yield f"{name} relay {_words(_relay(data))}"
         yield f"{name} connections {_words(data['connections'])}"
-        yield f"{name} totals {_words(_sums(data))}"
+        reasons = _reasons(data)
+        made_of = {"dropped_reasons": reasons} if reasons else {}
+        yield f"{name} totals {_words(_sums(data) | made_of)}"
         for row in data["consumers"]:
             yield f"{name} consumer {_words({key: row[key] for key in CONSUMER})}"
         for row in data["producers"]:
@@ -110,15 +135,19 @@ def _relay(data: Data) -> dict[str, Any]:
         "log_id": log["log_id"],
         "unaccounted_messages": data["unaccounted"]["messages"],
         "unaccounted_bytes": data["unaccounted"]["bytes"],
+        "memory": data["memory"],
     }
 
 
 def _sums(data: Data) -> dict[str, Any]:
     totals = data["totals"]
-    sums = {key: totals[key] for key in TOTALS}
-    dropped = totals["dropped"]
-    sums["dropped"] = sum(dropped.values())
-    return sums | {f"dropped_{why}": count for why, count in dropped.items() if count}
+    return {key: totals[key] for key in TOTALS} | {"dropped": sum(totals["dropped"].values())}
+
+
+def _reasons(data: Data) -> str:
+    """What the dropped are made of, for one value: `left:2,too_slow:10`; empty for none."""
+    dropped = data["totals"]["dropped"]
+    return ",".join(f"{why}:{count}" for why, count in dropped.items() if count)
 
 
 def _words(values: Data) -> str:
@@ -161,11 +190,14 @@ def _show_tables(found: Mapping[str, Data | None]) -> None:
             console.print(f"{name}: {NEVER}")
             continue
         console.print(_heading(name, data), style=_style(data))
+        console.print(f"  memory: {data['memory']}", soft_wrap=True)
         console.print(_in_one_line(data["connections"], "connections"))
         console.print(_in_one_line(_sums(data), "totals"))
+        if reasons := _reasons(data):
+            console.print(f"  reasons of dropped: {reasons.replace(',', ', ')}")
         for title, columns in (("consumers", CONSUMER), ("producers", PRODUCER)):
             if data[title]:
-                console.print(_table(title, columns, data[title]))
+                console.print(_fitting(console, title, columns, data[title]))
         console.print()
 
 
@@ -193,11 +225,25 @@ def _in_one_line(values: Data, title: str) -> str:
     return f"  {title}: {shown}"
 
 
+def _fitting(console: Console, title: str, columns: tuple[str, ...], rows: list[Data]) -> Table:
+    """The table with as many columns as the terminal has room for: no word is broken."""
+    if not any(row.get("missing") for row in rows):
+        columns = tuple(column for column in columns if column != "missing")
+    unlimited = console.options.update(width=10_000)
+    for count in range(len(SPARE) + 1):
+        shown = tuple(column for column in columns if column not in SPARE[:count])
+        table = _table(title, shown, rows)
+        if console.measure(table, options=unlimited).maximum <= console.width:
+            break
+    return table
+
+
 def _table(title: str, columns: tuple[str, ...], rows: list[Data]) -> Table:
-    table = Table(title=f"  {title}", title_justify="left", box=None, padding=(0, 1, 0, 2))
+    table = Table(title=f"  {title}", title_justify="left", box=None, padding=(0, 0, 0, 2))
     for column in columns:
         justify: JustifyMethod = "left" if column in TEXT else "right"
-        table.add_column(column.replace("_", " "), justify=justify, overflow="fold")
+        header = HEADERS.get(column, column.replace("_", " "))
+        table.add_column(header, justify=justify, overflow="fold", no_wrap=column != "name")
     for row in rows:
         table.add_row(*(_cell(column, row[column]) for column in columns))
     return table

@@ -200,4 +200,6 @@ class Service:
     def _say_status(self) -> None:
         from relays.edge.status import status
 
-        self.log.line("status", json=json.dumps(status(self.domain.name, self.memory.state)))
+        name = self.domain.name
+        where = files(name, self.config.runtime_dir).state
+        self.log.line("status", json=json.dumps(status(name, self.memory.state, where)))

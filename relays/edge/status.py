@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from protocol._core.ring import Mapping as Memory
@@ -173,19 +174,20 @@ def reason_counts(counts: Sequence[int], first: str = "") -> dict[str, int]:
 # --- status ---
 
 
-def status(domain_name: str, state: State) -> dict[str, Any]:
+def status(domain_name: str, state: State, memory: Path) -> dict[str, Any]:
     """Everything `relays status --json` shows of one relay (relays.md 8).
 
-    Times in ns since the epoch or, where named so, seconds; sizes in bytes; lag in messages. Raises
-    RelayError as `look` does.
+    `memory` is the path of the state's file. Times in ns since the epoch or, where named so,
+    seconds; sizes in bytes; lag in messages. Raises RelayError as `look` does.
 
-    >>> status("signals", state)["unaccounted"]  # doctest: +SKIP
+    >>> status("signals", state, path)["unaccounted"]  # doctest: +SKIP
     {'messages': 0, 'bytes': 0}
     """
     seen = look(state)
     roles = Counter(role_name(row["role"]) for row in seen.rows)
     return {
         "domain": domain_name,
+        "memory": str(memory),
         **_process(seen),
         "log": _log(seen),
         "connections": {role: roles.get(role, 0) for role in ROLES},
@@ -277,7 +279,7 @@ def _who(row: Row) -> dict[str, Any]:
 
 def _consumer(row: Row, seen: Look) -> dict[str, Any]:
     sums = row["sums"]
-    dropped = sum(sums["dropped"]) + accounting.being_dropped(row, seen.end)
+    missing = accounting.being_dropped(row, seen.end)
     return _who(row) | {
         "position": row["position"],
         "lag": accounting.reported_lag(row, seen.end),
@@ -287,7 +289,8 @@ def _consumer(row: Row, seen: Look) -> dict[str, Any]:
         "breaker": breaker_name(row["breaker"]),
         "trips": row["trips"],
         "delivered": sums["delivered"],
-        "dropped": dropped,
+        "dropped": sum(sums["dropped"]) + missing,
+        "missing": missing,
         "filtered": sums["filtered"],
     }
 
@@ -321,6 +324,7 @@ def _totals(seen: Look) -> dict[str, Any]:
         "dropped": dict(books.dropped),
         "breaker_trips": counters["trips"],
         "clock_skew": counters["skew"],
+        "sequence_gaps": sum(counters["gaps_by_source"]),
         "by_source": _seen(counters["by_source"], source_name),
         "by_type": _seen(counters["by_type"], type_name),
         "rejects": _nonzero(reason_counts(counters["by_reason"])),

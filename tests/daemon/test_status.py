@@ -21,7 +21,7 @@ from relays.cli import main
 from relays.cli.status import lines
 from relays.core.breaker import OPEN
 from relays.core.peer import Phase
-from relays.edge.memory import open_state
+from relays.edge.memory import files, open_state
 from relays.edge.status import status
 from tests.daemon.handmade import SECOND, HandMade, traffic
 from tests.harness import RelayProcess, eventually, frame
@@ -39,7 +39,8 @@ def made(tmp_path: Path) -> Iterator[HandMade]:
 
 def of(made: HandMade) -> dict[str, Any]:
     """The status, read from outside."""
-    return status(made.domain, open_state(made.domain, str(made.folder)))
+    place = str(made.folder)
+    return status(made.domain, open_state(made.domain, place), files(made.domain, place).state)
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -59,6 +60,7 @@ def test_status_tells_positions_connections_and_what_moved(made: HandMade) -> No
     made.state.count("disconnects", Reject.FENCED)
     found = of(made)
     assert found["domain"] == "market_data"
+    assert os.path.samefile(found["memory"], files("market_data", str(made.folder)).state)
     assert found["log"]["end_position"] == 30
     assert found["log"]["oldest_position"] == 0
     assert found["log"]["filled_bytes"] == 30 * 64
@@ -77,9 +79,11 @@ def test_status_tells_positions_connections_and_what_moved(made: HandMade) -> No
     assert totals["by_type"] == {"trade": 30}
     assert totals["by_source"] == {"binance_collector": 30}
     assert totals["disconnects"] == {"fenced": 1}
+    assert totals["sequence_gaps"] == 1
     consumer.set_breaker(OPEN)
     (fed,) = of(made)["consumers"]
     assert (fed["breaker"], fed["trips"], fed["lag"], fed["dropped"]) == ("open", 1, 0, 10)
+    assert fed["missing"] == 10
 
 
 def test_the_consumer_that_lags_most_comes_first(made: HandMade) -> None:
@@ -170,17 +174,29 @@ def test_in_a_pipe_it_is_one_line_for_each_thing(
     assert " lag=10 " in found[3]
     assert r'name="odd \"name\"=\n"' in found[4]
     assert found[-1] == "execution relay state=never_run"
+    assert f"memory={files('market_data', str(made.folder)).state}" in found[0]
+    assert " sequence_gaps=1 " in found[2]
+    assert "dropped_reasons" not in found[2]
 
 
-def test_on_a_terminal_it_is_tables(made: HandMade) -> None:
-    traffic(made)
-    made.say(damaged=1)
+def test_what_an_open_breaker_costs_is_shown_once_with_its_reason(
+    made: HandMade, capsys: pytest.CaptureFixture[str]
+) -> None:
+    traffic(made).set_breaker(OPEN)
+    found = shown(capsys, f"--runtime-dir={made.folder}")[1].splitlines()
+    assert " dropped=10 " in found[2]
+    assert found[2].endswith(" dropped_reasons=too_slow:10")
+    assert found[3].endswith(" dropped=10 missing=10")
+
+
+def on_a_terminal(made: HandMade, columns: int) -> list[str]:
+    """The lines of the command's output on a terminal that wide."""
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         done = subprocess.Popen(
             [*COMMAND, f"--runtime-dir={made.folder}"],
             stdout=theirs,
-            env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+            env=os.environ | {"TERM": "dumb", "COLUMNS": str(columns)},
         )
         os.close(theirs)
         out = b""
@@ -190,10 +206,28 @@ def test_on_a_terminal_it_is_tables(made: HandMade) -> None:
         except OSError:
             pass  # the other end of a terminal is closed: that is how it ends
         assert done.wait(DEADLINE) == 0
-    assert "market_data: running, pid" in out.decode()
-    assert "DAMAGED" in out.decode()
-    assert "strategy" in out.decode()
-    assert "signals: has never run here" in out.decode()
+    return out.decode().splitlines()
+
+
+def test_no_word_is_broken_at_80_columns(made: HandMade) -> None:
+    traffic(made).set_breaker(OPEN)
+    made.consumer(2, "verifier-market_data")
+    out = on_a_terminal(made, 80)
+    assert f"  memory: {files('market_data', str(made.folder)).state}" in out
+    header = next(line.split() for line in out if line.lstrip().startswith("name"))
+    assert header[:1] + header[-4:] == ["name", "breaker", "delivered", "dropped", "missing"]
+    assert any(line.split()[:1] == ["verifier-market_data"] for line in out)
+    assert any(line.split()[-3:] == ["20", "10", "10"] for line in out)
+
+
+def test_on_a_terminal_it_is_tables(made: HandMade) -> None:
+    traffic(made)
+    made.say(damaged=1)
+    out = "\n".join(on_a_terminal(made, 120))
+    assert "market_data: running, pid" in out
+    assert "DAMAGED" in out
+    assert "strategy" in out
+    assert "signals: has never run here" in out
 
 
 def test_where_nothing_ever_ran_it_exits_69_with_one_line(
