@@ -2,11 +2,15 @@
 
 Read in this order:
 
-    log         frames in order, each with a position; who must give way when room is made
+    log         frames in order, each with a position
     ingress     a producer's bytes in: carry, scan, commit
     fanout      a consumer's bytes out: rest, control frames, then the log from its cursor
     breaker     when a slow consumer is cut off, and how it comes back
-    session     Hello, and the control frames that wait to be written
+    feeds       all consumers together: who is live, who is behind, who must give way
+    session     what a Hello asks for, and whether it can be had
+    outbox      the control frames that wait to be written to one session
+    handshake   control frames in: Hello opens a session
+    refusals    what a scan refused: said, kept, held against the producer
     snapshot    the state of instruments for those who come late
     producers   (uid, producer_id) and the last sequence of each, across reconnects and restarts
     access      who may produce and consume, and as which source

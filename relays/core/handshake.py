@@ -71,7 +71,7 @@ class Handshake:
         config = hub.config
         try:
             wanted = plan(frame, hub.log, peer.rights, config.on_lag, config.heartbeat_ms)
-            if wanted.produces and hub.cooling(peer, now):
+            if wanted.produces and hub.refusals.cooling(peer, now):
                 raise Refused(Reject.COOLDOWN, "cut off as a producer a moment ago")
         except Refused as refused:
             return self._refuse(peer, frame, refused.text, refused.code)

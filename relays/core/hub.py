@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from protocol._core.connection import Record, keep_offences
+from protocol._core.connection import Record
 from protocol._core.gather import Filter
 from protocol._core.scan import STOP_CONTROL, STOP_LIMIT, Rules, Tally, Track
 from protocol._core.state import State
@@ -27,14 +27,12 @@ from relays.core.log import Log
 from relays.core.outbox import Refusal
 from relays.core.peer import Peer, Phase
 from relays.core.producers import Producers
+from relays.core.refusals import OFFENCE_BYTES, Refusals
 from relays.domains import Domain
 
 SECOND = 1_000_000_000
 PEER_CLOSED = 0
 KEPT_PLACES = 16
-OFFENCE_PAGES = 256
-OFFENCE_BYTES = 256
-NOT_HELD_AGAINST = (Reject.SEQUENCE_GAP, Reject.SEQUENCE_DUPLICATE)
 GOODBYE = SECOND
 LARGEST_FRAME = (1 << 20) + 32
 
@@ -70,6 +68,7 @@ class Hub:
         self.peers: dict[int, Peer] = {}
         self._new: dict[Peer, None] = {}
         self.handshake = Handshake(self)
+        self.refusals = Refusals(self)
         self.draining = False
         # Any frame an adopted log may have must fit, whatever max_payload is now.
         self._scratch = memoryview(bytearray(max(self.log.read_size, LARGEST_FRAME)))
@@ -79,7 +78,6 @@ class Hub:
         self._most = min(config.max_connections, places - KEPT_PLACES)
         self._number = 0
         self._by_uid: dict[int, int] = {}
-        self._cooldown: dict[tuple[int, int], int] = {}
         self.feeds = Feeds(
             self.log, self._limits(), wake=self.todo.wake.append, watch=self.todo.watch.append,
             cut=self.cut, at=self.deadlines.at, report=report,
@@ -152,7 +150,7 @@ class Hub:
         frame = peer.ingress.next_frame()
         if not peer.rights.produce:
             self.refuse(peer, Reject.NOT_A_PRODUCER, "this user may not produce here", frame)
-        elif self.cooling(peer, now):
+        elif self.refusals.cooling(peer, now):
             self.refuse(peer, Reject.COOLDOWN, "cut off as a producer a moment ago", frame)
         else:
             self.stop_feeding(peer)
@@ -172,7 +170,7 @@ class Hub:
     def refuse(self, peer: Peer, reason: Reject, text: str, frame: bytes) -> None:
         """Close for this one frame (or what came of it): counted, kept, and named in the Error."""
         self.state.count("rejected", reason)
-        self._keep(peer, [(reason, len(frame), frame[:OFFENCE_BYTES])], self._now)
+        self.refusals.keep(peer, [(reason, len(frame), frame[:OFFENCE_BYTES])], self._now)
         kind, sequence = frame[4:5], int.from_bytes(frame[12:20], "little")
         details = {"message_type": kind[0] if kind else 0, "sequence": sequence}
         self.cut(peer, reason, text, **details, expected=sequence)
@@ -247,7 +245,7 @@ class Hub:
         before = ingress.track.last
         stop = ingress.step(tally, self.commit_limit if peer.may_produce else 0, now)
         if tally.rejected or tally.offence_count:
-            self._refused(peer, stop, now)
+            self.refusals.scanned(peer, stop, now)
         if peer.leaving or peer.closed:
             return False
         if tally.accepted or tally.duplicates or ingress.track.last != before:
@@ -260,7 +258,7 @@ class Hub:
             return peer.may_produce or self._domain_frame(peer, now)
         if stop == STOP_CONTROL:
             return self.handshake.control(peer, ingress.control_frame(tally.control_bytes), now)
-        self._fatal(peer, Reject(stop))
+        self.refusals.fatal(peer, Reject(stop))
         return False
 
     def _domain_frame(self, peer: Peer, now: int) -> bool:
@@ -302,78 +300,10 @@ class Hub:
     def truncated(self, peer: Peer, text: str) -> None:
         self.refuse(peer, Reject.TRUNCATED, text, peer.ingress.begun_frame())
 
-    # --- what was refused ---
-
-    def _refused(self, peer: Peer, stop: int, now: int) -> None:
-        tally = self.tally
-        offences = tally.offences_kept()
-        self._keep(peer, offences, now)
-        kinds = {code: head[4] if len(head) > 4 else 0 for code, _, head in offences}
-        expected, reasons = tally.expected, tally.reasons()
-        for number, (count, first, last) in reasons.items():
-            code = Reject(number)
-            self.report("rejected", peer, reason=code.name, count=count, sequence=first)
-            if code == stop:
-                continue  # fatal, and said by the Error that closes
-            if code == Reject.SEQUENCE_GAP:
-                self._tell_gap(peer, kinds.get(number, 0), first, expected, count)
-            elif not (code == Reject.SEQUENCE_DUPLICATE and peer.ingress.track.identified):
-                self._tell(peer, code, kinds.get(number, 0), first, last, count)
-        held = sum(row[0] for code, row in reasons.items() if code not in NOT_HELD_AGAINST)
-        if held:
-            self._hold_against(peer, held, now)
-
-    def _keep(self, peer: Peer, offences: list[tuple[int, int, bytes]], now: int) -> None:
-        page, who = peer.record.slot % OFFENCE_PAGES, peer.who
-        keep_offences(self.state, page, peer.number, who.uid, who.pid, offences, now)
-
-    def _tell(self, peer: Peer, code: Reject, kind: int, first: int, last: int, count: int) -> None:
-        if peer.outlet.outbox is not None:
-            text = TEXTS.get(code, code.name.lower().replace("_", " "))
-            peer.outlet.outbox.add_error(Refusal(code, kind, False, first, last, count, text))
-            self.todo.wake.append(peer)
-
-    def _tell_gap(self, peer: Peer, kind: int, first: int, expected: int, count: int) -> None:
-        if peer.outlet.outbox is None or peer.expected_told == expected:
-            return
-        peer.expected_told = expected
-        text = f"sequence {first} came, {expected} was expected: send again from there"
-        code = Reject.SEQUENCE_GAP
-        peer.outlet.outbox.add_error(Refusal(code, kind, False, first, expected, count, text))
-        self.todo.wake.append(peer)
-
-    def _hold_against(self, peer: Peer, count: int, now: int) -> None:
-        since = now - round(self.config.producer_window * SECOND)
-        times = peer.reject_times
-        times.append((now, count))
-        while times and times[0][0] < since:
-            times.popleft()
-        if sum(n for _, n in times) >= self.config.producer_breaker:
-            until = now + round(self.config.producer_cooldown * SECOND)
-            key = (peer.who.uid, peer.who.pid)
-            self._cooldown[key] = until
-            self.deadlines.at(until, lambda then: self._cooled(key, then))
-            self.cut(peer, Reject.COOLDOWN, f"{self.config.producer_breaker} frames refused")
-
     def lose(self, peer: Peer) -> None:
         """Nothing more of what it sent is looked at."""
         if peer.ingress.held or peer.ingress.unscanned:
             peer.ingress.discard(self.tally, self._now)
-
-    def cooling(self, peer: Peer, now: int) -> bool:
-        """Whether this process was cut off as a producer less than producer_cooldown ago."""
-        return self._cooldown.get((peer.who.uid, peer.who.pid), 0) > now
-
-    def _cooled(self, key: tuple[int, int], now: int) -> None:
-        if self._cooldown.get(key, 0) <= now:
-            self._cooldown.pop(key, None)
-
-    def _fatal(self, peer: Peer, code: Reject) -> None:
-        row = self.tally.reasons().get(code, (1, 0, 0))
-        head = self.tally.offences_kept()[-1][2]
-        kind = head[4] if len(head) > 4 else 0
-        text = TEXTS.get(code, code.name.lower().replace("_", " "))
-        self.cut(peer, code, text, message_type=kind, sequence=row[1], expected=row[2])
 
     # --- the other end of a connection ---
 
@@ -452,7 +382,7 @@ class Hub:
     def shift(self, by: int) -> None:
         """The clock was set by `by` ns: nothing is due later, or over sooner, for that."""
         self.deadlines.shift(by)
-        self._cooldown = {key: until + by for key, until in self._cooldown.items()}
+        self.refusals.shift(by)
         for peer in self.peers.values():
             peer.shift(by)
 
@@ -461,15 +391,3 @@ class Hub:
         if not types and not instruments:
             return None
         return Filter(types, instruments, self._offsets)
-
-
-TEXTS = {
-    Reject.BAD_MAGIC: "no header where one should start: framing is lost",
-    Reject.PAYLOAD_TOO_LARGE: "payload_size is above this relay's max_payload (see Welcome)",
-    Reject.WRONG_DOMAIN: "this message type belongs to another relay",
-    Reject.BAD_SIZE: "payload_size is not that of this message type and version",
-    Reject.BAD_CHECKSUM: "the checksum does not fit the frame",
-    Reject.SEQUENCE_DUPLICATE: "this sequence was accepted before",
-    Reject.SOURCE_NOT_ALLOWED: "this user may not speak as this source",
-    Reject.SEQUENCE_CONFLICT: "this sequence was used before with other bytes",
-}

@@ -112,10 +112,10 @@ def test_a_producer_cools_down_for_as_long_when_the_clock_was_set(step: int) -> 
     place.pass_time(1000)
     set_clock(place, step)
     place.pass_time(3990)
-    assert hub.cooling(peer, now())
+    assert hub.refusals.cooling(peer, now())
     place.pass_time(11)
-    assert not hub.cooling(peer, now())
-    assert not hub._cooldown
+    assert not hub.refusals.cooling(peer, now())
+    assert not hub.refusals._cooldown
 
 
 @STEPS
