@@ -77,6 +77,7 @@ class Hub:
         self._free = list(range(places - 1, -1, -1))
         self._most = min(config.max_connections, places - KEPT_PLACES)
         self._number = 0
+        self._now = 0
         self._by_uid: dict[int, int] = {}
         self.feeds = Feeds(
             self.log, self._limits(), wake=self.todo.wake.append, watch=self.todo.watch.append,
@@ -220,8 +221,6 @@ class Hub:
         self.todo.closed.append(peer)
 
     # --- what was read ---
-
-    _now = 0
 
     def room(self, peer: Peer, now: int) -> memoryview:
         """Memory to read into. Whoever is in the way of it gives way first."""
