@@ -17,7 +17,7 @@ cdef struct Geometry:                  # fixed when the file is made, checked wh
 cdef struct Status:                    # written by the daemon, for those who look from outside
     uint64_t pid, started_ns, tick_ns, ready, draining, accepting, damaged, metrics_port
     uint64_t generation                # odd while a connection comes or goes
-    uint64_t adoptions, skew_count
+    uint64_t adoptions
 
 cdef struct Redo:
     uint64_t count
@@ -70,7 +70,7 @@ cdef struct ConnectionRecord:
     uint64_t tail                      # 1 while the rest of a frame waits outside the log
     uint64_t confirmed
     uint64_t breaker, trips, waiting_since_ns, unread_bytes
-    uint64_t last_sequence, cooldown_ns
+    uint64_t last_sequence
     Sums sums
 
 cdef struct ProducerRecord:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from relays.core.hub import Hub
 
 KIND_AT = 4
-FAR = 2**64 - 1
 
 
 class Handshake:

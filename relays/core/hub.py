@@ -69,7 +69,6 @@ class Hub:
         self._new: dict[Peer, None] = {}
         self.handshake = Handshake(self)
         self.refusals = Refusals(self)
-        self.draining = False
         # Any frame an adopted log may have must fit, whatever max_payload is now.
         self._scratch = memoryview(bytearray(max(self.log.read_size, LARGEST_FRAME)))
         self._offsets = instrument_offsets()
