@@ -78,20 +78,20 @@ class Connection:
             self.read_off()
             hub.ended(peer, now)
             return 0
-        more = hub.received(peer, size, now)
-        self.relay.fan_out(now)
-        while more:
-            more = hub.proceed(peer, now)
-            self.relay.fan_out(now)
+        self._take_in(size, now)
         if peer.leaving:
             self.read_off()
         return size
 
     def resume(self, now: int) -> None:
         """Go on with what was read before the connection had to wait."""
+        self.relay.hub.room(self.peer, now)
+        self._take_in(0, now)
+
+    def _take_in(self, size: int, now: int) -> None:
+        """Commit by commit, each fanned out before the next is made."""
         hub = self.relay.hub
-        hub.room(self.peer, now)
-        more = hub.received(self.peer, 0, now)
+        more = hub.received(self.peer, size, now)
         self.relay.fan_out(now)
         while more:
             more = hub.proceed(self.peer, now)
