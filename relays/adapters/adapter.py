@@ -1,0 +1,100 @@
+"""The frame of every adapter: a line in, records out, and a named reason for every line without.
+
+The venue modules derive from `Adapter`; the command `relays convert`, the demonstration and tests
+call them. What a line means is for the venue modules; files, sockets and clocks for the callers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from heapq import merge as merge_sorted
+from operator import attrgetter
+from typing import ClassVar, NamedTuple
+
+from protocol.catalogue import SourceType
+from protocol.errors import InstrumentError
+from protocol.message import Message
+from relays.adapters.symbols import Collision, Instruments
+
+
+class Record(NamedTuple):
+    """A message and when the recorder received it (ns since the epoch, the recorder's clock)."""
+
+    received: int
+    message: Message
+
+
+class Skipped(Exception):
+    """A line that gives no message; the text is the reason it is counted under."""
+
+
+class Adapter:
+    """Lines of one recording to records: derive, and write `_convert`.
+
+    `read` counts the lines, `skipped` those that gave no message, by reason: a line is there once
+    or gave messages. `left_out` counts, by reason, single events of lines that did give messages
+    (one trade of a list, say). `instruments` makes the ids: what it sees for the first time comes
+    out as an InstrumentDiscovered before the messages of the line that gives the next ones. An
+    adapter keeps the state of its recording (ids, books), so each recording has its own.
+
+    Reasons every adapter has: `bad_field` (a field is missing, or not what the venue documents),
+    `bad_symbol` (no id can be made of it), `id_collision` (two symbols with one id: both names are
+    in `collisions`), `gave_nothing`.
+    """
+
+    SOURCE: ClassVar[SourceType]
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.skipped: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()
+        self.collisions: dict[str, None] = {}
+        self.instruments = Instruments()
+
+    def convert(self, line: str) -> list[Record]:
+        """The records of one line, in the venue's order; none when the line is counted in
+        `skipped`. Nothing that a line can hold raises."""
+        self.read += 1
+        try:
+            records = list(self._convert(line))
+        except Skipped as reason:
+            self.skipped[str(reason)] += 1
+            return []
+        except Collision as collision:
+            self.skipped["id_collision"] += 1
+            self.collisions.setdefault(str(collision))
+            return []
+        except InstrumentError:
+            self.skipped["bad_symbol"] += 1
+            return []
+        except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError):
+            self.skipped["bad_field"] += 1
+            return []
+        if not records:
+            self.skipped["gave_nothing"] += 1
+            return []
+        if self.instruments.discovered:
+            return self.introductions(records[0].received) + records
+        return records
+
+    def introductions(self, received: int) -> list[Record]:
+        """The InstrumentDiscovered that wait, as records: for lines that are lists of products."""
+        return [Record(received, message) for message in self.instruments.take()]
+
+    def records(self, lines: Iterable[str]) -> Iterator[Record]:
+        """The records of these lines, in their order."""
+        for line in lines:
+            yield from self.convert(line)
+
+    def _convert(self, line: str) -> Iterable[Record]:
+        """Written by the venue's module: the records of a line, or Skipped with the reason."""
+        raise NotImplementedError
+
+
+def merge(recordings: Iterable[Iterable[Record]]) -> Iterator[Record]:
+    """Several recordings as one, in receive order; equal times in the order of the recordings.
+
+    Each must be in receive order itself. Reads them side by side, a record each at a time.
+    """
+    return merge_sorted(*recordings, key=attrgetter("received"))

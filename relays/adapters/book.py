@@ -1,0 +1,220 @@
+"""Order books: kept from what venues send, said as OrderBook messages, and kept again from those.
+
+`Books` is called by the adapters with snapshots and deltas in integers; it notices holes in the
+venue's numbers and sends a snapshot of its own every thousand deltas. `Reader` is for whoever has
+OrderBook messages and wants books. Venue formats belong in the venue's module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from protocol.instruments import InstrumentId
+from protocol.market_data import BookKind, OrderBook
+from relays.adapters.adapter import Record, Skipped
+
+SNAPSHOT_EVERY = 1_000
+MAX_PAYLOAD = 65_536
+FIXED_PART = 32
+LEVEL_BYTES = 16
+
+Levels = Iterable[tuple[int, int]]
+_Side = list[tuple[int, int]]
+
+
+@dataclass(slots=True)
+class Book:
+    """Both sides of one instrument: price to size, in units of 1e-8; `sequence` is the venue's
+    number of the last change (or the adapter's count where the venue has none)."""
+
+    sequence: int
+    bids: dict[int, int] = field(default_factory=dict)
+    asks: dict[int, int] = field(default_factory=dict)
+
+    def change(self, sequence: int, bids: Levels, asks: Levels) -> None:
+        """Set these levels; size 0 deletes one, whether it is there or not."""
+        self.sequence = sequence
+        for side, levels in ((self.bids, bids), (self.asks, asks)):
+            for price, size in levels:
+                if size:
+                    side[price] = size
+                else:
+                    side.pop(price, None)
+
+    def best_bid(self) -> tuple[int, int] | None:
+        """Price and size of the highest bid, None when there is none."""
+        return max(self.bids.items(), default=None)
+
+    def best_ask(self) -> tuple[int, int] | None:
+        """Price and size of the lowest ask, None when there is none."""
+        return min(self.asks.items(), default=None)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A book and where its venue is with it: `whole` until a hole, `fresh` from a snapshot of the
+    venue to the first delta, `deltas` since the last snapshot sent."""
+
+    book: Book
+    depth: int | None
+    whole: bool = True
+    fresh: bool = True
+    deltas: int = 0
+
+    def check(self, first: int | None, last: int | None, previous: int | None) -> None:
+        """Skipped unless a delta with these numbers comes right after what the book holds."""
+        now = self.book.sequence
+        if last is None:
+            return
+        if last <= now:
+            raise Skipped("book_old")
+        if previous is not None:
+            # The first after a snapshot may reach back before it.
+            joined = previous == now or (self.fresh and previous < now)
+        else:
+            joined = first is None or first <= now + 1
+        if not joined:
+            self.whole = False
+            raise Skipped("book_hole")
+
+    def take(self, change: Book) -> None:
+        """Change the book; what falls out below `depth` is added to the change as deleted."""
+        book = self.book
+        book.change(change.sequence, change.bids.items(), change.asks.items())
+        self.fresh, self.deltas = False, self.deltas + 1
+        if self.depth is not None:
+            change.bids |= _cut(book.bids, self.depth, min)
+            change.asks |= _cut(book.asks, self.depth, max)
+
+
+class Books:
+    """The books of one recording, by instrument: what a venue says in, records out.
+
+    Levels are (price, size) in units of 1e-8, in any order; size 0 deletes. Numbers are the
+    venue's own; a venue without any gives None, and messages are counted instead. Raises Skipped
+    with `book_before_snapshot` (a delta, but no snapshot yet), `book_hole` (the venue's numbers
+    have a hole here, or had one and no snapshot came since), `book_old` (the book is newer).
+    Hand over a delta only when the whole line has been read: a line that raises later is lost.
+
+    >>> from protocol.instruments import VenueId
+    >>> pair, books = InstrumentId.spot(VenueId.OKX, "BTCUSDT"), Books()
+    >>> _ = books.snapshot(1, pair, 10, bids=[(99, 5)], asks=[(101, 7)])
+    >>> _ = books.delta(2, pair, 11, 12, bids=[(99, 0), (98, 3)], asks=[])
+    >>> books.book(pair)
+    Book(sequence=12, bids={98: 3}, asks={101: 7})
+    """
+
+    def __init__(self, every: int = SNAPSHOT_EVERY, max_payload: int = MAX_PAYLOAD) -> None:
+        self._every = every
+        self._most = (max_payload - FIXED_PART) // LEVEL_BYTES
+        self._kept: dict[InstrumentId, _Kept] = {}
+
+    def book(self, instrument: InstrumentId) -> Book | None:
+        """The book as it is kept, None before its first snapshot and after a hole. Not to be
+        changed."""
+        kept = self._kept.get(instrument)
+        return kept.book if kept and kept.whole else None
+
+    def broken(self, instrument: InstrumentId) -> None:
+        """The adapter knows that this book is wrong (a checksum, a message of the venue): deltas
+        are `book_hole` until the next snapshot."""
+        if instrument in self._kept:
+            self._kept[instrument].whole = False
+
+    def snapshot(
+        self,
+        received: int,
+        instrument: InstrumentId,
+        sequence: int | None,
+        bids: Levels,
+        asks: Levels,
+        depth: int | None = None,
+    ) -> list[Record]:
+        """A snapshot of the venue, which replaces the book whatever it was.
+
+        `depth`: the venue keeps that many levels a side and does not say what falls out; it is
+        deleted here, and in the messages.
+        """
+        if sequence is None:
+            sequence = self._next(instrument)
+        book = Book(sequence)
+        book.change(sequence, bids, asks)
+        records = self._records(received, instrument, BookKind.SNAPSHOT, book)
+        self._kept[instrument] = _Kept(book, depth)
+        return records
+
+    def delta(
+        self,
+        received: int,
+        instrument: InstrumentId,
+        first: int | None,
+        last: int | None,
+        bids: Levels,
+        asks: Levels,
+        previous: int | None = None,
+    ) -> list[Record]:
+        """Levels that changed, with the venue's numbers of the first and last change in it.
+
+        A hole is looked for by `previous` (the `last` of the delta before) where the venue says
+        it, else by `first` (one more than the `last` before), else not at all.
+        """
+        kept = self._kept.get(instrument)
+        if kept is None:
+            raise Skipped("book_before_snapshot")
+        if not kept.whole:
+            raise Skipped("book_hole")
+        kept.check(first, last, previous)
+        change = Book(self._next(instrument) if last is None else last, dict(bids), dict(asks))
+        kept.take(change)
+        try:
+            records = self._records(received, instrument, BookKind.DELTA, change)
+        except ValueError:
+            kept.whole = False
+            raise
+        if kept.deltas >= self._every:
+            kept.deltas = 0
+            records += self._records(received, instrument, BookKind.SNAPSHOT, kept.book)
+        return records
+
+    def _next(self, instrument: InstrumentId) -> int:
+        kept = self._kept.get(instrument)
+        return kept.book.sequence + 1 if kept else 1
+
+    def _records(
+        self, received: int, instrument: InstrumentId, kind: BookKind, book: Book
+    ) -> list[Record]:
+        sides = sorted(book.bids.items(), reverse=True), sorted(book.asks.items())
+        parts = list(_in_parts(*sides, self._most))
+        return [
+            Record(
+                received,
+                OrderBook(
+                    instrument_id=instrument,
+                    kind=kind,
+                    book_sequence=book.sequence,
+                    part=number,
+                    parts=len(parts),
+                    bids=bids,
+                    asks=asks,
+                ),
+            )
+            for number, (bids, asks) in enumerate(parts, 1)
+        ]
+
+
+def _cut(side: dict[int, int], depth: int, worst: Callable[[Iterable[int]], int]) -> dict[int, int]:
+    """Take the worst prices out of a side that is deeper than `depth`; they, with size 0."""
+    fallen = {}
+    while len(side) > depth:
+        price = worst(side)
+        del side[price]
+        fallen[price] = 0
+    return fallen
+
+
+def _in_parts(bids: _Side, asks: _Side, most: int) -> Iterator[tuple[_Side, _Side]]:
+    """Bids then asks, at most so many levels together at a time; one empty part for nothing."""
+    for start in range(0, max(1, len(bids) + len(asks)), most):
+        end, passed = start + most, len(bids)
+        yield bids[start:end], asks[max(0, start - passed) : max(0, end - passed)]
