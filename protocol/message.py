@@ -1,30 +1,33 @@
 """The base of every message: what a class that declares its fields once gets for it.
 
 Called by the message classes (to derive), by readers (`decode`) and by relays (`sizes`,
-`instrument_offsets`). A message is its payload: an immutable value over the bytes, whose fields are
-read when they are asked for. Particular messages belong in market_data, signals, execution and
-control; headers are handed in and out and are no part of a message. (SPEC.md, Message types)
+`instrument_offsets`). A message is its payload, as `protocol.structure` has it; here it gets a
+header around it and a place in the registry. Particular messages belong in market_data, signals,
+defi, execution and control; headers are handed in and out and are no part of a message.
+(SPEC.md, Message types)
 """
 
 from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform, get_type_hints
+from typing import ClassVar, NamedTuple, Self, dataclass_transform
 
+from protocol._core.record import decode_known
 from protocol.catalogue import type_name
-from protocol.codec import write
 from protocol.errors import FieldError, ProtocolError, SchemaError
-from protocol.fields import Declared, Field, count, field, lay_out
+from protocol.fields import count, field, start
 from protocol.framing import Buffer, unwrap, wrap
-from protocol.header import COMPRESSED, HEADER_SIZE, Header
+from protocol.header import COMPRESSED, HEADER_SIZE, Header, wrong_value
 from protocol.instruments import InstrumentId
+from protocol.structure import Structure
 
 CATALOGUE = ("market_data", "signals", "execution", "control")
+MOST = 255
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field, count))
-class Message:
+@dataclass_transform(frozen_default=True, field_specifiers=(field, count, start))
+class Message(Structure):
     """A message: build it from its fields, `frame()` it, `decode()` it; compare, hash, print it.
 
     Derive with `class Trade(Message, type=MessageType.TRADE, version=1)` and declare fields as in
@@ -38,43 +41,22 @@ class Message:
     True
     """
 
-    __slots__ = ("_payload",)
-
     TYPE: ClassVar[int]
     VERSION: ClassVar[int]
-    PAYLOAD_SIZE: ClassVar[int]
-    EXACT: ClassVar[bool]
-    FIELDS: ClassVar[tuple[Field, ...]]
-    _payload: bytes
 
     def __init_subclass__(cls, *, type: int, version: int) -> None:
         super().__init_subclass__()
-        declared = {name: v for name, v in vars(cls).items() if isinstance(v, Declared)}
+        if not (0 <= type <= MOST and 1 <= version <= MOST):
+            raise TypeError(f"{cls.__name__}: type is 0 to 255 and version 1 to 255")
         cls.TYPE, cls.VERSION = int(type), version
-        cls.FIELDS = lay_out(declared, get_type_hints(cls, include_extras=True))
-        cls.PAYLOAD_SIZE = sum(field.size for field in cls.FIELDS)
-        cls.EXACT = not any(field.tail for field in cls.FIELDS)
-        for name in declared:
-            delattr(cls, name)
-        for name, made in write(cls.FIELDS, _put, _explain).items():
-            setattr(cls, name, made)
-        _register(cls)
+        cls.declare(cls.TYPE, version)
+        # The compiled functions themselves: a method that calls them costs as much as they do.
+        for name in ("decode", "view"):
+            setattr(cls, name, getattr(cls._layout, name))
+        register(cls)
 
-    @property
-    def payload(self) -> bytes:
-        """The bytes after the header."""
-        return self._payload
-
-    def frame(
-        self, sequence: int = 0, timestamp: int = 0, source: int = 0, flags: int = 0
-    ) -> bytes:
-        """The whole frame, sealed. `timestamp` is ns since the epoch, `source` a SourceType.
-
-        FieldError when a header value does not fit, or flags say that the payload is compressed.
-        """
-        if flags & COMPRESSED:
-            raise FieldError("header.flags", expected="bits 0 and 1 zero", got=flags)
-        return wrap(self.TYPE, self.VERSION, self._payload, sequence, timestamp, source, flags)
+    # A method of the compiled base: a message has a frame, other structures have none.
+    frame = Structure._frame
 
     @classmethod
     def decode(cls, frame: Buffer, offset: int = 0, *, verify: bool = True) -> Self:
@@ -83,75 +65,57 @@ class Message:
         `verify=False` leaves out the checksum. Raises HeaderError (no header, or the frame is cut
         short), SchemaError (another type, version or size), ChecksumError, FieldError.
         """
-        header = Header.unpack(frame, offset)
-        if header.message_type != cls.TYPE or header.version != cls.VERSION:
-            got = f"{type_name(header.message_type)} version {header.version}"
-            raise SchemaError(f"frame at {offset}", expected=cls.title(), got=got)
-        if header.compressed:
-            raise SchemaError(f"flags of a {cls.title()}", expected="no compression", got=header)
-        return cls.from_payload(unwrap(frame, offset, header, verify))
+        raise NotImplementedError
 
     @classmethod
-    def from_payload(cls, payload: bytes) -> Self:
-        """The message whose payload this is. SchemaError for its size, FieldError for a value."""
-        size = len(payload)
-        if size != cls.PAYLOAD_SIZE and (cls.EXACT or size < cls.PAYLOAD_SIZE):
-            expected = f"{'' if cls.EXACT else 'at least '}{cls.PAYLOAD_SIZE} payload bytes"
-            raise SchemaError(cls.title(), expected=expected, got=size)
-        if not cls._sound(payload):
-            raise _explain_payload(cls, payload)
-        self = cls.__new__(cls)
-        _put(self, payload)
-        if not cls.EXACT:
-            _check_tail(cls, payload)
-        self.check()
-        return self
+    def view(cls, buffer: Buffer, offset: int = 0, *, verify: bool = False) -> Self:
+        """The message in the frame at `offset`, left there: fields are read from the caller's
+        buffer when they are asked for, nothing is copied.
 
-    def check(self) -> None:
-        """What a class demands beyond single fields: overridden to raise ProtocolError."""
+        Header and sizes are checked now (errors as `decode`, the checksum only if asked for), a
+        value when it is read. While the view lives the buffer cannot be resized or released; when
+        its bytes change, so does the view. So it cannot be hashed; `detach()` is what to keep.
 
-    def values(self) -> dict[str, Any]:
-        """Every field by its name, in wire order, without pads."""
-        return {f.name: getattr(self, f.name) for f in self.FIELDS if f.kind != "pad"}
-
-    def replace(self, **changes: Any) -> Self:
-        """The same message with some fields changed; errors as when building one."""
-        given = (f.name for f in self.FIELDS if f.kind in ("value", "tail"))
-        return type(self)(**{name: getattr(self, name) for name in given} | changes)
+        >>> from protocol.control import Ack
+        >>> buffer = bytearray(Ack(sequence=4, position=9).frame())
+        >>> Ack.view(buffer).position
+        9
+        """
+        raise NotImplementedError
 
     @classmethod
     def title(cls) -> str:
         """Name and version, as errors have them: `trade version 1`."""
         return f"{type_name(cls.TYPE)} version {cls.VERSION}"
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a message does not change: use replace({name}=...)")
+    @classmethod
+    def label(cls) -> str:
+        return type_name(cls.TYPE)
 
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError("a message does not change")
+    @classmethod
+    def _refuse_frame(cls, frame: Buffer, offset: int, verify: bool) -> ProtocolError:
+        """The error for a frame that is not a whole one of this class."""
+        try:
+            header = Header.unpack(frame, offset)
+            if header.message_type != cls.TYPE or header.version != cls.VERSION:
+                got = f"{type_name(header.message_type)} version {header.version}"
+                return SchemaError(f"frame at {offset}", expected=cls.title(), got=got)
+            if header.compressed:
+                what = f"flags of a {cls.title()}"
+                return SchemaError(what, expected="no compression", got=header.flags)
+            return cls._refuse_payload(unwrap(frame, offset, header, verify))
+        except ProtocolError as error:
+            return error
 
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return bool(self._payload == other._payload)
-
-    def __hash__(self) -> int:
-        return hash((self.TYPE, self.VERSION, self._payload))
-
-    def __repr__(self) -> str:
-        shown = (f"{name}={_show(value)}" for name, value in self.values().items())
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self).from_payload, (self._payload,)
-
-    @staticmethod
-    def _sound(payload: bytes) -> bool:
-        """Written by the codec: whether every fixed field of the payload is allowed."""
-        raise NotImplementedError
-
-
-_put = Message.__dict__["_payload"].__set__
+    @classmethod
+    def _refuse_header(
+        cls, size: int, sequence: object, timestamp: object, source: object, flags: object
+    ) -> ProtocolError:
+        """The error for the first header value that does not fit."""
+        if isinstance(flags, int) and 0 <= flags <= 255 and flags & COMPRESSED:
+            return FieldError("header.flags", expected="bits 0 and 1 zero", got=flags)
+        values = {"payload_size": size, "sequence": sequence, "timestamp": timestamp}
+        return wrong_value(values | {"source": source, "flags": flags})
 
 
 class Unknown(NamedTuple):
@@ -181,6 +145,9 @@ def decode(frame: Buffer, offset: int = 0, *, verify: bool = True) -> Message | 
     >>> decode(Unknown(200, 1, b"mine").frame())
     Unknown(message_type=200, version=1, payload=b'mine')
     """
+    known: Message | None = decode_known(REGISTRY, frame, offset, verify)
+    if known is not None:
+        return known
     header = Header.unpack(frame, offset)
     payload = unwrap(frame, offset, header, verify)
     cls = find(header.message_type, header.version)
@@ -231,55 +198,8 @@ def _load() -> None:
         import_module(f"protocol.{name}")
 
 
-def _register(cls: type[Message]) -> None:
+def register(cls: type[Message]) -> None:
+    """Put a class under its type and version; SchemaError when another one is there."""
     there = REGISTRY.setdefault((cls.TYPE, cls.VERSION), cls)
     if there is not cls:
         raise SchemaError(f"{cls.title()} is {there.__name__} already", got=cls.__name__)
-
-
-def _explain(cls: type[Message], given: dict[str, object]) -> ProtocolError:
-    """The error for the first argument that its field does not accept."""
-    for one in cls.FIELDS:
-        if one.name in given and not one.accepts(given[one.name]):
-            return _refusal(cls, one, given[one.name])
-    # Each is fine by itself: the tail is longer than the field that counts it can say.
-    counted = [one.wire.limits[1] for one in cls.FIELDS if one.kind == "count" and one.wire]
-    what = f"{type_name(cls.TYPE)}.{cls.FIELDS[-1].name}"
-    return FieldError(what, expected=f"at most {min(counted, default=0)} bytes")
-
-
-def _explain_payload(cls: type[Message], payload: bytes) -> ProtocolError:
-    """The error for the first fixed field of a payload that is not allowed."""
-    for one in cls.FIELDS:
-        raw = payload[one.offset : one.offset + one.size]
-        number = int.from_bytes(raw, "little", signed=bool(one.wire and one.wire.signed))
-        if one.kind == "pad" and number:
-            return _refusal(cls, one, raw)
-        if one.kind == "value" and issubclass(one.python, int) and not one.accepts(number):
-            return _refusal(cls, one, number)
-        if one.kind == "count" and number != len(payload) - cls.FIELDS[-1].offset:
-            expected = f"{len(payload) - cls.FIELDS[-1].offset}, the bytes after the fixed part"
-            return FieldError(f"{type_name(cls.TYPE)}.{one.name}", expected=expected, got=number)
-    return FieldError(cls.title(), expected="allowed values", got=payload)
-
-
-def _check_tail(cls: type[Message], payload: bytes) -> None:
-    last = cls.FIELDS[-1]
-    if last.tail:
-        try:
-            last.tail.decode(payload[last.offset :], HEADER_SIZE + last.offset)
-        except ValueError as error:
-            what = f"{type_name(cls.TYPE)}.{last.name}"
-            raise FieldError(what, expected=last.allowed(), hint=str(error)) from None
-
-
-def _refusal(cls: type[Message], one: Field, got: object) -> FieldError:
-    return FieldError(f"{type_name(cls.TYPE)}.{one.name}", expected=one.allowed(), got=got)
-
-
-def _show(value: object) -> str:
-    if isinstance(value, InstrumentId):
-        return f"<{value}>"
-    if isinstance(value, int):
-        return getattr(value, "name", None) or str(int(value))
-    return value.hex() if isinstance(value, bytes) else repr(value)

@@ -1,13 +1,17 @@
-"""The variable ends of messages: text, JSON, TLVs (SPEC.md, Message types).
+"""The variable ends of messages: text, JSON, TLVs, levels, bytes (SPEC.md, Message types).
 
-Called by `protocol.fields`, whose annotations name them. A tail takes everything from the fixed
-part to the end of the payload; what its content means is said by the message that has it.
+Called by `protocol.fields`, whose annotations name them. Tails follow the fixed part of a payload;
+how long each is says a count there, or the payload's end. What a tail's content means is said by
+the message that has it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import chain
+from struct import Struct
+from struct import error as StructError
 from typing import NamedTuple
 
 from protocol.errors import ProtocolError
@@ -19,6 +23,7 @@ Bytes = bytes | bytearray | memoryview
 class Tail(NamedTuple):
     """A kind of tail: `least` bytes at least; `encode` and `decode` raise ProtocolError or another
     ValueError or a TypeError for what is not one. `decode` is told the tail's offset in the frame.
+    `unit` is how many bytes a count counts as one; `any_bytes` says that nothing fails to decode.
     """
 
     name: str
@@ -26,6 +31,8 @@ class Tail(NamedTuple):
     least: int
     encode: Callable[[object], bytes]
     decode: Callable[[Bytes, int], object]
+    unit: int = 1
+    any_bytes: bool = False
 
     def accepts(self, value: object) -> bool:
         try:
@@ -33,6 +40,46 @@ class Tail(NamedTuple):
         except (TypeError, ValueError):
             return False
         return True
+
+
+class Level(NamedTuple):
+    """One level of an order book, in units of 1e-8; size 0 deletes the level (SPEC.md, OrderBook).
+
+    >>> Level(price=61_234_50000000, size=25_000000).size
+    25000000
+    """
+
+    price: int
+    size: int
+
+
+LEVEL = Struct("<qQ")
+
+
+def _encode_levels(value: object) -> bytes:
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+        raise TypeError(f"levels are pairs, not {type(value).__name__}")
+    levels = list(value)
+    if not all(len(level) == 2 for level in levels):
+        raise ValueError("a level is a price and a size")
+    try:
+        return Struct("<" + "qQ" * len(levels)).pack(*chain.from_iterable(levels))
+    except StructError as error:
+        raise ValueError(f"a level does not fit: {error}") from None
+
+
+def _decode_levels(data: Bytes, base: int) -> tuple[Level, ...]:
+    return tuple(map(Level._make, LEVEL.iter_unpack(data)))
+
+
+def _encode_blob(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"bytes wanted, not {type(value).__name__}")
+    return value
+
+
+def _decode_blob(data: Bytes, base: int) -> bytes:
+    return bytes(data)
 
 
 def _encode_text(value: object) -> bytes:
@@ -88,3 +135,13 @@ def _decode_tlvs(data: Bytes, base: int) -> bytes:
 TEXT = Tail("UTF-8 text", "UTF-8 text", 0, _encode_text, _decode_text)
 JSON = Tail("UTF-8 JSON", "a JSON document", 1, _encode_json, _decode_json)
 TLVS = Tail("TLVs", "whole TLVs", 0, _encode_tlvs, _decode_tlvs)
+BLOB = Tail("bytes", "bytes", 0, _encode_blob, _decode_blob, any_bytes=True)
+LEVELS = Tail(
+    "levels",
+    "levels of (price, size), i64 and u64",
+    0,
+    _encode_levels,
+    _decode_levels,
+    unit=LEVEL.size,
+    any_bytes=True,
+)

@@ -24,6 +24,8 @@ COMMANDS = {
     "status": "Show what the relays are doing.",
     "check-config": "Check the configuration of all three relays.",
     "show-config": "Show every value and where it came from.",
+    "convert": "Recorded venue data to a file of frames.",
+    "export": "Write the C header or the Rust module.",
 }
 INTERRUPTED = 130
 

@@ -179,7 +179,7 @@ def test_an_error_whose_text_len_is_not_that_of_its_text_is_refused(
     length: int, text: bytes
 ) -> None:
     payload = struct.pack("<HBBH2xQQ", 6, 40, 1, length, 5, 6) + text
-    with pytest.raises(FieldError, match=r"error\.text_len: expected .* after the fixed part"):
+    with pytest.raises(FieldError, match=r"error\.text_len: expected .* left of the payload"):
         Error.decode(Unknown(102, 1, payload).frame())
 
 

@@ -296,7 +296,7 @@ def test_a_new_version_lives_beside_the_old(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_declaration_that_makes_no_sense_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="nothing can follow the tail tlvs"):
+    with pytest.raises(TypeError, match="nothing but tails can follow the tail tlvs"):
 
         class Tailed(Message, type=250, version=1):
             tlvs: Tlvs = field("extensions")
