@@ -22,7 +22,7 @@ from protocol.header import COMPRESSED, HEADER_SIZE, Header, wrong_value
 from protocol.instruments import InstrumentId
 from protocol.structure import Structure
 
-CATALOGUE = ("market_data", "signals", "execution", "control")
+CATALOGUE = ("market_data", "signals", "defi", "execution", "control")
 MOST = 255
 
 
