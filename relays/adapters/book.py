@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 from protocol.instruments import InstrumentId
 from protocol.market_data import BookKind, OrderBook
+from protocol.tails import Level
 from relays.adapters.adapter import Record, Skipped
 
 SNAPSHOT_EVERY = 1_000
@@ -21,6 +23,7 @@ LEVEL_BYTES = 16
 
 Levels = Iterable[tuple[int, int]]
 _Side = list[tuple[int, int]]
+_Wire = tuple[Level, ...]
 
 
 @dataclass(slots=True)
@@ -213,8 +216,73 @@ def _cut(side: dict[int, int], depth: int, worst: Callable[[Iterable[int]], int]
     return fallen
 
 
-def _in_parts(bids: _Side, asks: _Side, most: int) -> Iterator[tuple[_Side, _Side]]:
+def _in_parts(bids: _Side, asks: _Side, most: int) -> Iterator[tuple[_Wire, _Wire]]:
     """Bids then asks, at most so many levels together at a time; one empty part for nothing."""
     for start in range(0, max(1, len(bids) + len(asks)), most):
         end, passed = start + most, len(bids)
-        yield bids[start:end], asks[max(0, start - passed) : max(0, end - passed)]
+        part = bids[start:end], asks[max(0, start - passed) : max(0, end - passed)]
+        # Plain pairs are written as they are; a Level each would be made to be thrown away.
+        yield cast(tuple[_Wire, _Wire], part)
+
+
+class Reader:
+    """Books from OrderBook messages: hand each to `read`; `books` has what is complete.
+
+    A snapshot in parts replaces the book when its last part is there, a delta in parts changes it
+    then; parts that do not follow each other are dropped, all of them. Deltas without a book are
+    not applied. `dropped` counts the messages that came to nothing. Frames that never arrived are
+    for the caller to notice, by the sequences of the frames: `lost` forgets what was kept.
+
+    >>> from protocol.instruments import VenueId
+    >>> pair, books, reader = InstrumentId.spot(VenueId.OKX, "BTCUSDT"), Books(), Reader()
+    >>> for record in books.snapshot(1, pair, 10, bids=[(99, 5)], asks=[(101, 7)]):
+    ...     book = reader.read(record.message)
+    >>> book.best_bid(), reader.books[pair] is book
+    ((99, 5), True)
+    """
+
+    def __init__(self) -> None:
+        self.books: dict[InstrumentId, Book] = {}
+        self.dropped = 0
+        self._begun: dict[InstrumentId, list[OrderBook]] = {}
+
+    def read(self, message: OrderBook) -> Book | None:
+        """The book that this message changed; None when it changed none, or more parts come."""
+        parts = self._gather(message)
+        if parts is None:
+            return None
+        if message.kind == BookKind.SNAPSHOT:
+            book = self.books[message.instrument_id] = Book(message.book_sequence)
+        elif message.instrument_id in self.books:
+            book = self.books[message.instrument_id]
+        else:
+            self.dropped += len(parts)
+            return None
+        for part in parts:
+            book.change(part.book_sequence, part.bids, part.asks)
+        return book
+
+    def lost(self) -> None:
+        """Frames are missing: no book can be trusted before its next snapshot."""
+        self.books.clear()
+        self._begun.clear()
+
+    def _gather(self, message: OrderBook) -> list[OrderBook] | None:
+        """All parts, once `message` is the last of them."""
+        begun = self._begun.pop(message.instrument_id, [])
+        if begun and not _follows(begun[-1], message):
+            self.dropped += len(begun)
+            begun = []
+        if message.part != len(begun) + 1:
+            self.dropped += 1
+            return None
+        begun.append(message)
+        if message.part == message.parts:
+            return begun
+        self._begun[message.instrument_id] = begun
+        return None
+
+
+def _follows(last: OrderBook, message: OrderBook) -> bool:
+    whole = (last.kind, last.book_sequence, last.part + 1, last.parts)
+    return whole == (message.kind, message.book_sequence, message.part, message.parts)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from protocol._core.crc import seal_all
 from protocol.catalogue import SourceType
 from protocol.control import Role
-from relays.adapters.binance import Record
+from relays.adapters.adapter import Record
 from relays.client import Link
 from relays.core.accounting import reported_lag
 from relays.domains import DOMAINS

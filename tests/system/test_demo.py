@@ -23,7 +23,8 @@ from protocol._core.state import BUCKET_BOUNDS_NS
 from protocol.catalogue import SourceType
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Quote, Trade
-from relays.adapters.binance import Market, Record
+from relays.adapters.adapter import Record
+from relays.adapters.binance import Market
 from relays.client import Batch
 from relays.errors import RelayError
 from scripts.demonstration.engine import Engine

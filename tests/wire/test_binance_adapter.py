@@ -1,23 +1,22 @@
 """Binance text to messages: literal lines, whatever else may come, and the real recordings."""
 
-import gzip
 import json
-import os
 from collections import Counter
-from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice, pairwise
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.instruments import InstrumentId, VenueId
-from protocol.market_data import Quote, Side, Trade
-from relays.adapters.binance import Adapter, Market, Record, merge, units
+from protocol.market_data import BookKind, InstrumentDiscovered, OrderBook, Quote, Side, Trade
+from protocol.message import Message
+from relays.adapters.adapter import Record, merge
+from relays.adapters.binance import Binance, Market
+from tests.wire.recordings import lines, recording
 
-ROOT = Path(__file__).parent.parent.parent
 SPOT_TRADE = (
     '1723161254087896568 {"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,'
     '"s":"BTCUSDT","t":3735683259,"p":"61837.63000000","q":"0.02000000","T":1723161255342,'
@@ -32,30 +31,70 @@ SPOT_QUOTE = (
     '1723161254087891268 {"stream":"btcusdt@bookTicker","data":{"u":50093239212,"s":"BTCUSDT",'
     '"b":"61837.63000000","B":"3.78826000","a":"61837.64000000","A":"1.54698000"}}'
 )
+PAIR = InstrumentId.spot(VenueId.BINANCE, "BTCUSDT")
+PERPETUAL = InstrumentId.perpetual(VenueId.BINANCE_FUTURES, "BTCUSDT")
 
 
-def test_a_spot_trade_becomes_a_trade_with_its_receive_time() -> None:
-    pair = InstrumentId.spot(VenueId.BINANCE, "BTCUSDT")
+def introduced(instrument: InstrumentId, symbol: str = "BTCUSDT") -> InstrumentDiscovered:
+    return InstrumentDiscovered(instrument_id=instrument, decimals=8, symbol=symbol, metadata=b"")
+
+
+def depth(first: int, last: int, bids: Any = (), asks: Any = (), **more: object) -> str:
+    data = {"e": "depthUpdate", "s": "BTCUSDT", "U": first, "u": last, "b": bids, "a": asks}
+    return f"17 {json.dumps({'stream': 'btcusdt@depth@100ms', 'data': data | more})}"
+
+
+def snapshot(last: int, bids: Any = (("9", "1"),), asks: Any = (("11", "1"),)) -> str:
+    return f"18 {json.dumps({'lastUpdateId': last, 'bids': bids, 'asks': asks})}"
+
+
+def messages(adapter: Binance, *given: str) -> list[Message]:
+    return [record.message for record in adapter.records(given)]
+
+
+def books(adapter: Binance, *given: str) -> list[tuple[BookKind, int]]:
+    """Kind and number of each OrderBook that these lines give."""
+    found = messages(adapter, *given)
+    return [(one.kind, one.book_sequence) for one in found if isinstance(one, OrderBook)]
+
+
+def test_a_spot_trade_becomes_a_trade_with_its_receive_time_after_its_instrument() -> None:
     # m: the buyer was the maker, so the aggressor sold.
-    trade = Trade(pair, price=61837_63000000, volume=2000000, side=Side.SELL)
-    assert Adapter(Market.SPOT).parse(SPOT_TRADE) == Record(1723161254087896568, trade)
+    trade = Trade(PAIR, price=61837_63000000, volume=2000000, side=Side.SELL)
+    received = 1723161254087896568
+    adapter = Binance(Market.SPOT)
+    assert adapter.convert(SPOT_TRADE) == [
+        Record(received, introduced(PAIR)),
+        Record(received, trade),
+    ]
+    assert adapter.convert(SPOT_TRADE) == [Record(received, trade)]
 
 
 def test_a_futures_trade_is_of_the_perpetual() -> None:
-    perpetual = InstrumentId.perpetual(VenueId.BINANCE_FUTURES, "BTCUSDT")
-    trade = Trade(perpetual, price=61800_30000000, volume=600000, side=Side.BUY)
-    assert Adapter(Market.USDM).parse(USDM_TRADE) == Record(1723161255088176367, trade)
+    trade = Trade(PERPETUAL, price=61800_30000000, volume=600000, side=Side.BUY)
+    assert messages(Binance(Market.USDM), USDM_TRADE) == [introduced(PERPETUAL), trade]
 
 
 def test_a_book_ticker_becomes_a_quote() -> None:
     quote = Quote(
-        InstrumentId.spot(VenueId.BINANCE, "BTCUSDT"),
+        PAIR,
         bid_price=61837_63000000,
         ask_price=61837_64000000,
         bid_size=3_78826000,
         ask_size=1_54698000,
     )
-    assert Adapter(Market.SPOT).parse(SPOT_QUOTE + "\n") == Record(1723161254087891268, quote)
+    found = Binance(Market.SPOT).convert(SPOT_QUOTE + "\n")
+    assert found[1:] == [Record(1723161254087891268, quote)]
+
+
+def test_a_symbol_that_is_too_long_gets_a_short_form_and_is_introduced_whole() -> None:
+    introduction, trade = messages(
+        Binance(Market.SPOT), SPOT_TRADE.replace("BTCUSDT", "1000SHIBUSDT")
+    )
+    short = InstrumentId.spot(VenueId.BINANCE, "100~K3RF")
+    assert introduction == introduced(short, "1000SHIBUSDT")
+    assert isinstance(trade, Trade)
+    assert trade.instrument_id == short == Market.SPOT.instrument("1000SHIBUSDT")
 
 
 @pytest.mark.parametrize(
@@ -64,125 +103,199 @@ def test_a_book_ticker_becomes_a_quote() -> None:
         ("\n", "blank"),
         ("yesterday {}", "no_receive_time"),
         (SPOT_TRADE[20:], "no_receive_time"),
+        (f"{2**64} {SPOT_TRADE[20:]}", "no_receive_time"),
         (SPOT_TRADE[:-1], "not_json"),
         ("17 ", "not_json"),
+        ("17 NaN", "not_json"),
         ("17 " + "[" * 100_000, "not_json"),
         ("17 [1]", "other_stream"),
         ("17 7", "other_stream"),
-        ('17 {"lastUpdateId":1,"bids":[],"asks":[]}', "book_snapshot"),
-        ('17 {"stream":"btcusdt@depth@0ms","data":{}}', "depth"),
+        (snapshot(1), "book_snapshot_of_unknown"),
+        ('17 {"lastUpdateId":"1","bids":[],"asks":[]}', "bad_field"),
+        (depth(1, 2), "book_before_snapshot"),
+        (depth(1, 2).replace("depth@100ms", "depth20@100ms"), "partial_depth"),
+        (depth(1, 2, bids=[["1", "-1"]]), "bad_field"),
+        (depth(1, 2, bids=[["1"]]), "bad_field"),
+        (depth(1, 2).replace('"u": 2', '"u": true'), "bad_field"),
+        ('17 {"stream":"btcusdt@depth@0ms","data":{}}', "bad_field"),
         ('17 {"stream":"btcusdt@kline_1m","data":{}}', "other_stream"),
         ('17 {"result":null,"id":1}', "other_stream"),
         ('17 {"stream":"btcusdt@trade"}', "bad_field"),
         ('17 {"stream":"btcusdt@trade","data":[]}', "bad_field"),
-        (SPOT_TRADE.replace("BTCUSDT", "1000SHIBUSDT"), "long_symbol"),
+        (SPOT_TRADE.replace("BTCUSDT", "BTC\u20ac"), "bad_symbol"),
+        (SPOT_TRADE.replace("BTCUSDT", ""), "bad_symbol"),
         (USDM_TRADE.replace("MARKET", "INSURANCE_FUND"), "not_a_market_trade"),
-        (SPOT_TRADE.replace('"0.02000000"', "0.02"), "bad_field"),
         (SPOT_TRADE.replace('"0.02000000"', '"-0.02"'), "bad_field"),
         (SPOT_TRADE.replace('"0.02000000"', '"0.020000001"'), "bad_field"),
-        (SPOT_TRADE.replace('"0.02000000"', '"99999999999999"'), "bad_field"),
+        (SPOT_TRADE.replace('"0.02000000"', '"999999999999999"'), "bad_field"),
         (SPOT_TRADE.replace('"m":true', '"m":1'), "bad_field"),
         (SPOT_QUOTE.replace('"b":"61837.63000000",', ""), "bad_field"),
         (SPOT_QUOTE.replace('"BTCUSDT"', '["BTCUSDT"]'), "bad_field"),
     ],
 )
 def test_what_gives_no_message_is_counted_under_its_reason(line: str, reason: str) -> None:
-    adapter = Adapter(Market.SPOT)
-    assert adapter.parse(line) is None
-    assert adapter.skipped == Counter({reason: 1})
+    adapter = Binance(Market.SPOT)
+    assert adapter.convert(line) == []
+    assert (adapter.read, adapter.skipped) == (1, Counter({reason: 1}))
 
 
 @given(st.text())
 def test_no_text_at_all_is_an_exception(text: str) -> None:
-    adapter = Adapter(Market.USDM)
+    adapter = Binance(Market.USDM)
     for line in (text, f"17 {text}", f'17 {{"stream":"x@trade","data":{{"p":{text}}}}}'):
-        assert adapter.parse(line) is None
-    assert adapter.skipped.total() == 3
+        assert adapter.convert(line) == []
+    assert adapter.skipped.total() == adapter.read == 3
 
 
-@given(st.decimals(min_value=0, max_value=92_233_720_368, places=8, allow_nan=False))
-def test_decimal_text_is_exact(number: Decimal) -> None:
-    assert units(f"{number:f}") == int(number.scaleb(8))
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("0", 0),
-        ("1.", 100_000_000),
-        ("0.00000001", 1),
-        ("7.1000000000000", 710_000_000),
-        ("92233720368.54775807", 2**63 - 1),
-        ("0.1", 10_000_000),
-    ],
-)
-def test_what_is_a_number_is_read(text: str, value: int) -> None:
-    assert units(text) == value
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", ".5", "1e5", "-1", "+1", "1_0", " 1", "1,5", "٣", "0.000000001", "92233720368.54775808"],
-)
-def test_what_is_not_exactly_a_number_of_units_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"decimal|64 bits"):
-        units(text)
+def test_two_symbols_with_one_id_are_counted_and_both_named() -> None:
+    adapter = Binance(Market.SPOT)
+    adapter.convert(SPOT_TRADE)
+    assert adapter.convert(SPOT_TRADE.replace("BTCUSDT", "BTC-USDT")) == []
+    assert adapter.skipped == {"id_collision": 1}
+    (said,) = adapter.collisions
+    assert "'BTCUSDT' and 'BTC-USDT'" in said
 
 
 def test_recordings_are_merged_in_receive_order() -> None:
-    spot, usdm = Adapter(Market.SPOT), Adapter(Market.USDM)
+    spot, usdm = Binance(Market.SPOT), Binance(Market.USDM)
     late = USDM_TRADE.replace("1723161255088176367", "1723161254087891268")
     merged = list(merge([spot.records([SPOT_QUOTE, SPOT_TRADE]), usdm.records([late, USDM_TRADE])]))
-    assert [record.received for record in merged] == [
-        1723161254087891268,
-        1723161254087891268,
-        1723161254087896568,
-        1723161255088176367,
+    assert [(record.received, type(record.message)) for record in merged] == [
+        (1723161254087891268, InstrumentDiscovered),
+        (1723161254087891268, Quote),
+        (1723161254087891268, InstrumentDiscovered),
+        (1723161254087891268, Trade),
+        (1723161254087896568, Trade),
+        (1723161255088176367, Trade),
     ]
-    assert isinstance(merged[0].message, Quote)
+    assert isinstance(merged[1].message, Quote)
+
+
+# --- books: the procedure that Binance documents ---
+
+S, D = BookKind.SNAPSHOT, BookKind.DELTA
+
+
+def test_updates_before_the_snapshot_are_counted_and_what_they_add_is_in_it() -> None:
+    adapter = Binance(Market.SPOT)
+    given = [
+        depth(1, 5, bids=[["9", "7"]]),
+        depth(6, 8, bids=[["9", "3"], ["8", "2"]], asks=[["11", "0"]]),
+        snapshot(5),
+    ]
+    book = messages(adapter, *given)[-1]
+    assert isinstance(book, OrderBook)
+    assert (book.kind, book.book_sequence) == (S, 8)
+    assert book.bids == ((9 * 10**8, 3 * 10**8), (8 * 10**8, 2 * 10**8))
+    assert book.asks == ()
+    assert adapter.skipped == {"book_before_snapshot": 2}
+
+
+def test_an_update_that_reaches_over_the_snapshot_joins_it() -> None:
+    adapter = Binance(Market.SPOT)
+    assert books(adapter, depth(1, 5), snapshot(7), depth(6, 9), depth(10, 10)) == [
+        (S, 7),
+        (D, 9),
+        (D, 10),
+    ]
+
+
+def test_an_update_that_the_snapshot_has_already_is_old() -> None:
+    adapter = Binance(Market.SPOT)
+    assert books(adapter, depth(1, 5), snapshot(7), depth(6, 7), depth(8, 9)) == [(S, 7), (D, 9)]
+    assert adapter.skipped == {"book_before_snapshot": 1, "book_old": 1}
+
+
+def test_after_a_hole_updates_are_counted_until_the_next_snapshot() -> None:
+    adapter = Binance(Market.SPOT)
+    given = [depth(1, 5), snapshot(5), depth(6, 7), depth(9, 9), depth(10, 11)]
+    assert books(adapter, *given) == [(S, 5), (D, 7)]
+    assert adapter.skipped == {"book_before_snapshot": 1, "book_hole": 2}
+    # The first of the two is in the snapshot, the second is beyond it.
+    assert books(adapter, snapshot(9), depth(12, 12)) == [(S, 11), (D, 12)]
+
+
+def test_a_snapshot_that_no_waiting_update_joins_is_too_old() -> None:
+    adapter = Binance(Market.SPOT)
+    assert books(adapter, depth(10, 12), snapshot(8)) == []
+    assert adapter.skipped == {"book_before_snapshot": 1, "book_snapshot_too_old": 1}
+    assert books(adapter, snapshot(9)) == [(S, 12)]
+
+
+def test_a_later_snapshot_replaces_the_book_and_an_older_one_does_not() -> None:
+    adapter = Binance(Market.SPOT)
+    given = [depth(1, 5), snapshot(5), snapshot(5), snapshot(20), depth(6, 20), depth(21, 22)]
+    assert books(adapter, *given) == [(S, 5), (S, 20), (D, 22)]
+    assert adapter.skipped == {"book_before_snapshot": 1, "book_old": 2}
+
+
+def test_futures_join_by_the_number_of_the_update_before() -> None:
+    adapter = Binance(Market.USDM)
+    given = [
+        depth(1, 5, pu=0),
+        snapshot(8),
+        depth(7, 9, pu=5),
+        # Numbers of other symbols lie between; pu says that nothing is missing.
+        depth(15, 16, pu=9),
+        depth(17, 18, pu=15),
+    ]
+    assert books(adapter, *given) == [(S, 8), (D, 9), (D, 16)]
+    assert adapter.skipped == {"book_before_snapshot": 1, "book_hole": 1}
+
+
+def test_futures_without_the_number_of_the_update_before_are_refused() -> None:
+    adapter = Binance(Market.USDM)
+    assert adapter.convert(depth(1, 5)) == []
+    assert adapter.skipped == {"bad_field": 1}
+
+
+def test_a_snapshot_of_one_of_several_symbols_is_counted() -> None:
+    adapter = Binance(Market.SPOT)
+    given = [depth(1, 5), depth(1, 5).replace("BTCUSDT", "ETHUSDT"), snapshot(5)]
+    assert books(adapter, *given) == []
+    assert adapter.skipped == {"book_before_snapshot": 2, "book_snapshot_of_unknown": 1}
+
+
+def test_without_books_all_that_is_about_them_is_counted() -> None:
+    adapter = Binance(Market.SPOT, with_books=False)
+    assert messages(adapter, depth(1, 5), snapshot(5)) == []
+    assert adapter.skipped == {"depth": 2}
 
 
 # --- the real recordings ---
 
 
-def recording(name: str) -> Path:
-    folder = Path(os.environ.get("RELAYS_DATA") or ROOT.parent / "shared" / "data", "binance")
-    path = next(iter(sorted(folder.glob(f"{name}_*.gz"))), None)
-    if path is None:
-        pytest.skip(f"no recording {name}_*.gz in {folder} (RELAYS_DATA, ../shared/data)")
-    return path
-
-
-def lines(path: Path) -> Iterator[str]:
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        yield from file
-
-
-def test_every_line_of_the_real_recordings_is_a_message_or_counted() -> None:
-    paths = {Market.SPOT: recording("spot_btcusdt"), Market.USDM: recording("usdm_btcusdt")}
-    adapters = {market: Adapter(market) for market in paths}
-    merged = list(merge(adapters[market].records(lines(paths[market])) for market in paths))
-    found = Counter((r.message.instrument_id.venue, type(r.message).__name__) for r in merged)
-    assert found == {
-        (VenueId.BINANCE, "Trade"): 9_757,
-        (VenueId.BINANCE, "Quote"): 28_040,
-        (VenueId.BINANCE_FUTURES, "Trade"): 21_313,
-        (VenueId.BINANCE_FUTURES, "Quote"): 66_089,
-    }
-    assert adapters[Market.SPOT].skipped == {"depth": 3_451, "book_snapshot": 1}
-    assert adapters[Market.USDM].skipped == {"depth": 6_551, "book_snapshot": 1}
-    assert all(a.received <= b.received for a, b in pairwise(merged))
+@pytest.mark.parametrize(
+    ("name", "market", "found"),
+    [
+        ("spot_btcusdt", Market.SPOT, (9_757, 28_040, 3_448)),
+        ("spot_ethusdt", Market.SPOT, (6_106, 24_077, 3_432)),
+        ("usdm_btcusdt", Market.USDM, (21_313, 66_089, 6_545)),
+    ],
+)
+def test_every_line_of_the_real_recordings_is_a_message_or_counted(
+    name: str, market: Market, found: tuple[int, int, int]
+) -> None:
+    adapter = Binance(market)
+    records = list(adapter.records(lines(recording(f"binance/{name}_*.gz"))))
+    count = Counter(type(record.message) for record in records)
+    deltas = sum(r.message.kind is D for r in records if isinstance(r.message, OrderBook))
+    assert (count[Trade], count[Quote], deltas) == found
+    assert count[InstrumentDiscovered] == 1
+    # The one line left is the snapshot.
+    assert set(adapter.skipped) == {"book_before_snapshot"}
+    assert adapter.read == sum(found) + adapter.skipped.total() + 1
+    assert all(a.received <= b.received for a, b in pairwise(records))
 
 
 def test_prices_of_the_real_recordings_are_those_of_the_text() -> None:
-    adapter = Adapter(Market.USDM)
-    for line in islice(lines(recording("usdm_btcusdt")), 2_000):
-        record = adapter.parse(line)
+    adapter = Binance(Market.USDM)
+    for line in islice(lines(recording("binance/usdm_btcusdt_*.gz")), 2_000):
         data = json.loads(line.partition(" ")[2]).get("data", {})
-        message = record.message if record else None
-        if isinstance(message, Trade):
-            assert message.price == Decimal(data["p"]).scaleb(8)
-            assert message.volume == Decimal(data["q"]).scaleb(8)
-        elif isinstance(message, Quote):
-            assert message.bid_price == Decimal(data["b"]).scaleb(8)
-            assert message.ask_size == Decimal(data["A"]).scaleb(8)
+        for message in messages(adapter, line):
+            if isinstance(message, Trade):
+                assert message.price == Decimal(data["p"]).scaleb(8)
+                assert message.volume == Decimal(data["q"]).scaleb(8)
+            elif isinstance(message, Quote):
+                assert message.bid_price == Decimal(data["b"]).scaleb(8)
+                assert message.ask_size == Decimal(data["A"]).scaleb(8)
