@@ -1,0 +1,189 @@
+"""What venues recorded as websocket text have in common: lines, numbers, books that may be lost.
+
+The modules of single venues derive from `Venue`; nobody else calls it. A line is `<epoch s>: JSON`
+or the answer of a web address, `https://... -> <epoch s>: JSON`. What a venue's event means does
+not belong here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from protocol.catalogue import SourceType
+from protocol.instruments import AssetType, InstrumentId, VenueId
+from protocol.market_data import InstrumentDiscovered, Quote, Side, Trade
+from relays.adapters.adapter import Adapter, Record, Skipped
+from relays.adapters.book import Books
+from relays.adapters.text import events, quantity, recorded, units
+
+NUMBER = re.compile(r"\d+(\.\d*)?([eE][+-]?\d+)?")
+# After one of these nobody knows what the line was: it may have changed any book.
+LOST = {"not_json", "no_receive_time"}
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError)
+BUY_OR_SELL = {"buy": Side.BUY, "sell": Side.SELL}
+
+Levels = list[tuple[int, int]]
+
+
+class Venue(Adapter):
+    """An adapter of websocket text: derive, set VENUE, write `_event` and, for more than spot,
+    `asset_type`.
+
+    Books are never guessed. A line that cannot be read may have changed any of them, so all wait
+    for their next snapshots (`book_hole`); a book message that cannot be read, or that has numbers
+    finer than 1e-8 (`not_in_units`), does that to its own book; a new connection to all.
+
+    Reasons, besides those of `Adapter`, `Books` and `text`: `heartbeat`, `subscription`, `status`,
+    `venue_error`, `other_event`, `other_answer`, `past_trades` (trades from before the
+    subscription: their time is not that of the line), `one_sided` (a quote with one side),
+    `not_in_units`, `no_change` (a book message without levels), `book_checksum`.
+    """
+
+    SOURCE = SourceType.EXTERNAL
+    VENUE: ClassVar[VenueId]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.books = Books()
+        self._booked: set[InstrumentId] = set()
+        self._unfit: set[InstrumentId] = set()
+
+    def _convert(self, line: str) -> Iterable[Record]:
+        address, arrow, answer = line.partition(" -> ")
+        if arrow and address.startswith("https://"):
+            received, text = recorded(answer)
+            return self._answer(received, address, events(text))
+        if line.startswith("wss://") and " <-> " in line:
+            self._connected()
+        try:
+            received, text = recorded(line)
+            return self._event(received, self._parse(text))
+        except Skipped as reason:
+            if str(reason) in LOST:
+                self._lose_books()
+            raise
+
+    def _parse(self, text: str) -> Any:
+        return events(text)
+
+    def _event(self, received: int, event: Any) -> Iterable[Record]:
+        """Written by the venue's module: the records of one JSON value, or Skipped."""
+        raise NotImplementedError
+
+    def _answer(self, received: int, address: str, answer: Any) -> Iterable[Record]:
+        """The records of what a web address answered."""
+        raise Skipped("other_answer")
+
+    def _connected(self) -> None:
+        """A new connection: what was kept of the old one is over."""
+        self._lose_books()
+
+    def asset_type(self, symbol: str) -> AssetType:
+        """What the venue's symbol stands for."""
+        return AssetType.SPOT
+
+    def instrument(self, symbol: str) -> InstrumentId:
+        """The InstrumentId of the venue's symbol; introduced at first sight."""
+        return self.instruments.get(self.VENUE, self.asset_type(symbol), symbol)
+
+    def trade(self, received: int, symbol: str, price: Any, volume: Any, side: Side) -> Record:
+        """One trade; `side` is the aggressor's."""
+        numbers = exact_price(price), exact_size(volume)
+        return Record(received, Trade(self.instrument(symbol), *numbers, side=side))
+
+    def quote(self, received: int, symbol: str, bid: Any, ask: Any, sizes: Any = (0, 0)) -> Record:
+        """Best bid and ask; `one_sided` without one of them. Size 0: the venue does not say what
+        is there at the best price."""
+        if bid in (None, "") or ask in (None, ""):
+            raise Skipped("one_sided")
+        bid_size, ask_size = map(exact_size, sizes)
+        numbers = exact_price(bid), exact_price(ask), bid_size, ask_size
+        return Record(received, Quote(self.instrument(symbol), *numbers))
+
+    def product(self, symbol: str, decimals: int, **facts: object) -> None:
+        """Introduce an instrument with what a product list says of it, also when it is known.
+
+        `facts` that are not None become the metadata, a JSON object; numbers in it that are not
+        whole are text. `decimals`: of its prices.
+        """
+        said = {name: fact for name, fact in facts.items() if fact is not None}
+        metadata = json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
+        waiting = len(self.instruments.discovered)
+        made = self.instruments.get(self.VENUE, self.asset_type(symbol), symbol, decimals, metadata)
+        if len(self.instruments.discovered) == waiting:
+            message = InstrumentDiscovered(
+                instrument_id=made, decimals=decimals, symbol=symbol, metadata=metadata
+            )
+            self.instruments.discovered.append(message)
+
+    def book(
+        self, symbol: str, read: Callable[[InstrumentId], list[Record]], *, snapshot: bool = False
+    ) -> list[Record]:
+        """What `read` makes of a message for this symbol's book; the book is lost where it cannot
+        be read."""
+        instrument = self.instrument(symbol)
+        if instrument in self._unfit and not snapshot:
+            raise Skipped("not_in_units")
+        try:
+            records = read(instrument)
+        except Skipped as reason:
+            if str(reason) == "not_in_units":
+                self._unfit.add(instrument)
+                self.books.broken(instrument)
+            raise
+        except UNREADABLE:
+            self.books.broken(instrument)
+            raise
+        self._booked.add(instrument)
+        self._unfit.discard(instrument)
+        return records
+
+    def hole(self, instrument: InstrumentId, reason: str = "book_hole") -> Skipped:
+        """This book is not the venue's any more: to be raised."""
+        self.books.broken(instrument)
+        return Skipped(reason)
+
+    def _lose_books(self) -> None:
+        for instrument in self._booked:
+            self.books.broken(instrument)
+
+
+def exact_price(number: Any) -> int:
+    """A price in units of 1e-8. Skipped `not_in_units` for a number that these cannot say,
+    ValueError for what is no number."""
+    return _exact(units, number, str(number).removeprefix("-"))
+
+
+def exact_size(number: Any) -> int:
+    """A size in units of 1e-8; otherwise as `exact_price`."""
+    return _exact(quantity, number, str(number))
+
+
+def levels(pairs: Any) -> Levels:
+    """Book levels from lists that begin with price and size."""
+    return [(exact_price(pair[0]), exact_size(pair[1])) for pair in pairs]
+
+
+def decimals_of(step: str) -> int:
+    """How many decimals numbers in steps of this have.
+
+    >>> decimals_of("0.00100000"), decimals_of("5"), decimals_of("1e-7")
+    (3, 0, 7)
+    """
+    mantissa, _, exponent = step.lower().partition("e")
+    fraction = mantissa.partition(".")[2].rstrip("0")
+    return max(0, len(fraction) - int(exponent or 0))
+
+
+def _exact(read: Callable[[Any], int], number: Any, text: str) -> int:
+    if isinstance(number, bool):
+        raise ValueError(f"{number} is not a number")
+    try:
+        return read(number)
+    except ValueError:
+        if NUMBER.fullmatch(text):
+            raise Skipped("not_in_units") from None
+        raise
