@@ -8,6 +8,7 @@ payload and their order in a message are `protocol.tlv`'s. What a strategy puts 
 from enum import IntEnum
 from typing import Any, Self, TypeVar
 
+from protocol.chains import Lender, PoolType
 from protocol.errors import FieldError, SchemaError, TlvError
 from protocol.fields import (
     I64,
@@ -33,17 +34,13 @@ NOBODY = bytes(20)
 E = TypeVar("E", bound=Extension | Tlv)
 
 
-class PoolType(IntEnum):
-    """How a venue's pools price: which calls its router takes. Other numbers are data."""
-
-    NOT_SET = 0
-    UNISWAP_V2 = 1
-    UNISWAP_V3 = 2
-    CURVE = 3
-
-
 class Submission(IntEnum):
-    """The way a bundle goes to block builders. Other numbers are data."""
+    """The way a bundle goes to block builders; other numbers are data.
+
+    * NOT_SET: the sender does not mind.
+    * FLASHBOTS: the relay of Flashbots.
+    * MEV_SHARE: MEV-Share, which gives users a part.
+    """
 
     NOT_SET = 0
     FLASHBOTS = 1
@@ -51,7 +48,14 @@ class Submission(IntEnum):
 
 
 class SlippageCurve(IntEnum):
-    """The shape of expected slippage over size. Other numbers are data."""
+    """The shape of expected slippage over size; other numbers are data.
+
+    * NOT_SET: not said.
+    * CONSTANT: the same for every size.
+    * LINEAR: grows with size.
+    * SQUARE_ROOT: grows with the square root of size.
+    * POWER: grows with size to the power of exponent.
+    """
 
     NOT_SET = 0
     CONSTANT = 1
@@ -60,19 +64,16 @@ class SlippageCurve(IntEnum):
     POWER = 4
 
 
-class Lender(IntEnum):
-    """Who lends for one transaction. Other numbers are data."""
-
-    NOT_SET = 0
-    AAVE_V2 = 1
-    AAVE_V3 = 2
-    BALANCER = 3
-    UNISWAP_V3 = 4
-    MAKER = 5
-
-
 class LendingProtocol(IntEnum):
-    """Where a loan is that can be liquidated. Other numbers are data."""
+    """Where a loan is that can be liquidated; other numbers are data.
+
+    * NOT_SET: not said.
+    * AAVE_V2: Aave version 2.
+    * AAVE_V3: Aave version 3.
+    * COMPOUND_V2: Compound version 2.
+    * COMPOUND_V3: Compound version 3.
+    * MAKER: a vault of Maker.
+    """
 
     NOT_SET = 0
     AAVE_V2 = 1
@@ -83,7 +84,13 @@ class LendingProtocol(IntEnum):
 
 
 class GasStrategy(IntEnum):
-    """What matters more, time or gas. Other numbers are data."""
+    """What matters more, time or gas; other numbers are data.
+
+    * NOT_SET: not said.
+    * FASTEST: the next block, whatever it costs up to max_fee_per_gas_wei.
+    * BALANCED: within a few blocks.
+    * CHEAPEST: as cheap as it gets within wait_blocks.
+    """
 
     NOT_SET = 0
     FASTEST = 1
@@ -92,7 +99,16 @@ class GasStrategy(IntEnum):
 
 
 class Bridge(IntEnum):
-    """What carries tokens between chains. Other numbers are data."""
+    """What carries tokens between chains; other numbers are data.
+
+    * NOT_SET: not said.
+    * CANONICAL: the bridge of the layer 2 itself.
+    * ACROSS: Across.
+    * STARGATE: Stargate.
+    * CCTP: Circle's transfer of USDC.
+    * WORMHOLE: Wormhole.
+    * HOP: Hop.
+    """
 
     NOT_SET = 0
     CANONICAL = 1
@@ -104,7 +120,13 @@ class Bridge(IntEnum):
 
 
 class Rollup(IntEnum):
-    """How a layer 2 proves its state to layer 1. Other numbers are data."""
+    """How a layer 2 proves its state to layer 1; other numbers are data.
+
+    * NOT_SET: not said.
+    * OPTIMISTIC: taken as right until somebody proves it wrong.
+    * ZERO_KNOWLEDGE: proven right with every batch.
+    * VALIDIUM: proven right, its data kept elsewhere.
+    """
 
     NOT_SET = 0
     OPTIMISTIC = 1
@@ -135,7 +157,7 @@ class TertiaryVenue(Extension, type=2):
 
     venue_c_router: Bytes20 = field("router contract")
     venue_c_type: U8 = field("how its pools price", names=PoolType)
-    fee_c_ppm: U32 = field("fee of a swap", unit="1/1,000,000", within=((0, 1_000_000),))
+    fee_c_ppm: U32 = field("fee of a swap", unit="1e-6", within=((0, 1_000_000),))
     _reserved = pad(5)
 
 
@@ -231,10 +253,10 @@ class FlashLoanParams(Extension, type=11):
 
     provider: U8 = field("who lends", names=Lender)
     _start = pad(3)
-    fee_ppm: U32 = field("fee on amount_wei", unit="1/1,000,000", within=((0, 1_000_000),))
+    fee_ppm: U32 = field("fee on amount_wei", unit="1e-6", within=((0, 1_000_000),))
     pool: Bytes20 = field("contract that lends")
     token: Bytes20 = field("contract of the token borrowed")
-    amount_wei: U128 = field("amount borrowed", unit="the token's smallest unit")
+    amount_wei: U128 = field("amount borrowed", unit="smallest unit of token")
 
 
 class LiquidationTarget(Extension, type=12):
@@ -250,14 +272,14 @@ class LiquidationTarget(Extension, type=12):
     protocol: U8 = field("where the loan is", names=LendingProtocol)
     _start = pad(3)
     close_factor_ppm: U32 = field(
-        "part of the debt that may be repaid", unit="1/1,000,000", within=((0, 1_000_000),)
+        "part of the debt that may be repaid", unit="1e-6", within=((0, 1_000_000),)
     )
-    bonus_ppm: U32 = field("collateral paid on top", unit="1/1,000,000", within=((0, 1_000_000),))
+    bonus_ppm: U32 = field("collateral paid on top", unit="1e-6", within=((0, 1_000_000),))
     borrower: Bytes20 = field("account that owes")
     debt_token: Bytes20 = field("contract of the token owed")
     collateral_token: Bytes20 = field("contract of the token pledged")
     health_factor: U64 = field("below 1e8 it can be liquidated", unit="1e-8")
-    debt_to_cover_wei: U128 = field("debt to repay", unit="the debt token's smallest unit")
+    debt_to_cover_wei: U128 = field("debt to repay", unit="smallest unit of debt_token")
 
 
 class SandwichParams(Extension, type=13):
@@ -270,10 +292,10 @@ class SandwichParams(Extension, type=13):
     """
 
     victim_tx_hash: Bytes32 = field("hash of the pending transaction")
-    victim_amount_in_wei: U128 = field("what it sells", unit="the token's smallest unit")
-    victim_min_out_wei: U128 = field("the least it accepts", unit="the token's smallest unit")
-    frontrun_amount_wei: U128 = field("to sell before it", unit="the token's smallest unit")
-    backrun_amount_wei: U128 = field("to sell after it", unit="the token's smallest unit")
+    victim_amount_in_wei: U128 = field("what it sells", unit="smallest unit")
+    victim_min_out_wei: U128 = field("the least it accepts", unit="smallest unit")
+    frontrun_amount_wei: U128 = field("to sell before it", unit="smallest unit")
+    backrun_amount_wei: U128 = field("to sell after it", unit="smallest unit")
     max_gas_price_gwei: U64 = field("most to pay per gas; 0 any", unit="gwei", default=0)
     victim_slippage_bps: U16 = field("slippage it allows", unit="1/10,000", default=0)
     _end = pad(6)
@@ -310,12 +332,12 @@ class CrossChain(Extension, type=22):
     destination_chain_id: U32 = field("EVM chain id it goes to")
     bridge: U8 = field("what carries it", names=Bridge)
     _start = pad(3)
-    bridge_fee_ppm: U32 = field("fee", unit="1/1,000,000", within=((0, 1_000_000),))
+    bridge_fee_ppm: U32 = field("fee", unit="1e-6", within=((0, 1_000_000),))
     bridge_contract: Bytes20 = field("the bridge, on the chain it leaves")
     recipient: Bytes20 = field("account it goes to")
     destination_token: Bytes20 = field("contract of the token received")
     max_seconds: U32 = field("longest it may take; 0 any", unit="s")
-    min_received_wei: U128 = field("the least to receive", unit="the token's smallest unit")
+    min_received_wei: U128 = field("the least to receive", unit="smallest unit")
 
 
 class Layer2Params(Extension, type=23):
