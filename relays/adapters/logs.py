@@ -34,7 +34,7 @@ class Log(NamedTuple):
 
     received: int
     block: int
-    index: int
+    log_index: int
     address: str
     topics: tuple[str, ...]
     data: str

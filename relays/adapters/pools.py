@@ -18,7 +18,7 @@ from protocol.catalogue import SourceType
 from protocol.instruments import ADDRESS, InstrumentId, VenueId
 from protocol.market_data import InstrumentDiscovered, PoolDiscovered
 from relays.adapters.adapter import Adapter, Record, Skipped
-from relays.adapters.symbols import FIXED_POINT_DECIMALS, Instruments
+from relays.adapters.symbols import Instruments
 
 ETHEREUM, POLYGON = 1, 137
 CHAINS = {
@@ -44,8 +44,10 @@ COLUMNS = (
     "decimals1",
     "fee_ppm",
 )
+SHARE_DECIMALS = {2: 18, 3: 0}
 MILLION = 1_000_000
 MOST_DECIMALS = 255
+LONGEST_SYMBOL = 127
 
 
 class Token(NamedTuple):
@@ -65,7 +67,7 @@ class Token(NamedTuple):
         """Its introduction; None without decimals: the message cannot say that they are unknown."""
         if self.decimals is None:
             return None
-        metadata = {"chain_id": self.chain_id, "address": self.address}
+        metadata: dict[str, int | str] = {"chain_id": self.chain_id, "address": self.address}
         return InstrumentDiscovered(
             instrument_id=self.instrument,
             decimals=self.decimals,
@@ -98,18 +100,18 @@ class Pool(NamedTuple):
     def discovered(self) -> PoolDiscovered:
         """Its introduction: the metadata leaves out what is not known (SPEC.md, Message types).
 
-        Decimals are those of its Trades and Quotes, 8; those of the tokens are in the metadata.
+        Decimals are those of its share token: 18 of version 2, which alone has one.
         """
         tokens = (self.token0, self.token1)
         return PoolDiscovered(
             instrument_id=self.instrument,
-            decimals=FIXED_POINT_DECIMALS,
+            decimals=SHARE_DECIMALS[self.version],
             symbol="/".join(token.symbol or token.address for token in tokens),
             metadata=_compact(self._facts()),
         )
 
     def _facts(self) -> dict[str, int | str]:
-        facts = {
+        facts: dict[str, int | str | None] = {
             "chain_id": self.chain_id,
             "address": self.address,
             "version": self.version,
@@ -149,7 +151,7 @@ class Rows:
         Raises Skipped: `blank`, `header`, `unknown_header` (a column is missing), `no_header`,
         `bad_row` (cells and columns differ), `unknown_chain`, `unknown_version`, `bad_address`,
         `unsorted_tokens` (token0 is the lower address: swapped, every price would be upside down),
-        `bad_decimals`, `bad_fee`.
+        `bad_decimals`, `bad_fee`, `bad_symbol` (over 127 bytes, or no text).
         """
         cells = row(line)
         if not self._columns:
@@ -268,7 +270,16 @@ def _pool(cells: dict[str, str]) -> Pool:
 
 def _token(chain_id: int, cells: dict[str, str], which: str) -> Token:
     decimals = _optional(cells[f"decimals{which}"], MOST_DECIMALS, "bad_decimals")
-    return Token(chain_id, _address(cells[f"token{which}"]), cells[f"symbol{which}"], decimals)
+    symbol = cells[f"symbol{which}"]
+    # Two of them with a slash between are the pool's symbol, of at most 255 bytes.
+    if len(symbol.encode(errors="replace")) > LONGEST_SYMBOL or not _is_text(symbol):
+        raise Skipped("bad_symbol")
+    return Token(chain_id, _address(cells[f"token{which}"]), symbol, decimals)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written as UTF-8: half a surrogate pair cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _address(text: str) -> str:

@@ -77,9 +77,9 @@ class UniswapAdapter(Adapter):
         return [Record(log.received, message) for message in messages]
 
     def _order(self, log: Log) -> None:
-        position = (log.block, log.index)
+        position = (log.block, log.log_index)
         if log.removed:
-            self._last = min(self._last, (log.block, log.index - 1))
+            self._last = min(self._last, (log.block, log.log_index - 1))
             self._states.forget(log.address)
             raise Skipped("removed")
         if position <= self._last:
