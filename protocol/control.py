@@ -4,8 +4,6 @@ Built and read by the relays and the client. Never forwarded; sequence 0. Whethe
 what a Hello asks for is decided there; here only what can be said at all. (SPEC.md, Message types)
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable

@@ -1,21 +1,6 @@
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-cdef enum Form:
-    UNSIGNED
-    SIGNED
-    INSTRUMENT
-    BYTES
-    ZERO
-
-cdef struct Slot:
-    # A fixed field; `ranges` pairs of inclusive bounds from `bounds` on, none = anything; where
-    # `mask` is not zero only its bits are allowed.
-    uint32_t offset
-    uint32_t size
-    uint8_t form
-    uint16_t ranges
-    uint64_t mask
-    const uint64_t *bounds
+from protocol._core.slot cimport Slot
 
 cdef struct Part:
     # A tail: the slots that count it and say where it starts (-1: none), bytes one count counts.
@@ -52,7 +37,7 @@ cdef class Layout:
     cdef bint spans_fit(self, const uint8_t *payload, Py_ssize_t size) noexcept nogil
     cdef Py_ssize_t admit(self, const uint8_t *base, Py_ssize_t length, Py_ssize_t offset,
                           bint verify) noexcept nogil
-    cdef Record new(self)
+    cdef Record new(self, bytes owner, const uint8_t *data, Py_ssize_t size)
     cdef Record take(self, object frame, const uint8_t *base, Py_ssize_t length,
                      Py_ssize_t offset, bint verify)
     cdef Record settled(self, Record record)

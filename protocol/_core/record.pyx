@@ -12,28 +12,25 @@ from cpython.bytes cimport (PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromS
                             PyBytes_GET_SIZE)
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from protocol._core.crc cimport crc_frame
+from protocol._core.slot cimport (BYTES, INSTRUMENT, SIGNED, UNSIGNED, ZERO, Slot, allowed,
+                                  instrument, load, load_signed, number, put)
 
 from sys import intern
-
-from protocol.instruments import InstrumentId
 
 cdef extern from "Python.h":
     ctypedef struct PyTypeObject:
         unsigned long tp_flags
         void *tp_vectorcall
-        object (*tp_alloc)(PyTypeObject *, Py_ssize_t)
     unsigned long HAVE_VECTORCALL "Py_TPFLAGS_HAVE_VECTORCALL"
     Py_ssize_t PyVectorcall_NARGS(size_t)
     bint PyLong_Check(object)
     object PyNumber_Index(object)
     unsigned long long PyLong_AsUnsignedLongLong(object) except? 0xFFFFFFFFFFFFFFFF
-    long long PyLong_AsLongLong(object) except? -1
-    void PyTuple_SET_ITEM(object, Py_ssize_t, object)
 
 cdef enum:
     MAGIC = 0xDEADBEEF
@@ -43,128 +40,13 @@ cdef enum:
 
 FORMS = {"unsigned": UNSIGNED, "signed": SIGNED, "instrument": INSTRUMENT, "bytes": BYTES,
          "zero": ZERO}
-"""What a slot holds, by its word."""
-REQUIRED = object()
-"""Stands where an argument has no default."""
+REQUIRED = object()  # where an argument has no default
 cdef object _required = REQUIRED
-cdef object _instrument_id = InstrumentId
 cdef object LOW_64 = 0xFFFFFFFFFFFFFFFF
 
 
-cdef inline uint64_t load(const uint8_t *at, uint32_t size) noexcept nogil:
-    cdef uint64_t value = 0
-    if size == 8:
-        memcpy(&value, at, 8)
-    elif size == 1:
-        value = at[0]
-    elif size == 4:
-        memcpy(&value, at, 4)
-    else:
-        memcpy(&value, at, 2)
-    return value
-
-
-cdef inline int64_t load_signed(const uint8_t *at, uint32_t size) noexcept nogil:
-    # Shifted up and back down again, so that the sign bit of a short one fills the rest.
-    cdef int shift = 64 - 8 * size
-    return <int64_t>(load(at, size) << shift) >> shift
-
-
-cdef inline bint allowed(const Slot *slot, uint64_t value) noexcept nogil:
-    """Whether a number is in the slot's ranges and has only bits of its mask."""
-    cdef int n
-    if slot.mask and value & ~slot.mask:
-        return False
-    for n in range(slot.ranges):
-        if slot.form == SIGNED:
-            if <int64_t>slot.bounds[2 * n] <= <int64_t>value <= <int64_t>slot.bounds[2 * n + 1]:
-                return True
-        elif slot.bounds[2 * n] <= value <= slot.bounds[2 * n + 1]:
-            return True
-    return slot.ranges == 0
-
-
-cdef object number(const Slot *slot, const uint8_t *at):
-    if slot.size == 16:
-        high = load_signed(at + 8, 8) if slot.form == SIGNED else load(at + 8, 8)
-        return (high << 64) | load(at, 8)
-    return load_signed(at, slot.size) if slot.form == SIGNED else load(at, slot.size)
-
-
-cdef object instrument(const uint8_t *at):
-    cdef object made = (<PyTypeObject *>_instrument_id).tp_alloc(<PyTypeObject *>_instrument_id, 4)
-    cdef uint64_t[4] parts
-    cdef object part
-    cdef int n
-    parts[0], parts[1], parts[2], parts[3] = load(at, 2), at[2], at[3], load(at + 4, 8)
-    for n in range(4):
-        part = parts[n]
-        Py_INCREF(part)
-        PyTuple_SET_ITEM(made, n, part)
-    return made
-
-
-cdef bint put(const Slot *slot, uint8_t *at, object value) except -1:
-    """Write a value into its place; False, and nothing raised, when it is not allowed there."""
-    if slot.form == BYTES:
-        if not PyBytes_CheckExact(value) or PyBytes_GET_SIZE(value) != slot.size:
-            return False
-        memcpy(at, PyBytes_AS_STRING(value), slot.size)
-        return True
-    try:
-        if slot.form == INSTRUMENT:
-            return isinstance(value, _instrument_id) and put_instrument(at, value)
-        if not PyLong_Check(value):
-            value = PyNumber_Index(value)
-        if slot.size == 16:
-            return put_wide(slot, at, value)
-        return put_number(slot, at, value)
-    except (OverflowError, TypeError):
-        return False
-
-
-cdef bint put_instrument(uint8_t *at, object value) except -1:
-    cdef uint16_t venue = (<tuple>value)[0]
-    cdef uint64_t asset_id = (<tuple>value)[3]
-    memcpy(at, &venue, 2)
-    at[2] = (<tuple>value)[1]
-    at[3] = (<tuple>value)[2]
-    memcpy(at + 4, &asset_id, 8)
-    return True
-
-
-cdef bint put_number(const Slot *slot, uint8_t *at, object value) except -1:
-    cdef uint64_t raw
-    cdef int64_t least
-    if slot.form == SIGNED:
-        raw = <uint64_t>PyLong_AsLongLong(value)
-        least = -(<int64_t>1 << (8 * slot.size - 1)) if slot.size < 8 else 0
-        if slot.size < 8 and not least <= <int64_t>raw < -least:
-            return False
-    else:
-        raw = PyLong_AsUnsignedLongLong(value)
-        if slot.size < 8 and raw >> (8 * slot.size):
-            return False
-    if not allowed(slot, raw):
-        return False
-    memcpy(at, &raw, slot.size)
-    return True
-
-
-cdef bint put_wide(const Slot *slot, uint8_t *at, object value) except -1:
-    cdef uint64_t low = PyLong_AsUnsignedLongLong(value & LOW_64), high
-    if slot.form == SIGNED:
-        high = <uint64_t>PyLong_AsLongLong(value >> 64)
-    else:
-        high = PyLong_AsUnsignedLongLong(value >> 64)
-    memcpy(at, &low, 8)
-    memcpy(at + 8, &high, 8)
-    return True
-
-
 cdef bint fits_64(object value, uint64_t most, uint64_t *out) except -1:
-    """A header value into `out`; False, and nothing raised, unless it is an integer up to `most`.
-    """
+    """A header value into `out`; False, nothing raised, unless it is an integer up to `most`."""
     try:
         out[0] = PyLong_AsUnsignedLongLong(value if PyLong_Check(value) else PyNumber_Index(value))
     except (OverflowError, TypeError):
@@ -202,12 +84,11 @@ cdef class Layout:
             self.least += least
 
     def _take_slots(self, list slots):
-        cdef uint64_t *bounds
         cdef Slot *slot
         self.slots = <Slot *>calloc(len(slots) + 1, sizeof(Slot))
         self.ruled = <Slot *>calloc(len(slots) + 1, sizeof(Slot))
         self.bounds = <uint64_t *>calloc(2 * sum(len(one[4]) for one in slots) + 1, 8)
-        bounds = self.bounds
+        cdef uint64_t *bounds = self.bounds
         for form, offset, size, mask, ranges in slots:
             slot = &self.slots[self.slot_count]
             slot[0] = Slot(offset, size, form, len(ranges), mask, bounds)
@@ -297,9 +178,9 @@ cdef class Layout:
             return -1
         return size
 
-    cdef Record new(self):
+    cdef Record new(self, bytes owner, const uint8_t *data, Py_ssize_t size):
         cdef Record record = Record.__new__(<type>self.cls)
-        record.layout = self
+        record.layout, record.owner, record.data, record.size = self, owner, data, size
         return record
 
     cdef Record settled(self, Record record):
@@ -326,36 +207,29 @@ cdef class Layout:
                      Py_ssize_t offset, bint verify):
         cdef Py_ssize_t size = self.admit(base, length, offset, verify)
         cdef const uint8_t *payload = base + offset + HEADER_SIZE
-        cdef Record record
+        cdef bytes own
         if size < 0:
             raise self.cls._refuse_frame(frame, offset, verify)
         if self.unsound(payload) >= 0 or not (self.exact or self.spans_fit(payload, size)):
             raise self.cls._refuse_payload(PyBytes_FromStringAndSize(<char *>payload, size))
-        record = self.new()
-        record.size = size
         if length == HEADER_SIZE + size and PyBytes_CheckExact(frame):
             # The frame is ours to keep: it cannot change and holds nothing else.
-            record.owner, record.data = frame, payload
-        else:
-            record.owner = PyBytes_FromStringAndSize(<char *>payload, size)
-            record.data = <const uint8_t *>PyBytes_AS_STRING(record.owner)
-        return self.settled(record)
+            return self.settled(self.new(frame, payload, size))
+        own = PyBytes_FromStringAndSize(<char *>payload, size)
+        return self.settled(self.new(own, <const uint8_t *>PyBytes_AS_STRING(own), size))
 
     def from_payload(self, bytes payload not None):
         """The message whose payload this is (Structure.from_payload says more)."""
         cdef const uint8_t *data = <const uint8_t *>PyBytes_AS_STRING(payload)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
-        cdef Record record
         if (size != self.least and (self.exact or size < self.least)
                 or self.unsound(data) >= 0 or not self.spans_fit(data, size)):
             raise self.cls._refuse_payload(payload)
-        record = self.new()
-        record.owner, record.data, record.size = payload, data, size
-        return self.settled(record)
+        return self.settled(self.new(payload, data, size))
 
     def view(self, buffer, Py_ssize_t offset=0, *, bint verify=False):
         """The message in the frame at `offset`, left where it is (Message.view says more)."""
-        cdef Record record = self.new()
+        cdef Record record = self.new(None, NULL, 0)
         cdef const uint8_t *base
         PyObject_GetBuffer(buffer, &record.buffer, PyBUF_SIMPLE)
         record.lent = True
@@ -407,12 +281,13 @@ cdef class Layout:
         cdef bytes payload = PyBytes_FromStringAndSize(NULL, self.fixed)
         cdef uint8_t *data = <uint8_t *>PyBytes_AS_STRING(payload)
         cdef list encoded = []
+        cdef Slot *slot
         cdef int n
         memset(data, 0, self.fixed)
         for n in range(self.argument_count):
             if self.targets[n] >= 0:
-                if not put(&self.slots[self.targets[n]], data + self.slots[self.targets[n]].offset,
-                           <object>given[n]):
+                slot = &self.slots[self.targets[n]]
+                if not put(slot, data + slot.offset, <object>given[n]):
                     raise self.refusal(given)
             else:
                 try:
@@ -423,10 +298,8 @@ cdef class Layout:
             if not self.counted(data, encoded):
                 raise self.refusal(given)
             payload = payload + b"".join(encoded)
-        record = self.new()
-        record.owner = payload
-        record.data = <const uint8_t *>PyBytes_AS_STRING(payload)
-        record.size = PyBytes_GET_SIZE(payload)
+        data = <uint8_t *>PyBytes_AS_STRING(payload)
+        record = self.new(payload, data, PyBytes_GET_SIZE(payload))
         if self.checks:
             record.check()
         return record
@@ -453,9 +326,8 @@ cdef class Layout:
 
     cdef object refusal(self, void **given):
         cdef int n
-        return self.cls._refuse_arguments(
-            {self.names[n]: <object>given[n] for n in range(self.argument_count)}
-        )
+        named = {self.names[n]: <object>given[n] for n in range(self.argument_count)}
+        return self.cls._refuse_arguments(named)
 
 
 cdef PyObject *call_class(PyObject *cls, void **args, size_t nargsf, PyObject *kwnames) except NULL:

@@ -9,20 +9,49 @@ from protocol.instruments import AssetType, VenueId
 from protocol.message import instrument_offsets, sizes
 from protocol.reject import CONSUMED, FATAL, ROWS, Reject, label
 
+# Total bytes of each (type, version), and whether all frames have them; those whose fields the
+# specification only names are left out.
 SIZES = {
-    "trade": (64, True),
-    "quote": (80, True),
-    "arbitrage_opportunity": (96, True),
-    "order_request": (112, True),
-    "fill": (160, True),
-    "heartbeat": (48, False),
-    "snapshot": (48, True),
-    "error": (56, False),
-    "config_update": (33, False),
-    "hello": (96, False),
-    "welcome": (88, True),
-    "ack": (56, True),
-    "gap": (64, True),
+    (1, 1): (64, True),
+    (2, 1): (80, True),
+    (10, 1): (48, False),
+    (11, 1): (48, False),
+    (20, 1): (96, True),
+    (30, 1): (144, True),
+    (30, 2): (192, True),
+    (31, 1): (104, True),
+    (33, 1): (112, True),
+    (37, 1): (312, False),
+    (40, 1): (112, True),
+    (42, 1): (160, True),
+    (100, 1): (48, False),
+    (101, 1): (48, True),
+    (102, 1): (56, False),
+    (103, 1): (33, False),
+    (104, 1): (96, False),
+    (105, 1): (88, True),
+    (106, 1): (56, True),
+    (107, 1): (64, True),
+}
+NAMED_ONLY = {
+    *((12, 1), (21, 1), (22, 1), (23, 1), (24, 1), (25, 1), (32, 1), (33, 2), (34, 1), (35, 1)),
+    *((36, 1), (41, 1), (43, 1), (44, 1), (45, 1)),
+}
+ORDER_BOOK = (3, 1)
+# Where the InstrumentIds are, in the frame.
+OFFSETS = {
+    (1, 1): (32,),
+    (2, 1): (32,),
+    (3, 1): (32,),
+    (10, 1): (32,),
+    (11, 1): (32,),
+    (20, 1): (32, 44),
+    (30, 1): (32, 44, 56, 68),
+    (30, 2): (32, 44, 56, 68),
+    (31, 1): (32, 44, 56),
+    (37, 1): (52, 64),
+    (40, 1): (32,),
+    (42, 1): (32, 136),
 }
 TYPES = """
 1 trade 2 quote 3 order_book 10 instrument_discovered 11 pool_discovered 12 venue_update
@@ -93,19 +122,24 @@ def test_an_unknown_reject_is_data() -> None:
 
 
 def test_every_message_has_the_size_of_the_specification() -> None:
-    found = {type_name(kind): (32 + size, exact) for (kind, _), (size, exact) in sizes().items()}
-    assert found == SIZES
+    found = {key: (32 + size, exact) for key, (size, exact) in sizes().items()}
+    assert {key: found[key] for key in SIZES} == SIZES
+    assert found.keys() == SIZES.keys() | NAMED_ONLY | {ORDER_BOOK}
+    assert not found[ORDER_BOOK][1]
+
+
+@pytest.mark.parametrize("key", sorted(NAMED_ONLY))
+def test_a_message_the_specification_only_names_is_a_multiple_of_8_bytes(
+    key: tuple[int, int],
+) -> None:
+    size, exact = sizes()[key]
+    assert exact
+    assert size % 8 == 0
 
 
 def test_instruments_are_where_filters_look_for_them() -> None:
-    offsets = {type_name(kind): found for (kind, _), found in instrument_offsets().items()}
-    assert offsets == {
-        "trade": (32,),
-        "quote": (32,),
-        "arbitrage_opportunity": (32, 44),
-        "order_request": (32,),
-        "fill": (32, 136),
-    }
+    found = instrument_offsets()
+    assert {key: found[key] for key in OFFSETS} == OFFSETS
 
 
 def test_control_types_are_a_hundred_to_a_hundred_and_nine() -> None:

@@ -126,7 +126,7 @@ def test_a_value_out_of_its_fields_range_names_type_and_field(
         assert one.wire
         low, high = one.wire.limits
         bad: object
-        for bad in (low - 1, high + 1, 10**30, -(10**30), 1.5, "1", None, []):
+        for bad in (low - 1, high + 1, 10**40, -(10**40), 1.5, "1", None, []):
             with pytest.raises(FieldError, match=rf"^\w+\.{one.name}: expected .+, got ") as info:
                 message.replace(**{one.name: bad})
             assert info.value.got == bad
@@ -216,7 +216,7 @@ def test_a_frame_of_another_type_or_version_is_a_schema_error() -> None:
 
 
 def test_types_and_versions_without_a_class_come_back_as_they_are() -> None:
-    for kind, version in ((1, 2), (37, 1), (200, 1), (0, 0)):
+    for kind, version in ((1, 2), (37, 9), (200, 1), (0, 0)):
         unknown = Unknown(kind, version, b"whatever")
         assert decode(unknown.frame(sequence=3, flags=0xFF)) == unknown
         assert find(kind, version) is None

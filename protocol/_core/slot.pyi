@@ -1,0 +1,1 @@
+"""Nothing for Python: `slot` is called by `record` from compiled code."""
