@@ -40,7 +40,12 @@ UNKNOWN_COUNT = 2**64 - 1
 
 
 class Role(IntFlag):
-    """What a session does, any of these together; 0 = control only. Bits 3-7 are reserved."""
+    """What a session does, any of these together; 0 = control only. Bits 3-7 are reserved.
+
+    * CONSUME: it wants the feed.
+    * PRODUCE: it will send domain frames.
+    * SNAPSHOT: it wants snapshots before the feed and after gaps.
+    """
 
     CONSUME = 1
     PRODUCE = 2
@@ -48,7 +53,13 @@ class Role(IntFlag):
 
 
 class OnLag(IntEnum):
-    """What happens to a session that lags too far; 4 (conflate) is reserved."""
+    """What happens to a session that lags too far; 4 (conflate) is reserved.
+
+    * DEFAULT: what the domain's configuration says.
+    * GAP: it goes on live after a Gap that names what it lost.
+    * DISCONNECT: it is closed with SLOW_CONSUMER.
+    * CATCH_UP: it is served from the log until it has caught up.
+    """
 
     DEFAULT = 0
     GAP = 1
@@ -57,7 +68,13 @@ class OnLag(IntEnum):
 
 
 class Start(IntEnum):
-    """Where a session's feed begins; 4 (by receive time) is reserved."""
+    """Where a session's feed begins; 4 (by receive time) is reserved.
+
+    * LIVE: at the log's end.
+    * AT_POSITION: at start_position of the log log_id.
+    * OLDEST: at the oldest position kept.
+    * LAST: start_position positions before the end.
+    """
 
     LIVE = 0
     AT_POSITION = 1
@@ -66,14 +83,23 @@ class Start(IntEnum):
 
 
 class SnapshotKind(IntEnum):
-    """Which end of a snapshot."""
+    """Which end of a snapshot.
+
+    * BEGIN: the frames of the snapshot follow.
+    * END: they have all been sent.
+    """
 
     BEGIN = 1
     END = 2
 
 
 class GapReason(IntEnum):
-    """Why positions are missing; 4 (conflated) is reserved."""
+    """Why positions are missing; 4 (conflated) is reserved.
+
+    * TOO_SLOW: the session lagged past its allowance.
+    * TOO_OLD: they are older than what is kept.
+    * LOG_REPLACED: the log asked for is gone, this is another.
+    """
 
     TOO_SLOW = 1
     TOO_OLD = 2
@@ -81,7 +107,12 @@ class GapReason(IntEnum):
 
 
 class Durability(IntEnum):
-    """What an Ack promises to survive."""
+    """What an Ack promises to survive.
+
+    * MEMORY: the death of the relay's process.
+    * JOURNAL: that, and what has reached the disk by itself.
+    * SYNCED: the death of the machine.
+    """
 
     MEMORY = 0
     JOURNAL = 1
