@@ -37,7 +37,7 @@ cdef enum:
     HEADER_SIZE = 32
     COMPRESSED = 3
     MOST_ARGUMENTS = 64
-
+cdef uint64_t U64_MOST = <uint64_t>-1
 FORMS = {"unsigned": UNSIGNED, "signed": SIGNED, "instrument": INSTRUMENT, "bytes": BYTES,
          "zero": ZERO}
 REQUIRED = object()  # where an argument has no default
@@ -65,7 +65,7 @@ cdef class Layout:
     def __cinit__(self, cls not None, int message_type, int version, list slots, list parts,
                   list arguments, list encoders, bint decodes_tails, bint checks):
         if len(arguments) > MOST_ARGUMENTS:
-            raise TypeError(f"{cls.__name__}: at most {MOST_ARGUMENTS} fields, not {len(arguments)}")
+            raise TypeError(f"{cls.__name__}: {len(arguments)} fields, at most {MOST_ARGUMENTS}")
         self.cls, self.message_type, self.version = cls, message_type, version
         self.exact, self.decodes_tails, self.checks = not parts, decodes_tails, checks
         self.names = tuple(intern(name) for name, _, _ in arguments)
@@ -192,7 +192,7 @@ cdef class Layout:
         return record
 
     def decode(self, frame, Py_ssize_t offset=0, *, bint verify=True):
-        """The message in the frame at `offset` (Message.decode says more)."""
+        """The message in the frame at `offset` (Message.decode)."""
         cdef Py_buffer buffer
         if PyBytes_CheckExact(frame):
             return self.take(frame, <const uint8_t *>PyBytes_AS_STRING(frame),
@@ -325,9 +325,8 @@ cdef class Layout:
         return True
 
     cdef object refusal(self, void **given):
-        cdef int n
-        named = {self.names[n]: <object>given[n] for n in range(self.argument_count)}
-        return self.cls._refuse_arguments(named)
+        return self.cls._refuse_arguments(
+            {self.names[n]: <object>given[n] for n in range(self.argument_count)})
 
 
 cdef PyObject *call_class(PyObject *cls, void **args, size_t nargsf, PyObject *kwnames) except NULL:
@@ -404,7 +403,7 @@ cdef class Record:
         cdef uint32_t value = MAGIC
         cdef uint8_t *at
         cdef bytes made
-        if not (fits_64(sequence, <uint64_t>-1, &number) and fits_64(timestamp, <uint64_t>-1, &stamp)
+        if not (fits_64(sequence, U64_MOST, &number) and fits_64(timestamp, U64_MOST, &stamp)
                 and fits_64(source, 255, &origin) and fits_64(flags, 255, &marks)
                 and not marks & COMPRESSED and self.size <= 0xFFFFFFFF):
             raise type(self)._refuse_header(self.size, sequence, timestamp, source, flags)
