@@ -13,15 +13,16 @@ from array import array
 from typing import Any
 
 from protocol import scan as readable
-from protocol._core import crc, gather, ring, scan, state
+from protocol._core import crc, gather, record, ring, scan, state
+from protocol.errors import ProtocolError
 from protocol.header import HEADER_SIZE
-from protocol.message import instrument_offsets, sizes
+from protocol.message import Message, catalogue, decode, instrument_offsets, sizes
 from tests.daemon.fake_edge import World
 from tests.daemon.test_core_hub import Schedule
 from tests.harness import frame, hello
 
 STREAMS = 3000
-MODULES = (crc, gather, ring, scan, state)
+MODULES = (crc, gather, record, ring, scan, state)
 
 
 def exact(data: bytes) -> Any:
@@ -102,6 +103,35 @@ def check_all(chance: random.Random) -> None:
     crc.seal_all(exact(whole + whole))
 
 
+def decode_all(chance: random.Random) -> None:
+    """A damaged frame of some class decoded, viewed and read: a message or an error."""
+    cls = chance.choice(list(catalogue().values()))
+    size = cls.PAYLOAD_SIZE + chance.choice([0, 0, 0, 1, 7, 16, chance.randrange(400)])
+    payload = bytearray(chance.choice([bytes(size), chance.randbytes(size)]))
+    for _ in range(chance.randrange(3)):
+        payload[chance.randrange(len(payload))] = chance.choice([0, 1, 2, 16, 255])
+    data = frame(0, cls.TYPE, bytes(payload), version=cls.VERSION)
+    buffer = exact(data[: chance.choice([len(data), chance.randrange(len(data) + 1)])])
+    for read in (decode, cls.decode, cls.view):
+        for offset in (0, 1, -1, len(buffer)):
+            try:
+                found = read(buffer, offset, verify=chance.random() < 0.5)
+            except ProtocolError:
+                continue
+            if isinstance(found, Message):
+                read_all(found)
+
+
+def read_all(message: Message) -> None:
+    """Every field of a message or of a view, whose counts may point anywhere."""
+    for one in message.FIELDS:
+        try:
+            getattr(message, one.name, None)
+        except ProtocolError:
+            continue
+    message.frame()
+
+
 def go_round(chance: random.Random) -> None:
     """The smallest log gone round many times, frames across its edge, whole and filtered."""
     world = World(log_bytes=2 * ring.PAGE, max_payload=900, producer_breaker=10**9)
@@ -128,6 +158,7 @@ def main(seed: int) -> None:
     for _ in range(STREAMS):
         scan_all(chance)
         check_all(chance)
+        decode_all(chance)
     for _ in range(5):
         go_round(chance)
     for number in range(4):
