@@ -9,16 +9,12 @@ that the pool would not give.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from protocol.market_data import Quote, Side, Trade
-from protocol.message import Message
 from relays.adapters.adapter import Skipped
 from relays.adapters.pools import MILLION, Pool
 from relays.adapters.text import MOST, MOST_UNSIGNED
 
 UNITS = 10**8
-Maker = Callable[[], Message]
 
 
 def quote(pool: Pool, price: tuple[int, int], reserve: tuple[int, int]) -> Quote:
@@ -64,20 +60,6 @@ def trade(pool: Pool, change0: int, change1: int) -> Trade:
         volume=_size(abs(change0), 1, decimals0),
         side=Side.BUY if change0 < 0 else Side.SELL,
     )
-
-
-def those_that_can_be(*makers: Maker) -> list[Message]:
-    """The messages that could be made; where none could, the first one's Skipped."""
-    made: list[Message] = []
-    reasons: list[Skipped] = []
-    for make in makers:
-        try:
-            made.append(make())
-        except Skipped as reason:
-            reasons.append(reason)
-    if not made:
-        raise reasons[0]
-    return made
 
 
 def _size(above: int, below: int, decimals: int) -> int:

@@ -20,6 +20,7 @@ TOPIC = re.compile(rf"0x[0-9a-fA-F]{{{WORD_DIGITS}}}")
 TOPICS = re.compile(rf"\[\s*(?:(['\"]){TOPIC.pattern}\1\s*(?:,\s*(?=['\"])|(?=\])))*\]")
 DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,16}")
+BAD_ABI = "bad_abi"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 NS_PER_US, NS_PER_S = 1_000, 1_000_000_000
@@ -52,7 +53,8 @@ class JsonLogs:
     WITHOUT_HOLES = False
 
     def log(self, line: str) -> Log:
-        """The log of a line. Raises Skipped: `blank`, `not_json`, `bad_log`."""
+        """The log of a line. Raises Skipped: `blank`, `not_json`, `bad_log`, `bad_time`, `pending`
+        (a log of no block yet)."""
         if not line.strip():
             raise Skipped("blank")
         entry = events(line)
@@ -124,7 +126,7 @@ def words(log: Log, topics: int, data: int) -> tuple[list[int], list[int]]:
     Raises Skipped `bad_abi` unless there are so many of each.
     """
     if len(log.topics) != topics or len(log.data) != 2 + data * WORD_DIGITS:
-        raise Skipped("bad_abi")
+        raise Skipped(BAD_ABI)
     starts = range(2, len(log.data), WORD_DIGITS)
     return (
         [int(topic, 16) for topic in log.topics[1:]],
@@ -135,7 +137,7 @@ def words(log: Log, topics: int, data: int) -> tuple[list[int], list[int]]:
 def unsigned(word: int, bits: int) -> int:
     """A word that must be a uint of so many bits. Raises Skipped `bad_abi`."""
     if word >> bits:
-        raise Skipped("bad_abi")
+        raise Skipped(BAD_ABI)
     return word
 
 
@@ -147,7 +149,7 @@ def signed(word: int, bits: int) -> int:
     """
     value = word - (word >> 255 << 256)
     if not -(1 << bits - 1) <= value < 1 << bits - 1:
-        raise Skipped("bad_abi")
+        raise Skipped(BAD_ABI)
     return value
 
 
@@ -158,6 +160,8 @@ def _log(entry: Any) -> Log:
         raise ValueError(entry)
     if not isinstance(topics, list) or not all(map(TOPIC.fullmatch, topics)):
         raise ValueError(topics)
+    if entry["blockNumber"] is None:
+        raise Skipped("pending")
     time = entry.get("blockTimestamp")
     return Log(
         0 if time is None else _fits(_quantity(time) * NS_PER_S),

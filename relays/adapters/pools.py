@@ -215,8 +215,9 @@ class Pools:
 class PoolsAdapter(Adapter):
     """Rows of the table: tokens as InstrumentDiscovered, each once, then the PoolDiscovered.
 
-    A token without decimals gives none: its pool's metadata has its address. The table has no
-    times, so `received` is 0. Reasons: those of `Rows`; `repeated`.
+    A token without decimals gives none and is counted in `left_out` as `unknown_decimals`, once
+    for every pool: the pool's metadata has its address. The table has no times, so `received` is
+    0. Reasons: those of `Rows`; `repeated`.
     """
 
     SOURCE = SourceType.EXTERNAL
@@ -232,6 +233,9 @@ class PoolsAdapter(Adapter):
             raise Skipped("repeated")
         pool.introduce(self.instruments)
         self._seen.add((pool.chain_id, pool.address))
+        unknown = [token.decimals for token in (pool.token0, pool.token1)].count(None)
+        if unknown:
+            self.left_out["unknown_decimals"] += unknown
         return self.introductions(0)
 
 

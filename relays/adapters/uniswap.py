@@ -17,7 +17,7 @@ from protocol.catalogue import SourceType
 from protocol.message import Message
 from relays.adapters import uniswap_v2, uniswap_v3
 from relays.adapters.adapter import Adapter, Record, Skipped
-from relays.adapters.logs import CsvLogs, JsonLogs, Log
+from relays.adapters.logs import BAD_ABI, CsvLogs, JsonLogs, Log
 from relays.adapters.pools import ETHEREUM, POLYGON, Pool, Pools
 from relays.errors import RelayError
 
@@ -29,6 +29,8 @@ FILE_NAME = re.compile(r"(?P<chain>[a-z]+)-(?P<pool>0x[0-9a-fA-F]{40})\b.*\.csv(
 EXPECTED_NAME = "expected a name like ethereum-0x<pool>-2024-01-05.raw.csv.gz"
 TABLE = "pools.csv"
 BEFORE_ALL = (-1, -1)
+# Lines that are not meant to be logs; any other that is none was one.
+NO_LOGS = {"blank", "header"}
 
 
 class UniswapAdapter(Adapter):
@@ -41,7 +43,8 @@ class UniswapAdapter(Adapter):
     `wrong_version` (an event of one version from a pool of the other).
 
     A version 3 pool's state holds until the end of the recording where that has every log of the
-    pool (CSV), else to the end of the block (JSON): a Mint or Burn after that is `no_price_yet`.
+    pool (CSV), else to the end of the block (JSON), and ends with a log that cannot be read: a
+    Mint or Burn after that is `no_price_yet`.
 
     `received` is the time of the block, 0 where the log does not say it.
     """
@@ -53,7 +56,7 @@ class UniswapAdapter(Adapter):
         self._pools, self._logs, self._chain_id = pools, logs, chain_id
         self._last = BEFORE_ALL
         self._introduced: set[str] = set()
-        self._states = uniswap_v3.Pools()
+        self._states = uniswap_v3.Pools(self.left_out)
         self._handlers: dict[str, tuple[int, Handler]] = {
             uniswap_v2.SYNC: (2, uniswap_v2.sync),
             uniswap_v2.SWAP: (2, uniswap_v2.swap),
@@ -63,18 +66,35 @@ class UniswapAdapter(Adapter):
         }
 
     def _convert(self, line: str) -> list[Record]:
-        log = self._logs.log(line)
+        log = self._log(line)
         self._order(log)
         event = self._handlers.get(log.topics[0]) if log.topics else None
         if event is None:
             raise Skipped("other_event")
         version, handle = event
         pool = self._pool(log.address, version)
-        messages = handle(pool, log)
+        messages = self._messages(handle, pool, log)
         if pool.address not in self._introduced:
             pool.introduce(self.instruments)
             self._introduced.add(pool.address)
         return [Record(log.received, message) for message in messages]
+
+    def _log(self, line: str) -> Log:
+        try:
+            return self._logs.log(line)
+        except Skipped as reason:
+            if str(reason) not in NO_LOGS:
+                # Whatever it was, it may have moved a price.
+                self._states.forget_all()
+            raise
+
+    def _messages(self, handle: Handler, pool: Pool, log: Log) -> list[Message]:
+        try:
+            return handle(pool, log)
+        except Skipped as reason:
+            if str(reason) == BAD_ABI:
+                self._states.forget(pool.address)
+            raise
 
     def _order(self, log: Log) -> None:
         position = (log.block, log.log_index)

@@ -6,12 +6,14 @@ are kept from its last Swap: a Mint or Burn says neither. Positions and fees owe
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 from protocol.message import Message
 from relays.adapters.adapter import Skipped
-from relays.adapters.amm import quote, those_that_can_be, trade
-from relays.adapters.logs import Log, signed, unsigned, words
+from relays.adapters.amm import quote, trade
+from relays.adapters.logs import BAD_ABI, Log, signed, unsigned, words
 from relays.adapters.pools import Pool
 
 SWAP = "0xc42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67"
@@ -32,9 +34,11 @@ class State(NamedTuple):
 
 
 class Pools:
-    """The state of every pool that has swapped, by address."""
+    """The state of every pool that has swapped, by address. `left_out` counts, by reason, the
+    Trade or the Quote that a Swap gave without the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, left_out: Counter[str]) -> None:
+        self._left_out = left_out
         self._states: dict[str, State] = {}
 
     def forget(self, address: str) -> None:
@@ -55,9 +59,9 @@ class Pools:
             unsigned(data[2], SQRT_BITS), _tick(data[4]), unsigned(data[3], LIQUIDITY_BITS)
         )
         if not LEAST_SQRT <= state.sqrt_price < MOST_SQRT:
-            raise Skipped("bad_abi")
+            raise Skipped(BAD_ABI)
         self._states[log.address] = state
-        return those_that_can_be(
+        return self._those_that_can_be(
             lambda: trade(pool, change0, change1), lambda: state_quote(pool, state)
         )
 
@@ -74,10 +78,23 @@ class Pools:
         topics, data = words(log, topics=4, data=3)
         return [self._moved(pool, log, topics, -unsigned(data[0], LIQUIDITY_BITS))]
 
+    def _those_that_can_be(self, *makers: Callable[[], Message]) -> list[Message]:
+        made: list[Message] = []
+        reasons: list[Skipped] = []
+        for make in makers:
+            try:
+                made.append(make())
+            except Skipped as reason:
+                reasons.append(reason)
+        if not made:
+            raise reasons[0]
+        self._left_out.update(map(str, reasons))
+        return made
+
     def _moved(self, pool: Pool, log: Log, topics: list[int], amount: int) -> Message:
         lower, upper = _tick(topics[1]), _tick(topics[2])
         if lower >= upper:
-            raise Skipped("bad_abi")
+            raise Skipped(BAD_ABI)
         state = self._states.get(log.address)
         if state is None:
             raise Skipped("no_price_yet")
@@ -105,5 +122,5 @@ def state_quote(pool: Pool, state: State) -> Message:
 def _tick(word: int) -> int:
     tick = signed(word, TICK_BITS)
     if not -MOST_TICK <= tick <= MOST_TICK:
-        raise Skipped("bad_abi")
+        raise Skipped(BAD_ABI)
     return tick

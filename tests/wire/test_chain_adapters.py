@@ -1,10 +1,9 @@
-"""Pools and Uniswap logs to messages: examples done by hand, reasons, and whatever else may come.
+"""Uniswap logs to messages: examples done by hand, reasons, order, times and files.
 
 What the real recordings hold is counted in test_chain_recordings.py.
 """
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,178 +11,34 @@ import pytest
 
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import InstrumentDiscovered, PoolDiscovered, Quote, Side, Trade
-from protocol.message import Message
-from relays.adapters import uniswap, uniswap_v2, uniswap_v3
+from relays.adapters import uniswap, uniswap_v2
 from relays.adapters.adapter import Adapter, Skipped
-from relays.adapters.logs import CsvLogs, JsonLogs, block_time, signed, unsigned
-from relays.adapters.pools import Pools, PoolsAdapter
+from relays.adapters.logs import CsvLogs, block_time, signed, unsigned
+from relays.adapters.pools import Pools
 from relays.adapters.uniswap import UniswapAdapter
 from relays.errors import RelayError
-
-HEADER = "chain_id,pool,version,token0,token1,symbol0,decimals0,symbol1,decimals1,fee_ppm"
-USDC = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"
-WETH = "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"
-V2, V3 = "0x" + "2c" * 20, "0x" + "3c" * 20
-BARE, FREE, OTHER = "0x" + "bb" * 20, "0x" + "ff" * 20, "0x" + "99" * 20
-TABLE = [
-    HEADER,
-    f"1,{V2},2,{USDC},{WETH},USDC,6,WETH,18,3000",
-    f"1,{V3},3,{USDC},{WETH},USDC,6,WETH,18,500",
-    f"1,{BARE},2,{USDC},{WETH},USDC,6,,,3000",
-    f"1,{FREE},3,{USDC},{WETH},USDC,6,WETH,18,",
-    f"137,{OTHER},3,{USDC},{WETH},USDC.e,6,WETH,18,500",
-]
-# Root of the price in Q64.96: 2**28 wei for a millionth of a USDC, 0.000268435456 WETH for one.
-ROOT, TICK = 1 << 96 + 14, 194_090
-# With that price, as much as if there were 1,000,000 USDC.
-LIQUIDITY = 10**12 << 14
-TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
-
-
-def word(value: int) -> str:
-    return f"{value % 2**256:064x}"
-
-
-def log(event: str, *data: int, pool: str = V2, indexed: Iterable[int] = (), **more: Any) -> str:
-    """A line of eth_getLogs; block 7, index 3 unless `more` says otherwise."""
-    entry = {
-        "address": pool,
-        "topics": [event, *("0x" + word(topic) for topic in indexed)],
-        "data": "0x" + "".join(map(word, data)),
-        "blockNumber": 7,
-        "logIndex": 3,
-    }
-    return json.dumps(entry | more)
-
-
-def sync(reserve0: int, reserve1: int, **more: Any) -> str:
-    return log(uniswap_v2.SYNC, reserve0, reserve1, **more)
-
-
-def swap2(in0: int, in1: int, out0: int, out1: int, **more: Any) -> str:
-    return log(uniswap_v2.SWAP, in0, in1, out0, out1, indexed=(1, 2), **more)
-
-
-def swap3(change0: int, change1: int, root: int, liquidity: int, tick: int, **more: Any) -> str:
-    data = (change0, change1, root, liquidity, tick)
-    return log(uniswap_v3.SWAP, *data, **{"indexed": (1, 2), "pool": V3} | more)
-
-
-def mint(lower: int, upper: int, amount: int, **more: Any) -> str:
-    indexed = (5, lower, upper)
-    return log(uniswap_v3.MINT, 5, amount, 0, 0, **{"indexed": indexed, "pool": V3} | more)
-
-
-def burn(lower: int, upper: int, amount: int, **more: Any) -> str:
-    indexed = (5, lower, upper)
-    return log(uniswap_v3.BURN, amount, 0, 0, **{"indexed": indexed, "pool": V3} | more)
-
-
-def adapter(chain_id: int = 1) -> UniswapAdapter:
-    return UniswapAdapter(Pools(TABLE), JsonLogs(), chain_id)
-
-
-def market(made: Adapter, line: str) -> list[Message]:
-    """What a line gives without the introductions; nothing else than messages or a count."""
-    before = made.skipped.total()
-    records = made.convert(line)
-    assert bool(records) == (made.skipped.total() == before)
-    introduced = (InstrumentDiscovered, PoolDiscovered)
-    return [record.message for record in records if not isinstance(record.message, introduced)]
-
-
-def reason(made: Adapter, line: str) -> str:
-    """The reason under which a line is counted."""
-    before = made.skipped.copy()
-    assert made.convert(line) == []
-    (name,) = made.skipped - before
-    return name
-
-
-# --- the table of pools ---
-
-
-def test_a_row_introduces_each_token_once_and_the_pool() -> None:
-    table = PoolsAdapter()
-    assert reason(table, HEADER) == "header"
-    usdc, weth, pool = (record.message for record in table.convert(TABLE[1]))
-    assert isinstance(usdc, InstrumentDiscovered)
-    assert usdc.instrument_id == InstrumentId.ethereum_token(USDC)
-    assert (usdc.symbol, usdc.decimals) == ("USDC", 6)
-    assert isinstance(weth, InstrumentDiscovered)
-    assert (weth.symbol, weth.decimals) == ("WETH", 18)
-    assert isinstance(pool, PoolDiscovered)
-    assert pool.instrument_id == InstrumentId.pool_from_address(VenueId.UNISWAP_V2, V2)
-    assert (pool.symbol, pool.decimals) == ("USDC/WETH", 18)
-    assert json.loads(pool.metadata) == {
-        "chain_id": 1,
-        "address": V2,
-        "version": 2,
-        "token0": USDC,
-        "token1": WETH,
-        "symbol0": "USDC",
-        "symbol1": "WETH",
-        "decimals0": 6,
-        "decimals1": 18,
-        "fee_ppm": 3000,
-    }
-    assert [type(record.message) for record in table.convert(TABLE[2])] == [PoolDiscovered]
-
-
-def test_what_a_row_does_not_know_is_left_out() -> None:
-    table = PoolsAdapter()
-    table.convert(HEADER)
-    usdc, pool = (record.message for record in table.convert(TABLE[3]))
-    assert isinstance(usdc, InstrumentDiscovered)
-    assert isinstance(pool, PoolDiscovered)
-    assert pool.symbol == f"USDC/{WETH}"
-    assert not {"symbol1", "decimals1"} & set(json.loads(pool.metadata))
-
-
-@pytest.mark.parametrize(
-    ("row", "why"),
-    [
-        ("", "blank"),
-        (TABLE[1], "repeated"),
-        ('1,"', "bad_row"),
-        (TABLE[2] + ",more", "bad_row"),
-        (TABLE[2].replace("1,", "5,", 1), "unknown_chain"),
-        (TABLE[2].replace("1,", ",", 1), "unknown_chain"),
-        (TABLE[2].replace(f"{V3},3", f"{V3},4"), "unknown_version"),
-        (TABLE[2].replace(V3, V3[:-1]), "bad_address"),
-        (TABLE[2].replace(f"{USDC},{WETH}", f"{WETH},{USDC}"), "unsorted_tokens"),
-        (TABLE[2].replace(",18,", ",256,"), "bad_decimals"),
-        (TABLE[2].replace(",18,", ",-1,"), "bad_decimals"),
-        (TABLE[2].replace(",500", ",1000000"), "bad_fee"),
-        (TABLE[1].replace(V2, V2[:18] + "00" * 12), "id_collision"),
-        (TABLE[2].replace("WETH", "W" * 128), "bad_symbol"),
-        (TABLE[2].replace("WETH", "\ud800"), "bad_symbol"),
-    ],
+from tests.wire.chain_logs import (
+    BARE,
+    FREE,
+    LIQUIDITY,
+    OTHER,
+    ROOT,
+    TABLE,
+    TICK,
+    TRANSFER,
+    V2,
+    V3,
+    adapter,
+    burn,
+    log,
+    market,
+    mint,
+    reason,
+    swap2,
+    swap3,
+    sync,
+    word,
 )
-def test_a_row_that_is_no_pool_is_counted(row: str, why: str) -> None:
-    table = PoolsAdapter()
-    for line in TABLE[:2]:
-        table.convert(line)
-    assert reason(table, row) == why
-
-
-def test_two_pools_with_one_id_are_both_named() -> None:
-    table = PoolsAdapter()
-    other = V2[:18] + "00" * 12
-    for line in (HEADER, TABLE[1], TABLE[1].replace(V2, other)):
-        table.convert(line)
-    (collision,) = table.collisions
-    assert V2 in collision
-    assert other in collision
-    assert Pools([HEADER, TABLE[1], TABLE[1].replace(V2, other)]).skipped["id_collision"] == 1
-
-
-@pytest.mark.parametrize(
-    ("line", "why"), [(HEADER.replace("fee_ppm", "fee"), "unknown_header"), ("1,2,3", "no_header")]
-)
-def test_a_table_begins_with_its_header(line: str, why: str) -> None:
-    assert reason(PoolsAdapter(), line) == why
-
 
 # --- version 2 ---
 
@@ -276,9 +131,34 @@ def test_a_contradiction_is_forgotten_until_the_next_swap() -> None:
     assert reason(made, mint(TICK, TICK + 1, 1, logIndex=5)) == "no_price_yet"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        "{",
+        mint(TICK, TICK, 1, logIndex=4),
+        swap3(1, -1, 1 << 160, 1, TICK, logIndex=4),
+        swapped(blockNumber=None),
+    ],
+)
+def test_after_a_log_that_cannot_be_read_a_pool_waits_for_its_next_swap(line: str) -> None:
+    made = adapter()
+    market(made, swapped())
+    assert made.convert(line) == []
+    assert reason(made, mint(TICK, TICK + 1, LIQUIDITY, logIndex=5)) == "no_price_yet"
+
+
+def test_a_blank_line_is_no_log() -> None:
+    made = adapter()
+    market(made, swapped())
+    assert made.convert("\n") == []
+    assert size_after(made, mint(TICK, TICK + 1, LIQUIDITY, logIndex=5)) == 2_000_000
+
+
 def test_a_pool_without_a_known_fee_has_trades_and_no_quotes() -> None:
     made = adapter()
     assert [type(message) for message in market(made, swapped(pool=FREE))] == [Trade]
+    assert made.left_out == {"unknown_fee": 1}
     assert reason(made, mint(TICK, TICK + 1, 1, pool=FREE, logIndex=4)) == "unknown_fee"
 
 
@@ -306,6 +186,7 @@ def test_a_pool_without_a_known_fee_has_trades_and_no_quotes() -> None:
         (sync(1, 1, blockNumber=-1), "bad_log"),
         (sync(1, 1, blockNumber=1.5), "bad_log"),
         (sync(1, 1, logIndex=None), "bad_log"),
+        (sync(1, 1, blockNumber=None, logIndex=None), "pending"),
         (sync(1, 1, blockTimestamp="0xffffffffffffffff"), "bad_time"),
         (sync(1, 1, topics=[]), "other_event"),
         (log(TRANSFER, 5, indexed=(1, 2)), "other_event"),

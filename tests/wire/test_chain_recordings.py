@@ -20,6 +20,7 @@ import pytest
 
 from protocol.market_data import InstrumentDiscovered, PoolDiscovered, Quote, Side, Trade
 from protocol.message import Message, decode
+from protocol.objects import Objects
 from relays.adapters import pools, uniswap
 from relays.adapters.adapter import Adapter, Record
 from tests.wire.recordings import lines, recording
@@ -198,6 +199,7 @@ def test_every_log_of_the_blocks_is_a_message_or_counted() -> None:
     kinds = Counter(type(message) for records in found for message in messages(records))
     # Thirteen of the version 3 swaps are of pools whose fee the table has.
     assert kinds == {Trade: 72 + 35, Quote: 75 + 13}
+    assert made.left_out == {"unknown_fee": 35 - 13}
 
 
 def test_the_reserves_and_amounts_of_the_blocks_add_up() -> None:
@@ -255,6 +257,10 @@ def test_every_row_of_the_table_is_a_pool() -> None:
     assert len(table) == 267
     assert table.skipped == {"header": 1}
     assert sum(pool.decimals is not None for pool in table) == 30
+    objects = Objects()
+    for record in (record for records in found for record in records):
+        objects.feed(record.message)
+    assert len(objects) == 277
 
 
 def damaged(line: str, dice: random.Random) -> str:
