@@ -61,7 +61,7 @@ class Kraken(Venue):
         _, *contents, name, pair = event
         channel, _, depth = name.partition("-")
         if channel == "book":
-            return self._book(received, pair, contents, int(depth))
+            return self._book(received, pair, contents, depth)
         content = contents[0]
         if channel == "trade":
             return [self._trade(received, pair, *trade[:4]) for trade in content]
@@ -78,13 +78,14 @@ class Kraken(Venue):
     ) -> Record:
         return self.trade(received, pair, price, volume, SIDES[side])
 
-    def _book(self, received: int, pair: str, contents: Any, depth: int) -> list[Record]:
-        said = {key: value for content in contents for key, value in content.items()}
-        if "as" in said:
+    def _book(self, received: int, pair: str, contents: Any, depth: str) -> list[Record]:
+        if "as" in contents[0]:
             return self.book(
-                pair, lambda book: self._snapshot(received, book, said, depth), snapshot=True
+                pair,
+                lambda book: self._snapshot(received, book, contents[0], int(depth)),
+                snapshot=True,
             )
-        return self.book(pair, lambda book: self._delta(received, book, said))
+        return self.book(pair, lambda book: self._delta(received, book, contents))
 
     def _snapshot(
         self, received: int, book: InstrumentId, said: dict[str, Any], depth: int
@@ -95,7 +96,9 @@ class Kraken(Venue):
         self._remember(book, bids, asks)
         return records
 
-    def _delta(self, received: int, book: InstrumentId, said: dict[str, Any]) -> list[Record]:
+    def _delta(self, received: int, book: InstrumentId, contents: Any) -> list[Record]:
+        # Where both sides change each has an object of its own.
+        said = {key: value for content in contents for key, value in content.items()}
         bids, asks = said.get("b", []), said.get("a", [])
         if not bids and not asks:
             raise Skipped("no_change")

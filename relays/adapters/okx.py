@@ -46,7 +46,8 @@ class Okx(Venue):
     `BTC-USD-220527-30000-C` (option).
 
     Reasons of its own: `funding`, `liquidation`, `open_interest`, `mark_price`, `index`,
-    `price_limit`, `estimated_price`, `candle`. Books without numbers of OKX: messages are counted.
+    `price_limit`, `estimated_price`, `candle`, `best_levels` (five, of a book that comes
+    whole too). Books without numbers of OKX: messages are counted.
 
     >>> adapter = Okx()
     >>> told = '{"instId":"A-B","px":"10.5","sz":"2","side":"sell"}'
@@ -120,7 +121,15 @@ class Okx(Venue):
         return self.book(symbol, lambda book: self._delta(received, book, said))
 
     def _five(self, received: int, symbol: str, said: Any) -> list[Record]:
-        return self.book(symbol, lambda book: self._snapshot(received, book, said), snapshot=True)
+        """The best five, whole each time: the book, where the whole one does not come."""
+
+        def read(book: InstrumentId) -> list[Record]:
+            if book in self._texts:
+                raise Skipped("best_levels")
+            bids, asks = levels(said["bids"]), levels(said["asks"])
+            return self.books.snapshot(received, book, said.get("seqId"), bids, asks)
+
+        return self.book(symbol, read, snapshot=True)
 
     def _snapshot(self, received: int, book: InstrumentId, said: Any) -> list[Record]:
         bids, asks = levels(said["bids"]), levels(said["asks"])

@@ -170,6 +170,34 @@ def test_bitstamp_changes_have_a_book_once_a_snapshot_of_the_web_address_is_reco
     assert adapter.skipped == skipped
 
 
+def okx(channel: str, action: str, bids: list[list[str]], **more: int) -> str:
+    data = {"bids": bids, "asks": []} | more
+    arg = {"channel": channel, "instId": "A-B"}
+    return line({"arg": arg, "action": action, "data": [data]})
+
+
+def test_okx_numbers_show_a_hole_where_they_are_said() -> None:
+    adapter = made("okx")
+    bids = [["10", "1", "0", "1"]]
+    assert adapter.convert(okx("books", "snapshot", bids, seqId=5, prevSeqId=-1))
+    assert adapter.convert(okx("books", "update", bids, seqId=9, prevSeqId=5))
+    assert not adapter.convert(okx("books", "update", [], seqId=9, prevSeqId=9))
+    assert not adapter.convert(okx("books", "update", bids, seqId=12, prevSeqId=10))
+    assert not adapter.convert(okx("books", "update", bids, seqId=13, prevSeqId=12))
+    assert adapter.convert(okx("books", "snapshot", bids, seqId=20, prevSeqId=-1))
+    assert adapter.skipped == {"no_change": 1, "book_hole": 2}
+
+
+def test_the_five_best_levels_of_okx_are_a_book_where_the_whole_one_does_not_come() -> None:
+    adapter = made("okx")
+    bids = [["10", "1", "0", "1"]]
+    assert adapter.convert(okx("books5", "", bids, seqId=5))
+    assert adapter.convert(okx("books5", "", bids, seqId=6))
+    assert adapter.convert(okx("books", "snapshot", bids, seqId=7))
+    assert not adapter.convert(okx("books5", "", bids, seqId=8))
+    assert adapter.skipped == {"best_levels": 1}
+
+
 def dydx(number: int, kind: str = "channel_data", **contents: object) -> str:
     channel = {"message_id": number, "id": "A-USD", "channel": "v3_orderbook"}
     return line(channel | {"type": kind, "contents": {"bids": [], "asks": []} | contents})
