@@ -17,6 +17,8 @@ from protocol.errors import InstrumentError
 from protocol.message import Message
 from relays.adapters.symbols import Collision, Instruments
 
+LATEST = 2**64 - 1
+
 
 class Record(NamedTuple):
     """A message and when the recorder received it (ns since the epoch, the recorder's clock)."""
@@ -40,7 +42,7 @@ class Adapter:
 
     Reasons every adapter has: `bad_field` (a field is missing, or not what the venue documents),
     `bad_symbol` (no id can be made of it), `id_collision` (two symbols with one id: both names are
-    in `collisions`), `gave_nothing`.
+    in `collisions`), `bad_time` (no header can hold it), `gave_nothing`.
     """
 
     SOURCE: ClassVar[SourceType]
@@ -71,8 +73,8 @@ class Adapter:
         except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError):
             self.skipped["bad_field"] += 1
             return []
-        if not records:
-            self.skipped["gave_nothing"] += 1
+        if not records or not 0 <= records[0].received <= LATEST:
+            self.skipped["bad_time" if records else "gave_nothing"] += 1
             return []
         if self.instruments.discovered:
             return self.introductions(records[0].received) + records
