@@ -324,8 +324,11 @@ def _apart(cls: type[Message] | None, found: Found, data: memoryview) -> Column:
 def _check(cls: type[Message], column: Column, data: memoryview) -> None:
     """FieldError or SchemaError for the first row whose values or counts are not allowed."""
     row = compiled.unsound(cls._layout, data, column.offsets)
-    # What a class demands beyond single fields is known to its messages alone.
-    rows = range(len(column)) if cls.check is not Message.check else [row] if row >= 0 else []
+    rows: Iterable[int] = [row] if row >= 0 else []
+    if cls.check is not Message.check:
+        # What a class demands beyond single fields its messages know, and some for whole arrays.
+        sound = getattr(cls, "sound_rows", None)
+        rows = np.flatnonzero(~sound(column.rows)) if sound and row < 0 else range(len(column))
     for one in rows:
         try:
             cls.decode(data, int(column.offsets[one]), verify=False)

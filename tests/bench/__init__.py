@@ -1,5 +1,6 @@
-"""The bench: relays measured beside a relay that only copies, with real processes.
+"""The bench: relays beside a relay that only copies, messages beside other formats.
 
 Called by `scripts/bench` as `python -m tests.bench`; README.md says how to read its figures.
-Nothing of the product may be imported here: a relay is what `relays run` starts.
+Nothing of the relays may be imported here: one is what `relays run` starts. Only the protocol
+suite imports the protocol, which is what it measures.
 """

@@ -1,4 +1,4 @@
-"""The command line of the bench: `python -m tests.bench relay|latency`, called by scripts/bench.
+"""The command line of the bench: `python -m tests.bench SUITE`, called by scripts/bench.
 
 Exit code 0 when every run counted, whether or not a bar was met; 1 when a run failed.
 """
@@ -24,7 +24,10 @@ SERVERS = ("relay", "copyloop")
 SIZES = {
     "relay": {False: (20_000_000, 20), True: (5_000_000, 3)},
     "latency": {False: (20_000, 20), True: (5_000, 3)},
+    "protocol": {False: (100_000, 20), True: (20_000, 5)},
 }
+# Arrays have so many frames for each operation of a single message.
+FRAMES_EACH = 10
 EPILOG = "example: scripts/bench relay --quick --json result.json"
 
 
@@ -33,8 +36,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("suite", choices=SIZES)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
-    parser.add_argument("--pairs", type=_positive, help="runs of each server (20, quick 3)")
-    parser.add_argument("--count", type=_positive, help="frames a run")
+    parser.add_argument(
+        "--pairs", type=_positive, help="runs, or rounds, of each (20, quick 3 or 5)"
+    )
+    parser.add_argument("--count", type=_positive, help="frames a run, operations a sample")
     parser.add_argument("--only", choices=SERVERS, help="measure one of the two")
     parser.add_argument(
         "--configuration",
@@ -92,8 +97,11 @@ def _progress() -> Iterator[Callable[[str], None]]:
 def _measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
     """Runs the suite, prints its table, and returns what --json writes."""
     usual_count, usual_pairs = SIZES[arguments.suite][arguments.quick]
-    load = _load(arguments, arguments.count or usual_count)
     pairs = arguments.pairs or usual_pairs
+    if arguments.suite == "protocol":
+        return _measure_protocol(arguments.count or usual_count, pairs, progress)
+    native.build()
+    load = _load(arguments, arguments.count or usual_count)
     only = (arguments.only,) if arguments.only else SERVERS
     console = Console(width=None if sys.stdout.isatty() else 120)
     if arguments.suite == "latency":
@@ -109,6 +117,26 @@ def _measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> 
     return {"relay": [row.as_json() for row in rows]}
 
 
+def _measure_protocol(count: int, rounds: int, progress: Callable[[str], None]) -> dict[str, Any]:
+    # Here, because it needs what the other suites do not: numpy and protobuf.
+    try:
+        from . import protocol_many, protocol_suite, protocol_tables
+    except ImportError as error:
+        raise RunFailed(f"{error}: pip install -e '.[bench]'") from None
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    single = protocol_suite.run(count, rounds, progress)
+    console.print(protocol_tables.of_single(single))
+    many = protocol_many.run(count * FRAMES_EACH, rounds, progress)
+    console.print(protocol_tables.of_many(many))
+    imports = protocol_many.imports(rounds, progress)
+    console.print(protocol_tables.of_imports(imports))
+    return {
+        "single": [each.as_json() for each in single],
+        "many": [each.as_json() for each in many],
+        "imports": [each.as_json() for each in imports],
+    }
+
+
 def main() -> int:
     """Runs the bench that the command line asks for and returns its exit code."""
     arguments = _arguments()
@@ -117,7 +145,6 @@ def main() -> int:
     described = machine.describe()
     print(machine.one_line(described), flush=True)
     try:
-        native.build()
         with _progress() as progress:
             measured = _measure(arguments, progress)
     except (RunFailed, native.BuildFailed) as error:

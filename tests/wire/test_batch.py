@@ -236,7 +236,14 @@ def test_a_count_that_runs_past_its_frame_is_refused() -> None:
         column.levels(0, "bids")
 
 
-def test_what_a_class_demands_beyond_single_fields_is_looked_at_too() -> None:
+@pytest.mark.parametrize("whole_arrays", [False, True])
+def test_what_a_class_demands_beyond_single_fields_is_looked_at_too(
+    whole_arrays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(OrderBook, "sound_rows", raising=False)
+    if whole_arrays:
+        rule = staticmethod(lambda rows: rows["part"] <= rows["parts"])
+        monkeypatch.setattr(OrderBook, "sound_rows", rule, raising=False)
     frame = bytearray(BOOK.frame())
     frame[56] = 2
     with pytest.raises(FieldError, match=r"order_book.part of frame 2 at 224"):
