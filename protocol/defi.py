@@ -364,7 +364,7 @@ class DeFiSignal(Message, type=MessageType.DEFI_SIGNAL, version=1):
     Amounts whose names end in `_q` are whole tokens in Q64.64: the integer is the amount times
     2**64. The base token's amounts: required_capital_q; the quote token's: expected_profit_q and
     gas_estimate_q; amount_in_q and optimal_size_q are of what is paid in (the base token where it
-    is sold, else the quote token), min_out_q of what comes out. TLVs: `protocol.extensions`.
+    is sold, else the quote token), min_out_q of what comes out. (SPEC.md, DeFiSignal)
 
     >>> from protocol.instruments import InstrumentId, VenueId
     >>> weth = InstrumentId.ethereum_token("0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2")

@@ -12,17 +12,20 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum, IntFlag
 from pathlib import Path
 
-from protocol import header
+from protocol import extensions, header
 from protocol.catalogue import CONTROL, MessageType, SourceType
 from protocol.errors import ProtocolError
-from protocol.fields import Field
+from protocol.fields import Field, counter
 from protocol.header import HEADER_SIZE
-from protocol.instruments import AssetType, VenueId
+from protocol.instruments import AssetType, InstrumentId, VenueId
 from protocol.message import Message, catalogue
-from protocol.reject import ROWS
+from protocol.reject import ROWS, Reject
+from protocol.structure import Extension, Structure
 
 SPEC = Path(__file__).with_name("SPEC.md")
 MARK = re.compile(r"<!-- begin (\w+) -->\n.*?<!-- end \1 -->", re.DOTALL)
+# Members are explained in the docstring of their enumeration: `* NAME: what it means.`
+MEMBER = re.compile(r"^\* ([A-Z][A-Z0-9_]*): ", re.MULTILINE)
 RESERVED = {MessageType.PRESENCE}
 RANGES = {
     range(1, 20): "market_data",
@@ -30,6 +33,15 @@ RANGES = {
     range(40, 60): "execution",
     CONTROL: "control",
 }
+# Enumerations that have a table of their own elsewhere in SPEC.md, and where.
+ELSEWHERE: dict[type[IntEnum | IntFlag], str] = {
+    VenueId: "identifiers",
+    Reject: "reject-codes",
+}
+ROWS_OF_TLVS = [
+    ("100-199", "custom strategies", "any", "a strategy's own"),
+    ("200-255", "reserved", "", ""),
+]
 
 
 def render(text: str) -> str:
@@ -58,8 +70,36 @@ def sections() -> dict[str, str]:
         "sources": _names(SourceType),
         "types": _types(),
         "messages": "\n\n".join(map(_message, catalogue().values())),
+        "tlvs": _tlvs(),
+        "extensions": "\n\n".join(map(_extension, extensions.catalogue().values())),
+        "enumerations": "\n\n".join(map(_enumeration, enumerations())),
+        "instruments": _instruments(),
         "rejects": _rejects(),
     }
+
+
+def enumerations() -> list[type[IntEnum | IntFlag]]:
+    """The enumerations of all fields, in the order of the catalogue, each once; without those that
+    have their own table."""
+    structures: list[type[Structure]] = [
+        *catalogue().values(),
+        *extensions.catalogue().values(),
+    ]
+    named = (_members(field) for cls in structures for field in cls.FIELDS)
+    found = dict.fromkeys(one for one in named if one is not None and one not in ELSEWHERE)
+    return list(found)
+
+
+def meanings(names: type[IntEnum | IntFlag]) -> dict[str, str]:
+    """What the docstring of an enumeration says of its members, by their names.
+
+    >>> from protocol.market_data import Side
+    >>> meanings(Side)["BUY"]
+    'the aggressor or the order buys'
+    """
+    parts = MEMBER.split(_document(names))[1:]
+    texts = (" ".join(text.split()).removesuffix(".") for text in parts[1::2])
+    return dict(zip(parts[::2], texts, strict=True))
 
 
 def _header() -> str:
@@ -79,45 +119,102 @@ def _type_rows(kind: MessageType) -> Iterator[tuple[object, ...]]:
     domain = next(name for numbers, name in RANGES.items() if kind in numbers)
     classes = [cls for (number, _), cls in catalogue().items() if number == kind]
     for cls in classes:
-        yield int(kind), cls.__name__, domain, cls.VERSION, _total(cls)
+        link = f"[{cls.__name__}](#{_anchor(cls)})"
+        yield int(kind), link, domain, cls.VERSION, _total(cls)
     if not classes:
-        fate = "reserved" if kind in RESERVED else "reserved for the next release"
-        yield int(kind), _camel(kind.name), domain, "-", fate
+        yield int(kind), _camel(kind.name), domain, "-", "reserved"
 
 
 def _total(cls: type[Message]) -> str:
-    if cls.EXACT:
-        return str(HEADER_SIZE + cls.PAYLOAD_SIZE)
-    last = cls.FIELDS[-1]
-    return f"{HEADER_SIZE + last.offset} + {last.type_name}"
+    fixed = HEADER_SIZE + sum(field.size for field in cls.FIELDS if field.wire)
+    return " + ".join([str(fixed), *(field.name for field in cls.FIELDS if field.tail)])
 
 
 def _message(cls: type[Message]) -> str:
-    what = " ".join((cls.__doc__ or "").split(">>>")[0].split())
-    rows = (_field_row(field) for field in cls.FIELDS)
+    return _described(_title(cls), cls, HEADER_SIZE)
+
+
+def _extension(cls: type[Extension]) -> str:
+    return _described(f"{cls.__name__}, TLV {cls.TYPE}", cls, 0)
+
+
+def _title(cls: type[Message]) -> str:
+    return f"{cls.__name__}, type {cls.TYPE} version {cls.VERSION}"
+
+
+def _anchor(cls: type[Message]) -> str:
+    return _title(cls).lower().replace(",", "").replace(" ", "-")
+
+
+def _described(title: str, cls: type[Structure], base: int) -> str:
+    rows = (_field_row(cls, field, base) for field in cls.FIELDS)
     columns = ("offset", "size", "field", "type", "unit", "meaning", "FIX")
-    title = f"#### {cls.__name__}, type {cls.TYPE} version {cls.VERSION}"
-    return f"{title}\n\n{what}\n\n{_table(columns, rows)}"
+    return f"#### {title}\n\n{_introduction(cls)}\n\n{_table(columns, rows)}"
 
 
-def _field_row(field: Field) -> tuple[object, ...]:
+def _field_row(cls: type[Structure], field: Field, base: int) -> tuple[object, ...]:
     facts = field.declared
-    size = "the rest" if field.tail else field.size
+    tails = [one for one in cls.FIELDS if one.tail]
+    offset = "then" if field in tails[1:] else base + field.offset
     name = "pad" if field.kind == "pad" else field.name
-    meaning = "; ".join(part for part in (facts.meaning, _allowed(field)) if part)
-    kind = "-" if field.kind == "pad" else field.type_name
-    return HEADER_SIZE + field.offset, size, name, kind, facts.unit, meaning, facts.fix
+    within = field.allowed() if facts.within else ""
+    meaning = "; ".join(part for part in (facts.meaning, within) if part)
+    size = _tail_size(cls, field) if field.tail else field.size
+    return offset, size, name, _type(field), facts.unit, meaning, facts.fix
 
 
-def _allowed(field: Field) -> str:
-    members = field.enum or field.flags
-    if members:
-        return ", ".join(f"{one.value} {_words(one)}" for one in members)
-    return field.allowed() if field.declared.within else ""
+def _tail_size(cls: type[Structure], field: Field) -> str:
+    counting = counter(cls.FIELDS, field)
+    if counting is None:
+        return "the rest"
+    return counting.name if field.tail and field.tail.unit == 1 else f"16 * {counting.name}"
 
 
-def _words(member: IntEnum | IntFlag) -> str:
-    return (member.name or "").lower().replace("_", " ")
+def _type(field: Field) -> str:
+    """The type's name, with a link to the enumeration where it has one."""
+    names = _members(field)
+    if field.kind == "pad" or names is None:
+        return "-" if field.kind == "pad" else field.type_name
+    return f"{field.type_name} [{names.__name__}](#{ELSEWHERE.get(names, names.__name__.lower())})"
+
+
+def _members(field: Field) -> type[IntEnum | IntFlag] | None:
+    return field.enum or field.flags or field.declared.names
+
+
+def _enumeration(names: type[IntEnum | IntFlag]) -> str:
+    said = meanings(names)
+    rows = ((one.value, one.name, said.get(one.name or "", "")) for one in names)
+    columns = ("value", "name", "meaning")
+    return f"#### {names.__name__}\n\n{_introduction(names)}\n\n{_table(columns, rows)}"
+
+
+def _introduction(thing: type) -> str:
+    """A docstring's text up to its examples and members, as one paragraph."""
+    return " ".join(MEMBER.split(_document(thing).split(">>>")[0])[0].split())
+
+
+def _document(thing: type) -> str:
+    return "\n".join(line.strip() for line in (thing.__doc__ or "").splitlines())
+
+
+def _tlvs() -> str:
+    rows = [
+        (cls.TYPE, cls.__name__, cls.PAYLOAD_SIZE, _introduction(cls).split(". ")[0].rstrip("."))
+        for cls in extensions.catalogue().values()
+    ]
+    return _table(("type", "name", "payload bytes", "content"), [*rows, *ROWS_OF_TLVS])
+
+
+def _instruments() -> str:
+    """Where filters look: the offsets of every InstrumentId, by type and version."""
+    rows = []
+    for cls in catalogue().values():
+        found = [field for field in cls.FIELDS if field.python is InstrumentId]
+        offsets = ", ".join(f"{HEADER_SIZE + field.offset} {field.name}" for field in found)
+        if found:
+            rows.append((cls.TYPE, cls.VERSION, cls.__name__, offsets))
+    return _table(("type", "version", "name", "offsets in the frame"), rows)
 
 
 def _rejects() -> str:
