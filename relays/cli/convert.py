@@ -52,6 +52,8 @@ Kinds: {kinds}.
 # Lines between two looks at how far the files are read.
 TICK_LINES = 1_024
 BUFFER = 1 << 16
+# Columns of the tables, in characters.
+NAME, COUNT = 32, 11
 INTRODUCTIONS = (MessageType.INSTRUMENT_DISCOVERED, MessageType.POOL_DISCOVERED)
 DAMAGED = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error)
 Tick = Callable[[], None]
@@ -367,14 +369,14 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
 def _show_tables(summary: Summary) -> None:
     found, console = summary.plain(), Console(markup=False, highlight=False)
     rows = [(Path(one["path"]).name, one["lines"]) for one in found["files"]]
-    console.print(_table("lines read", rows))
-    console.print(_table("messages", list(found["messages"].items())))
+    console.print(_table(console, "lines read", rows))
+    console.print(_table(console, "messages", list(found["messages"].items())))
     for title, key in (
         ("lines without a message", "skipped"),
         ("single events left out", "left_out"),
     ):
         if found[key]:
-            console.print(_table(title, list(found[key].items())))
+            console.print(_table(console, title, list(found[key].items())))
     if summary.steps_back:
         console.print(f"{summary.steps_back:,} messages were received before the one before them")
     speed = summary.frames / max(summary.seconds, 1e-9)
@@ -385,10 +387,11 @@ def _show_tables(summary: Summary) -> None:
     )
 
 
-def _table(title: str, rows: Sequence[tuple[str, int]]) -> Table:
+def _table(console: Console, title: str, rows: Sequence[tuple[str, int]]) -> Table:
     table = Table(box=None, padding=(0, 0, 0, 2))
-    table.add_column(title, overflow="fold", min_width=32)
-    table.add_column("count", justify="right", no_wrap=True)
+    # Names give way on a narrow terminal, counts do not.
+    table.add_column(title, overflow="fold", min_width=min(NAME, console.width - COUNT - 4))
+    table.add_column("count", justify="right", no_wrap=True, min_width=COUNT)
     for name, count in rows:
         table.add_row(name, f"{count:,}")
     if len(rows) > 1:

@@ -5,8 +5,10 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -28,9 +30,9 @@ DEADLINE = 60
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def trade(time: int, symbol: str = "BTCUSDT", price: str = "61837.63") -> str:
+def trade(received: int, symbol: str = "BTCUSDT", price: str = "61837.63") -> str:
     data = {"e": "trade", "s": symbol, "p": price, "q": "0.02", "m": True}
-    return f"{time} {json.dumps({'stream': 'x@trade', 'data': data})}\n"
+    return f"{received} {json.dumps({'stream': 'x@trade', 'data': data})}\n"
 
 
 LINES = trade(10) + trade(30) + "\n" + trade(20, price="-") + trade(50)
@@ -273,6 +275,23 @@ def test_a_full_disk_is_73_and_leaves_nothing(
 
 
 real = Path.open
+
+
+def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
+    folder, pipe = tmp_path / "out", tmp_path / "lines"
+    folder.mkdir()
+    os.mkfifo(pipe)
+    command = [str(part) for part in (RELAYS, "convert", "binance", pipe, "-o", folder / "out")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as running, pipe.open("w") as lines:
+        lines.write(LINES)
+        lines.flush()
+        deadline = time.monotonic() + DEADLINE
+        while not list(folder.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(DEADLINE) == 130
+    assert list(folder.iterdir()) == []
 
 
 def test_two_symbols_with_one_id_are_named_also_from_two_files(
