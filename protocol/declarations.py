@@ -51,6 +51,7 @@ CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
 BYTES_NAME = re.compile(r"bytes([1-9][0-9]{0,4})")
 INTEGERS: dict[str, Any] = {"u8": U8, "u16": U16, "u32": U32, "u64": U64, "u128": U128}
 INTEGERS |= {"i32": I32, "i64": I64, "i128": I128}
+UNSIGNED = ["u8", "u16", "u32", "u64"]
 TAILS: dict[str, Any] = {"text": Text, "json": JsonText, "tlvs": Tlvs, "bytes": Blob}
 TAILS |= {"levels": Levels}
 NAMED = INTEGERS | TAILS | {"instrument": Instrument}
@@ -165,7 +166,7 @@ def _field(where: Where, item: object, at: int) -> tuple[str, Any, Declared]:
         if key in table:
             where.table(table, {"name", "type", "meaning", key}, needed)
             of = (where / key).name(table[key], FIELD_NAME)
-            if table["type"] not in INTEGERS or table["type"][0] == "i":
+            if table["type"] not in UNSIGNED:
                 raise (where / "type").wrong("an unsigned integer", table["type"])
             return name, INTEGERS[table["type"]], Declared(kind, meaning, of=of)
     unit, fix = where.words(table, "unit"), where.words(table, "fix")

@@ -119,13 +119,13 @@ def _make(draft: Draft, said: dict[str, Any]) -> type[Message]:
     """A class of a draft that nothing contradicts; of two made at once the first one stays."""
     if len(_declared) >= MOST_DECLARED:
         raise SchemaError(f"{draft.name}, one more declared", expected=f"at most {MOST_DECLARED}")
-    body = {"__doc__": draft.doc or None, "__annotations__": draft.hints} | draft.declared
+    body = {"__doc__": draft.doc or None, "__module__": __name__, "__annotations__": draft.hints}
     try:
         made: type[Message] = new_class(
             draft.name,
             (Message,),
             {"type": draft.type, "version": draft.version},
-            lambda namespace: namespace.update(body),
+            lambda namespace: namespace.update(body | draft.declared),
         )
     except SchemaError:
         there = _agreed(said)
@@ -163,5 +163,7 @@ def _agreed(said: dict[str, Any]) -> type[Message] | None:
 
 def _essence(said: dict[str, Any]) -> dict[str, Any]:
     """A declaration without the words that are for people."""
-    fields = [{name: one[name] for name in one.keys() - WORDS} for one in said["fields"]]
+    fields = [
+        {name: said for name, said in one.items() if name not in WORDS} for one in said["fields"]
+    ]
     return said | {"fields": fields}

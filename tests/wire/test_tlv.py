@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol import extensions
 from protocol.control import Heartbeat, Hello, Role, Snapshot, SnapshotKind, hello_tlvs
+from protocol.defi import DeFiSignal
 from protocol.errors import (
     ChecksumError,
     FieldError,
@@ -16,11 +18,16 @@ from protocol.errors import (
     TlvError,
 )
 from protocol.header import HEADER_SIZE, Header
+from protocol.instruments import InstrumentId
 from protocol.message import Unknown, decode
+from protocol.structure import Extension
 from protocol.tlv import Tlv, append, build, find, iterate, views
+from tests.wire.every_value import ANY_EXTENSION, structures
 from tests.wire.strategies import STAMPS
 
 ITEMS = st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=255)), max_size=5)
+ID = InstrumentId(300, 3, 1)
+SIGNAL = DeFiSignal(1, 2, 3, 4, 1, 0, ID, ID, bytes(20), bytes(20), bytes(20))
 BEAT = Heartbeat(position=7, lag=1, tlvs=build([(9, b"there")]))
 
 
@@ -90,6 +97,35 @@ def test_appended_tlvs_follow_those_that_are_there_and_the_frame_stays_right(
     header = Header.unpack(longer)
     assert header.payload_size == len(longer) - HEADER_SIZE
     assert {name: getattr(header, name) for name in stamp} == stamp
+
+
+@given(structures(DeFiSignal), st.lists(ANY_EXTENSION, max_size=4), STAMPS)
+def test_a_defi_signal_keeps_its_fields_and_says_where_its_tlvs_are(
+    signal: DeFiSignal, more: list[Extension], stamp: dict[str, int]
+) -> None:
+    longer = append(signal.frame(**stamp), more)
+    found = DeFiSignal.decode(longer)
+    assert found == signal.replace(tlvs=signal.tlvs + build(more))
+    assert extensions.of(found.tlvs[len(signal.tlvs) :]) == more
+    assert longer[found.tlv_offset :] == found.tlvs
+    assert (found.tlv_offset, found.tlv_length) == (312, len(longer) - 312)
+    header = Header.unpack(longer)
+    assert {name: getattr(header, name) for name in stamp} == stamp
+    assert append(signal.frame(**stamp), []) == signal.frame(**stamp)
+
+
+def test_tlvs_that_do_not_fit_are_refused_and_the_longest_that_do_are_not() -> None:
+    frame = SIGNAL.frame(sequence=3)
+    most = [(150, bytes(255))] * 255
+    longest = append(frame, most)
+    assert DeFiSignal.decode(longest).tlv_length == 65_535
+    for items in ([*most, (150, b"")], [(150, bytes(255)), *most]):
+        with pytest.raises(FieldError, match=r"^defi_signal\.tlvs: expected at most 65535 bytes"):
+            append(frame, items)
+    with pytest.raises(FieldError, match="at most 65535 bytes"):
+        append(longest, [(150, b"")])
+    with pytest.raises(TlvError, match="TLV 150: expected at most 255 bytes, got 256"):
+        append(frame, [(150, bytes(256))])
 
 
 def test_a_hello_gets_tlvs_under_its_own_rules() -> None:

@@ -1,0 +1,216 @@
+"""Declarations that make no sense, come from somebody else or are too much."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.declarations import INTEGERS, TAILS
+from protocol.errors import ProtocolError, SchemaError
+from protocol.message import REGISTRY, decode
+from protocol.schema import declaration, forget, register
+from tests.wire.declared import TOLD, registry, told
+
+__all__ = ["registry"]
+pytestmark = pytest.mark.usefixtures("registry")
+
+
+def with_field(*fields: dict[str, Any]) -> dict[str, Any]:
+    """A declaration with an `id` and these fields."""
+    return told(fields=[{"name": "id", "type": "u8"}, *fields])
+
+
+BAD: list[tuple[object, str]] = [
+    ([], "declaration: expected an object with "),
+    (told(more=1), "declaration: expected an object with "),
+    ({"name": "X"}, "declaration: expected an object with "),
+    (told(name="optionQuote"), "declaration.name: expected a name: "),
+    (told(name="X" * 65), "declaration.name: expected a name: "),
+    (told(name=5), "declaration.name: expected a name: "),
+    (told(type=0), "declaration.type: expected an integer, 1 to 255, got 0"),
+    (told(type=256), "declaration.type: expected an integer, 1 to 255, got 256"),
+    (told(type=1.0), "declaration.type: expected an integer, 1 to 255, got 1.0"),
+    (told(type=100), "declaration.type: expected a type that is not of the control range "),
+    (told(type=109), "declaration.type: expected a type that is not of the control range "),
+    (told(version=0), "declaration.version: expected an integer, 1 to 255, got 0"),
+    (told(version=True), "declaration.version: expected an integer, 1 to 255, got True"),
+    (told(doc="x" * 1001), "OptionQuote.doc: expected text of at most 1000 characters"),
+    (told(fields=[]), "OptionQuote.fields: expected a list of 1 to 64"),
+    (told(fields={}), "OptionQuote.fields: expected a list of 1 to 64"),
+    (told(fields=[{"pad": 1}] * 65), "OptionQuote.fields: expected a list of 1 to 64"),
+    (told(fields=["id"]), "OptionQuote.0: expected an object with "),
+    (with_field({"pad": 0}), "OptionQuote.1.pad: expected an integer, 1 to 65536, got 0"),
+    (with_field({"pad": 1, "name": "x"}), "OptionQuote.x: expected an object with pad"),
+    (with_field({"pad": 65_536}), "OptionQuote: expected at most 65536 bytes, got 65537"),
+    (with_field({"name": "x"}), "OptionQuote.x: expected an object with name, type"),
+    (with_field({"name": "X", "type": "u8"}), "OptionQuote.X: expected a name: "),
+    (with_field({"name": "_x", "type": "u8"}), "OptionQuote._x: expected a name: "),
+    (with_field({"name": "x" * 65, "type": "u8"}), f"OptionQuote.{'x' * 65}: expected a name: "),
+    (with_field({"name": "id", "type": "u8"}), "OptionQuote.id: expected a name of its own"),
+    (with_field({"name": [], "type": "u8"}), "OptionQuote.[]: expected a name: "),
+    (with_field({"name": "x", "type": "u24"}), "OptionQuote.x.type: expected one of u8, "),
+    (with_field({"name": "x", "type": []}), "OptionQuote.x.type: expected one of u8, "),
+    (with_field({"name": "x", "type": "bytes0"}), "OptionQuote.x.type: expected one of u8, "),
+    (
+        with_field({"name": "x", "type": "bytes65537"}),
+        "OptionQuote.x.type: expected an integer, 1 to 65536, got '65537'",
+    ),
+    (with_field({"name": "x", "type": "u8", "size": 1}), "OptionQuote.x: expected an object with "),
+    (
+        with_field({"name": "x", "type": "u8", "meaning": "m" * 1001}),
+        "OptionQuote.x.meaning: expected text of at most 1000 characters",
+    ),
+    (with_field({"name": "x", "type": "u8", "unit": 1}), "OptionQuote.x.unit: expected text of at"),
+    (
+        with_field({"name": "x", "type": "u8", "within": [[0, 256]]}),
+        "OptionQuote.x.within: expected an integer, 0 to 255, got 256",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "within": [[2, 1]]}),
+        "OptionQuote.x.within: expected an integer, 2 to 255, got 1",
+    ),
+    (with_field({"name": "x", "type": "u8", "within": []}), "OptionQuote.x.within: expected a li"),
+    (
+        with_field({"name": "x", "type": "u8", "within": [1]}),
+        "OptionQuote.x.within: expected pairs",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "within": [[0, 1]] * 17}),
+        "OptionQuote.x.within: expected a list of 1 to 16",
+    ),
+    (
+        with_field({"name": "x", "type": "u128", "within": [[0, 1]]}),
+        "OptionQuote: x: ranges are for integers of up to 64 bits",
+    ),
+    (
+        with_field({"name": "x", "type": "bytes8", "within": [[0, 1]]}),
+        "OptionQuote.x: expected at most one of within, enum, flags, names, for an integer",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "enum": {"A": 1}, "names": {"A": 1}}),
+        "OptionQuote.x: expected at most one of within, enum, flags, names, for an integer",
+    ),
+    (with_field({"name": "x", "type": "u8", "enum": {}}), "OptionQuote.x.enum: expected an object"),
+    (with_field({"name": "x", "type": "u8", "enum": {"a": 1}}), "OptionQuote.x.enum: expected a n"),
+    (
+        with_field({"name": "x", "type": "u8", "enum": {"A": 256}}),
+        "OptionQuote.x.enum.A: expected an integer, 0 to 255, got 256",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "enum": {"A": 1, "B": 1}}),
+        "OptionQuote.x.enum: expected a number of its own for each name",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "flags": {"A": 3}}),
+        "OptionQuote.x.flags: expected one bit for each name",
+    ),
+    (
+        with_field({"name": "x", "type": "i32", "flags": {"A": -1}}),
+        "OptionQuote.x.flags: expected one bit for each name",
+    ),
+    (
+        with_field({"name": "x", "type": "u16", "enum": {f"A{n}": n for n in range(257)}}),
+        "OptionQuote.x.enum: expected an object of 1 to 256 names",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "default": 256}),
+        "OptionQuote.x.default: expected 0 to 255, got 256",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "default": None}),
+        "OptionQuote.x.default: expected 0 to 255, got None",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "enum": {"A": 1}, "default": "B"}),
+        "OptionQuote.x.default: expected 1 A, got 'B'",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "counts": "tail"}),
+        "OptionQuote: x: there is no tail tail to count",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "counts": "id"}),
+        "OptionQuote: x: there is no tail id to count",
+    ),
+    (
+        with_field({"name": "x", "type": "i64", "counts": "y"}, {"name": "y", "type": "text"}),
+        "OptionQuote.x.type: expected an unsigned integer, got 'i64'",
+    ),
+    (
+        with_field({"name": "x", "type": "u8", "counts": "y", "unit": "s"}),
+        "OptionQuote.x: expected an object with name, type; and perhaps counts, meaning",
+    ),
+    (
+        with_field(
+            {"name": "x", "type": "u8", "counts": "y"},
+            {"name": "z", "type": "u8", "counts": "y"},
+            {"name": "y", "type": "text"},
+        ),
+        "OptionQuote: expected one count and one start for a tail",
+    ),
+    (
+        with_field({"name": "x", "type": "text"}, {"name": "y", "type": "u8"}),
+        "OptionQuote: y: nothing but tails can follow the tail x",
+    ),
+    (
+        with_field({"name": "x", "type": "text"}, {"name": "y", "type": "text"}),
+        "OptionQuote: x: only the last tail can do without a count",
+    ),
+]
+
+
+@pytest.mark.parametrize(("declared", "text"), BAD)
+def test_a_declaration_that_makes_no_sense_says_where(declared: Any, text: str) -> None:
+    before = dict(REGISTRY)
+    for form in (declared, json.dumps(declared)):
+        with pytest.raises(SchemaError) as info:
+            register(form)
+        assert str(info.value).startswith(text)
+    assert before == REGISTRY
+
+
+@pytest.mark.parametrize(
+    "name", ["frame", "payload", "values", "check", "replace", "self", "class", "tail", "view"]
+)
+def test_a_field_cannot_take_the_name_of_what_every_message_has(name: str) -> None:
+    with pytest.raises(SchemaError, match="a name that has no meaning in every message"):
+        register(with_field({"name": name, "type": "u8"}))
+
+
+@pytest.mark.parametrize("name", ["type", "id", "dict", "len", "print", "x__y"])
+def test_other_names_are_fields_and_nothing_else(name: str) -> None:
+    cls = register(told(fields=[{"name": name, "type": "u8"}, {"pad": 1}]))
+    assert decode(cls(**{name: 7}).frame()).values() == {name: 7}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 60_000, '{"name": 1, "name": 2}', b"\xff"])
+def test_text_that_is_not_json_is_a_protocol_error(text: str | bytes) -> None:
+    with pytest.raises(ProtocolError, match=r"^JSON: expected a document"):
+        register(text)
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 300) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=4,
+)
+
+
+@given(st.integers(0, len(TOLD["fields"]) - 1), st.data())
+def test_whatever_stands_in_a_declaration_gives_a_class_or_a_protocol_error(
+    at: int, data: st.DataObject
+) -> None:
+    declared: Any = json.loads(json.dumps(TOLD))
+    place = data.draw(st.sampled_from([declared, declared["fields"][at]]))
+    key = data.draw(st.sampled_from([*place, "within", "enum", "default", "counts", "pad"]))
+    kinds = st.sampled_from([*INTEGERS, *TAILS, "instrument", "bytes3"])
+    place[key] = data.draw(JUNK | kinds | st.just({"A": 1}))
+    with suppress(ProtocolError):
+        cls = register(declared)
+        assert register(declaration(cls)) is cls
+        forget(cls.TYPE, cls.VERSION)
