@@ -12,7 +12,7 @@ CONTROL = range(100, 110)
 
 
 class MessageType(IntEnum):
-    """Every type of the catalogue, also those whose classes are reserved for the next release.
+    """Every type of the catalogue; all but PRESENCE, which is reserved, have a class.
 
     1-19 market_data, 20-39 signals, 40-59 execution, 100-109 control, 200-255 custom.
     """
