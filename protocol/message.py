@@ -9,11 +9,12 @@ defi, execution and control; headers are handed in and out and are no part of a 
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, partial
 from importlib import import_module
 from typing import ClassVar, NamedTuple, Self, dataclass_transform
 
-from protocol._core.record import decode_known
+from protocol._core.frames import Views, decode_known
 from protocol.catalogue import type_name
 from protocol.errors import FieldError, ProtocolError, SchemaError
 from protocol.fields import count, field, start
@@ -51,8 +52,12 @@ class Message(Structure):
         cls.TYPE, cls.VERSION = int(type), version
         cls.declare(cls.TYPE, version)
         # The compiled functions themselves: a method that calls them costs as much as they do.
-        for name in ("decode", "view"):
-            setattr(cls, name, getattr(cls._layout, name))
+        for name, made in (
+            ("decode", cls._layout.decode),
+            ("view", cls._layout.view),
+            ("views", partial(Views, cls._layout)),
+        ):
+            setattr(cls, name, made)
         register(cls)
 
     # A method of the compiled base: a message has a frame, other structures have none.
@@ -84,6 +89,20 @@ class Message(Structure):
         raise NotImplementedError
 
     @classmethod
+    def views(cls, buffer: Buffer) -> Iterator[Self]:
+        """A view of each frame of this class in a buffer of whole frames; others are skipped.
+
+        It is one object, moved from frame to frame: what to keep of it is its `detach()`, before
+        the next. Raises as `view`, when it comes to what is not a whole frame of the class.
+
+        >>> from protocol.control import Ack, Heartbeat
+        >>> buffer = Ack(1, position=9).frame() + Heartbeat().frame() + Ack(2, position=9).frame()
+        >>> [ack.sequence for ack in Ack.views(buffer)]
+        [1, 2]
+        """
+        raise NotImplementedError
+
+    @classmethod
     def title(cls) -> str:
         """Name and version, as errors have them: `trade version 1`."""
         return f"{type_name(cls.TYPE)} version {cls.VERSION}"
@@ -97,6 +116,7 @@ class Message(Structure):
         """The error for a frame that is not a whole one of this class."""
         try:
             header = Header.unpack(frame, offset)
+            unwrap(frame, offset, header, verify=False)
             if header.message_type != cls.TYPE or header.version != cls.VERSION:
                 got = f"{type_name(header.message_type)} version {header.version}"
                 return SchemaError(f"frame at {offset}", expected=cls.title(), got=got)

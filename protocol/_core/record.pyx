@@ -478,23 +478,3 @@ cdef class Getter:
         if named is not None:
             return named
         return value if self.otherwise is None else self.otherwise(value)
-
-
-def decode_known(dict registry, frame, Py_ssize_t offset, bint verify):
-    """The message of a frame whose type and version the registry has; None for anything else,
-    also for what is wrong with the header."""
-    cdef Py_buffer buffer
-    cdef const uint8_t *at
-    cdef object cls = None
-    cdef Layout layout
-    PyObject_GetBuffer(frame, &buffer, PyBUF_SIMPLE)
-    try:
-        at = <const uint8_t *>buffer.buf + offset
-        if offset >= 0 and buffer.len - offset >= HEADER_SIZE and not at[7] & COMPRESSED:
-            cls = registry.get((at[4], at[5]))
-        if cls is None or load(at, 4) != MAGIC:
-            return None
-        layout = cls._layout
-        return layout.take(frame, <const uint8_t *>buffer.buf, buffer.len, offset, verify)
-    finally:
-        PyBuffer_Release(&buffer)
