@@ -3,18 +3,24 @@
 What the messages must be is for the tests of each venue; here is what holds for all of them.
 """
 
+import re
 from collections import Counter
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+import relays.adapters
 from protocol.instruments import InstrumentId
 from protocol.market_data import InstrumentDiscovered, OrderBook, PoolDiscovered, Quote, Trade
 from protocol.message import decode
 from relays.adapters.kinds import KINDS
 from tests.wire.recordings import data, lines, recordings
 
+# In the sources: raised or counted as such, or what a table gives for a name of the venue's.
+REASON = re.compile(
+    r'(?:(?:Skipped|skipped|left_out)[(\[]|^    "[^"]+": )"([a-z_]+)"', re.MULTILINE
+)
 # Where the recordings of each kind are, and every reason that their lines are counted under. A
 # reason that is not here is a line nobody has looked at.
 CRYPTOFEED = {"sent_or_connection", "subscription", "status", "heartbeat", "past_trades"}
@@ -108,3 +114,13 @@ def test_no_adapter_raises_at_the_lines_of_another_kind_whole_or_cut() -> None:
         adapter = KINDS[kind](path)
         gave = sum(bool(adapter.convert(line)) for line in given)
         assert (adapter.read, gave + adapter.skipped.total()) == (len(given), len(given))
+
+
+def test_the_readme_explains_every_reason_and_kind() -> None:
+    folder = Path(relays.adapters.__file__).parent
+    text = (folder / "README.md").read_text()
+    sources = [path.read_text() for path in folder.glob("*.py")]
+    reasons = {name for source in sources for name in REASON.findall(source)}
+    named = reasons.union(*(known for _, _, known in places()), KINDS)
+    assert len(reasons) > 50
+    assert sorted(name for name in named if f"`{name}`" not in text) == []
