@@ -132,6 +132,30 @@ def test_levels_that_bybit_deletes_without_having_inserted_them_show_a_hole() ->
     assert adapter.skipped == {"book_old": 1, "book_hole": 2}
 
 
+@pytest.mark.parametrize(
+    ("action", "level"),
+    [
+        ("update", {"id": 8, "side": "Buy", "size": 3}),
+        ("update", {"id": 7, "side": "Sell", "size": 3}),
+        ("delete", {"id": 8, "side": "Buy"}),
+        ("insert", {"id": 7, "side": "Buy", "size": 3, "price": 5}),
+    ],
+)
+def test_ids_that_do_not_fit_a_bitmex_book_show_a_hole(action: str, level: object) -> None:
+    adapter = made("bitmex")
+
+    def convert(action: str, **level: object) -> list[Record]:
+        data = [{"symbol": "XBTUSD"} | level]
+        return adapter.convert(line({"table": "orderBookL2", "action": action, "data": data}))
+
+    assert isinstance(level, dict)
+    assert convert("partial", id=7, side="Buy", size=3, price=5)
+    assert convert("insert", id=6, side="Buy", size=3, price=4)
+    assert not convert(action, **level)
+    assert not convert("update", id=6, side="Buy", size=4)
+    assert adapter.skipped == {"book_hole": 2}
+
+
 def test_levels_that_fall_out_of_a_kraken_book_are_deleted() -> None:
     """Kraken sends no deletion for them: its book is as deep as was asked for."""
     adapter = made("kraken")

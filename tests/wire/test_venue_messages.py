@@ -98,6 +98,26 @@ def test_a_trade_has_the_aggressors_side_and_exact_numbers(kind: str) -> None:
     assert one(kind, line, *BITFINEX_CHANNELS) == Trade(pair, price, volume, side=side)
 
 
+@pytest.mark.parametrize("number", ["true", "null", '""', '"1,5"', '"-1"', '" 1"', "[1]"])
+def test_what_is_no_number_is_a_bad_field_also_after_one_that_python_calls_equal(
+    number: str,
+) -> None:
+    adapter = made("bybit")
+    line = TRADES["bybit"][0]
+    assert messages(adapter, line.replace("0.82", "1"))
+    assert messages(adapter, line.replace("0.82", number)) == []
+    assert adapter.skipped == {"bad_field": 1}
+
+
+@pytest.mark.parametrize("number", ["0.000000001", "1e-9", "1e30", "184467440738"])
+def test_a_number_that_units_of_ten_to_the_minus_eight_cannot_say_is_counted_as_such(
+    number: str,
+) -> None:
+    adapter = made("bybit")
+    assert messages(adapter, TRADES["bybit"][0].replace("0.82", number)) == []
+    assert adapter.skipped == {"not_in_units": 1}
+
+
 QUOTES = {
     # Neither Coinbase's ticker of then nor Bitfinex's says what is there at the best price: size 0.
     "coinbase": (
