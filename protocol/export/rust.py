@@ -104,13 +104,13 @@ def _structure(name: str, says: str, size: int, items: Iterable[Item]) -> str:
 
 
 def _type(item: Item) -> str:
-    if _newtype(item) and item.names:
+    if is_named(item) and item.names:
         return item.names.__name__
     named = {"instrument": "InstrumentId", "bytes": f"[u8; {item.size}]"}
     return named.get(item.type, item.type)
 
 
-def _newtype(item: Item) -> bool:
+def is_named(item: Item) -> bool:
     """Whether a field has its enumeration's type: that has one width, which may be another."""
     return item.names is not None and enumerations()[item.names.__name__].size == item.size
 
@@ -253,7 +253,7 @@ def _rule(item: Item) -> str:
     value = f"self.{member(item.name)}"
     if item.kind == "pad":
         return f"{value} != [0; {item.size}]"
-    value += ".0" if _newtype(item) else ""
+    value += ".0" if is_named(item) else ""
     if item.mask is not None:
         return f"{value} & !{item.mask:#x} != 0"
     if not item.ranges:

@@ -251,6 +251,14 @@ pub fn symbol_id(symbol: &str) -> Option<u64> {
     raw[..symbol.len()].copy_from_slice(symbol.as_bytes());
     Some(u64::from_be_bytes(raw))
 }
+
+/// The symbol that an asset_id was made from, if it can be one.
+pub fn symbol(asset_id: u64) -> Option<String> {
+    let raw = asset_id.to_be_bytes();
+    let size = raw.iter().position(|byte| *byte == 0).unwrap_or(8);
+    let whole = size > 0 && raw.is_ascii() && raw[size..].iter().all(|byte| *byte == 0);
+    whole.then(|| raw[..size].iter().map(|byte| char::from(*byte)).collect())
+}
 """
 
 CHECKSUM = """\
