@@ -89,6 +89,8 @@ def register(declared: type[Message] | Mapping[str, object] | str | bytes) -> ty
     >>> forget(250, 1)
     """
     if isinstance(declared, type):
+        if not issubclass(declared, Message):
+            raise SchemaError("declaration", expected="a message class or data", got=declared)
         return _agreed(declaration(declared)) or _enter(declared)
     draft = parse(_data(declared))
     said = describe(draft.name, draft.type, draft.version, draft.fields)

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.as_json import dump, load
 from protocol.declarations import INTEGERS, TAILS
 from protocol.errors import ProtocolError, SchemaError
 from protocol.message import REGISTRY, decode
 from protocol.schema import declaration, forget, register
 from tests.wire.declared import TOLD, registry, told
+from tests.wire.every_value import structures
 
 __all__ = ["registry"]
 pytestmark = pytest.mark.usefixtures("registry")
@@ -214,3 +216,56 @@ def test_whatever_stands_in_a_declaration_gives_a_class_or_a_protocol_error(
         cls = register(declared)
         assert register(declaration(cls)) is cls
         forget(cls.TYPE, cls.VERSION)
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True).map(lambda name: f"{name}_")
+MEMBERS = st.dictionaries(
+    st.from_regex(r"[A-Z][A-Z0-9_]{0,4}", fullmatch=True), st.integers(0, 7), min_size=1, max_size=4
+)
+
+
+@st.composite
+def declarations(draw: st.DrawFn) -> dict[str, Any]:
+    """Declarations that make sense: values, pads, tails, and counts for all tails but the last."""
+    names = iter(draw(st.lists(NAMES, unique=True, min_size=12, max_size=12)))
+    kinds = st.sampled_from([*INTEGERS, "instrument", "bytes1", "bytes20", "bytes33"])
+    fields: list[dict[str, Any]] = []
+    for kind in draw(st.lists(kinds, min_size=1, max_size=5)):
+        one: dict[str, Any] = {"name": next(names), "type": kind}
+        rule = draw(st.sampled_from(["", "enum", "flags", "names", "within"]))
+        if kind in INTEGERS and rule == "within" and not kind.endswith("128"):
+            one[rule] = [[0, 3], [9, 100]]
+        elif kind in INTEGERS and rule:
+            members = draw(MEMBERS.filter(lambda found: len(set(found.values())) == len(found)))
+            flags = {name: 1 << number for name, number in members.items()}
+            one[rule if rule != "within" else "names"] = flags if rule == "flags" else members
+            if kind in ("i32", "i64", "i128") and rule == "flags":
+                del one[rule]
+        fields.append(one)
+        fields += [{"pad": draw(st.integers(1, 5))}] * draw(st.integers(0, 1))
+    tails = draw(st.lists(st.sampled_from(list(TAILS)), max_size=3))
+    ends = [{"name": next(names), "type": kind} for kind in tails]
+    uncounted = draw(st.integers(0, 1))
+    for end in ends[: len(ends) - uncounted]:
+        fields.append({"name": next(names), "type": "u16", "counts": end["name"]})
+    if ends and draw(st.booleans()):
+        fields.append({"name": next(names), "type": "u32", "starts": ends[-1]["name"]})
+    return {"name": "Drawn", "type": 211, "version": 1, "fields": fields + ends}
+
+
+@given(declarations(), st.data())
+def test_a_message_of_any_declaration_comes_back_from_bytes_and_from_json(
+    declared: dict[str, Any], data: st.DataObject
+) -> None:
+    cls = register(declared)
+    try:
+        assert declaration(cls) == declared
+        one = data.draw(structures(cls))
+        assert decode(one.frame()) == one == cls.view(bytearray(one.frame()))
+        assert one.replace() == one
+        assert load(dump(one)) == one
+        cut = one.payload[: data.draw(st.integers(0, len(one.payload)))]
+        with suppress(ProtocolError):
+            assert cls.from_payload(cut).payload == cut
+    finally:
+        forget(211, 1)
