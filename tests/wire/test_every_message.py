@@ -420,3 +420,51 @@ def test_on_chain_amounts_say_their_unit_in_their_name(cls: type[Message]) -> No
             assert field.name.endswith(("_wei", "_q")), field.name
         if field.name.endswith("_q"):
             assert field.declared.unit == "2**-64 tokens"
+
+
+BOOK: Any = example(catalogue()[3, 1])
+FOUND: Any = example(catalogue()[10, 1])
+SIGNAL: Any = example(catalogue()[37, 1])
+
+
+@pytest.mark.parametrize(
+    ("message", "changes", "text"),
+    [
+        (BOOK, {"part": 3, "parts": 2}, "order_book.part: expected 1 to 2, got 3"),
+        (BOOK, {"part": 0}, "order_book.part: expected 1 to 65535, got 0"),
+        (BOOK, {"bids": ((1, 2),) * 65_536}, "order_book.bids: expected at most 65535 levels"),
+        (BOOK, {"asks": ((1, -1),)}, "order_book.asks: expected levels of (price, size)"),
+        (BOOK, {"asks": ((1, 2, 3),)}, "order_book.asks: expected levels of (price, size)"),
+        (FOUND, {"symbol": "x" * 256}, "instrument_discovered.symbol: expected at most 255 bytes"),
+        (FOUND, {"symbol": "\u20ac" * 86}, "instrument_discovered.symbol: expected at most 255"),
+        (FOUND, {"metadata": bytes(65_536)}, "instrument_discovered.metadata: expected at most"),
+        (SIGNAL, {"tlvs": b"\5\2x"}, "defi_signal.tlvs: expected whole TLVs"),
+        (SIGNAL, {"tlvs": build([(9, bytes(255))] * 256)}, "defi_signal.tlvs: expected at most"),
+    ],
+)
+def test_an_end_that_a_message_cannot_have_is_a_field_error(
+    message: Any, changes: dict[str, object], text: str
+) -> None:
+    with pytest.raises(FieldError) as info:
+        message.replace(**changes)
+    assert str(info.value).startswith(text)
+
+
+def test_a_part_above_the_parts_in_a_frame_is_a_field_error() -> None:
+    part = next(field for field in BOOK.FIELDS if field.name == "part")
+    with pytest.raises(FieldError, match=r"order_book\.part: expected 1 to 1, got 2"):
+        decode(changed(BOOK, part, 2))
+
+
+def test_a_symbol_that_is_not_utf8_is_a_field_error() -> None:
+    payload = bytearray(FOUND.payload)
+    payload[FOUND.PAYLOAD_SIZE] = 0xFF
+    with pytest.raises(FieldError, match=r"instrument_discovered\.symbol: expected UTF-8 text"):
+        decode(Unknown(10, 1, bytes(payload)).frame())
+
+
+def test_tlvs_of_a_defi_signal_begin_at_byte_312() -> None:
+    plain = SIGNAL.replace(tlvs=b"")
+    assert (len(plain.frame()), plain.tlv_offset, plain.tlv_length) == (312, 312, 0)
+    assert (SIGNAL.tlv_offset, SIGNAL.tlv_length) == (312, len(SIGNAL.tlvs))
+    assert SIGNAL.frame()[312:] == SIGNAL.tlvs
