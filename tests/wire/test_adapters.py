@@ -66,8 +66,8 @@ def test_what_is_a_number_is_read(text: str | int, value: int) -> None:
 
 
 NO_NUMBERS = [
-    "", ".", ".5", "-", "+-1", "--1", "1_0", " 1", "1 ", "1,5", "\u0663", "\u00b2", "1e", "1e+", "e5",
-    "1e5e5", "1e1.0", "1e_1", "Infinity", "nan", "0x10", "1\n", True, None, 1.5, [1], b"1",
+    "", ".", ".5", "-", "+-1", "--1", "1_0", " 1", "1 ", "1,5", "\u0663", "\u00b2", "1e", "1e+",
+    "e5", "1e5e5", "1e1.0", "1e_1", "Infinity", "nan", "0x10", "1\n", True, None, 1.5, [1], b"1",
 ]  # fmt: skip
 
 
