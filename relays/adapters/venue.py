@@ -179,8 +179,6 @@ def decimals_of(step: str) -> int:
 
 
 def _exact(read: Callable[[Any], int], number: Any, text: str) -> int:
-    if isinstance(number, bool):
-        raise ValueError(f"{number} is not a number")
     try:
         return read(number)
     except ValueError:
