@@ -248,7 +248,7 @@ def declarations(draw: st.DrawFn) -> dict[str, Any]:
     uncounted = draw(st.integers(0, 1))
     for end in ends[: len(ends) - uncounted]:
         fields.append({"name": next(names), "type": "u16", "counts": end["name"]})
-    if ends and draw(st.booleans()):
+    if draw(st.booleans()) and ends:
         fields.append({"name": next(names), "type": "u32", "starts": ends[-1]["name"]})
     return {"name": "Drawn", "type": 211, "version": 1, "fields": fields + ends}
 
