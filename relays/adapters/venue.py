@@ -39,7 +39,7 @@ class Venue(Adapter):
     Reasons, besides those of `Adapter`, `Books` and `text`: `heartbeat`, `subscription`, `status`,
     `venue_error`, `other_event`, `other_answer`, `past_trades` (trades from before the
     subscription: their time is not that of the line), `one_sided` (a quote with one side),
-    `not_in_units`, `no_change` (a book message without levels), `book_checksum`.
+    `not_in_units`, `no_change` (a list of nothing), `book_checksum`.
     """
 
     SOURCE = SourceType.EXTERNAL
@@ -55,16 +55,21 @@ class Venue(Adapter):
         address, arrow, answer = line.partition(" -> ")
         if arrow and address.startswith("https://"):
             received, text = recorded(answer)
-            return self._answer(received, address, events(text))
+            return self._some(self._answer(received, address, events(text)))
         if line.startswith("wss://") and " <-> " in line:
             self._connected()
         try:
             received, text = recorded(line)
-            return self._event(received, self._parse(text))
+            return self._some(self._event(received, self._parse(text)))
         except Skipped as reason:
             if str(reason) in LOST:
                 self._lose_books()
             raise
+
+    def _some(self, records: Iterable[Record]) -> Iterable[Record]:
+        if not records:
+            raise Skipped("no_change")
+        return records
 
     def _parse(self, text: str) -> Any:
         return events(text)

@@ -185,6 +185,22 @@ def test_what_gives_no_message_is_counted_under_its_reason(
     assert adapter.skipped == {reason: 1}
 
 
+@pytest.mark.parametrize(
+    ("kind", "event"),
+    [
+        ("okx", '{"arg":{"channel":"trades","instId":"A-B"},"data":[]}'),
+        ("okx", '{"arg":{"channel":"books","instId":"A"},"action":"update","data":[%s]}'),
+        ("coinbase", '{"type":"l2update","product_id":"A-B","changes":[]}'),
+        ("bybit", '{"topic":"trade.A","data":[]}'),
+        ("bitmex", '{"table":"trade","action":"insert","data":[]}'),
+    ],
+)
+def test_a_list_of_nothing_is_counted_as_no_change(kind: str, event: str) -> None:
+    adapter = made(kind)
+    assert adapter.convert("1.5: " + event.replace("%s", '{"bids":[],"asks":[]}')) == []
+    assert adapter.skipped == {"no_change": 1}
+
+
 JUNK: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 7, 2**64, 10**30, "", "0", "-1", "x", "1e400", "1e-400", "\u0663"),
     *("0.000000001", "-0.5", "NaN", "buy", "SELL", [], {}, [[]], [[1, 2, 3]], ["1", "2"], {"a": 1}),
