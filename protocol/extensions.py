@@ -1,7 +1,8 @@
 """The known TLVs as classes: one for every row of the table (SPEC.md, TLV extensions).
 
 Called by programs that build or read extended messages, above all DeFiSignal. The bytes around a
-payload and their order in a message are `protocol.tlv`'s. What a strategy puts into its own TLVs
+payload and their order in a message are `protocol.tlv`'s; the TLVs of Hello have numbers of their
+own and are `protocol.control`'s. What a strategy puts into its own TLVs
 (100-199) is declared by that strategy: `class Mine(Extension, type=150)`, then `register(Mine)`.
 """
 
