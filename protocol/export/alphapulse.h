@@ -674,16 +674,16 @@ typedef struct ap_level {
 
 /* The 32 bytes before every payload. */
 typedef struct ap_header {
-    uint32_t magic;                  /* 0: 0xDEADBEEF (bytes EF BE AD DE) */
-    uint8_t message_type;            /* 4: see Message types */
-    uint8_t version;                 /* 5: schema version of this message type, from 1 */
-    uint8_t source;                  /* 6: SourceType of the sender */
-    uint8_t flags;                   /* 7: see below the table */
-    uint32_t payload_size;           /* 8: bytes after the header */
-    /* 12: the producer's own counter, +1 per domain frame; 0 in control frames */
-    uint64_t sequence;
-    uint64_t timestamp;              /* 20: the sender's clock, ns since the Unix epoch (UTC) */
-    uint32_t checksum;               /* 28: CRC-32 of bytes 0..27 followed by the payload */
+    uint32_t magic;        /* 0: 0xDEADBEEF (bytes EF BE AD DE) */
+    uint8_t message_type;  /* 4: see Message types */
+    uint8_t version;       /* 5: schema version of this message type, from 1 */
+    uint8_t source;        /* 6: SourceType of the sender */
+    uint8_t flags;         /* 7: see below the table */
+    uint32_t payload_size; /* 8: bytes after the header */
+    uint64_t sequence;     /* 12: the producer's own counter, +1 per domain frame; 0 in control
+                            * frames */
+    uint64_t timestamp;    /* 20: the sender's clock, ns since the Unix epoch (UTC) */
+    uint32_t checksum;     /* 28: CRC-32 of bytes 0..27 followed by the payload */
 } ap_header;
 
 #pragma pack(pop)
@@ -1235,13 +1235,12 @@ static inline int ap_is_zero(const uint8_t *bytes, size_t size) {
 /* Trade (type 1, version 1): One trade on a venue, 64 bytes; FIX market data entry type 2
  * (Trade). */
 typedef struct ap_trade {
-    ap_instrument_id instrument_id;  /* 0: the instrument traded (FIX 48 SecurityID) */
-    int64_t price;                   /* 12: price of one unit (1e-8; FIX 270 MDEntryPx) */
-    uint64_t volume;                 /* 20: quantity traded (1e-8; FIX 271 MDEntrySize) */
-    /* 28: side of the aggressor; a Side (FIX 2446 AggressorSide) */
-    uint8_t side;
-    uint8_t flags;                   /* 29: the adapter's marks, passed on */
-    uint8_t _end[2];                 /* 30: zero */
+    ap_instrument_id instrument_id; /* 0: the instrument traded (FIX 48 SecurityID) */
+    int64_t price;                  /* 12: price of one unit (1e-8; FIX 270 MDEntryPx) */
+    uint64_t volume;                /* 20: quantity traded (1e-8; FIX 271 MDEntrySize) */
+    uint8_t side;                   /* 28: side of the aggressor; a Side (FIX 2446 AggressorSide) */
+    uint8_t flags;                  /* 29: the adapter's marks, passed on */
+    uint8_t _end[2];                /* 30: zero */
 } ap_trade;
 #pragma pack(pop)
 AP_SIZE(ap_trade, 32);
@@ -1282,12 +1281,12 @@ static inline const char *ap_trade_wrong(const ap_trade *m) {
 #pragma pack(push, 1)
 /* Quote (type 2, version 1): The best bid and ask of a venue, 80 bytes; FIX 35=S (Quote). */
 typedef struct ap_quote {
-    ap_instrument_id instrument_id;  /* 0: the instrument quoted (FIX 48 SecurityID) */
-    int64_t bid_price;               /* 12: best price to sell at (1e-8; FIX 132 BidPx) */
-    int64_t ask_price;               /* 20: best price to buy at (1e-8; FIX 133 OfferPx) */
-    uint64_t bid_size;               /* 28: quantity at bid_price (1e-8; FIX 134 BidSize) */
-    uint64_t ask_size;               /* 36: quantity at ask_price (1e-8; FIX 135 OfferSize) */
-    uint8_t _end[4];                 /* 44: zero */
+    ap_instrument_id instrument_id; /* 0: the instrument quoted (FIX 48 SecurityID) */
+    int64_t bid_price;              /* 12: best price to sell at (1e-8; FIX 132 BidPx) */
+    int64_t ask_price;              /* 20: best price to buy at (1e-8; FIX 133 OfferPx) */
+    uint64_t bid_size;              /* 28: quantity at bid_price (1e-8; FIX 134 BidSize) */
+    uint64_t ask_size;              /* 36: quantity at ask_price (1e-8; FIX 135 OfferSize) */
+    uint8_t _end[4];                /* 44: zero */
 } ap_quote;
 #pragma pack(pop)
 AP_SIZE(ap_quote, 48);
@@ -1328,16 +1327,15 @@ static inline const char *ap_quote_wrong(const ap_quote *m) {
 /* OrderBook (type 3, version 1): A snapshot of a book or a change to it, 64 bytes and 16 a level;
  * FIX 35=W and 35=X. */
 typedef struct ap_order_book {
-    ap_instrument_id instrument_id;  /* 0: the instrument of the book (FIX 48 SecurityID) */
-    uint8_t kind;                    /* 12: snapshot or delta; a BookKind (FIX 35 MsgType) */
-    uint8_t _gap[3];                 /* 13: zero */
-    /* 16: the venue's number of the book after this message, or the adapter's count; the same in
-     * all parts (FIX 83 RptSeq) */
-    uint64_t book_sequence;
-    uint16_t part;                   /* 24: which part this is, from 1 */
-    uint16_t parts;                  /* 26: how many parts there are */
-    uint16_t bid_count;              /* 28: number of bids (each of 16 bytes) */
-    uint16_t ask_count;              /* 30: number of asks (each of 16 bytes) */
+    ap_instrument_id instrument_id; /* 0: the instrument of the book (FIX 48 SecurityID) */
+    uint8_t kind;                   /* 12: snapshot or delta; a BookKind (FIX 35 MsgType) */
+    uint8_t _gap[3];                /* 13: zero */
+    uint64_t book_sequence;         /* 16: the venue's number of the book after this message, or the
+                                     * adapter's count; the same in all parts (FIX 83 RptSeq) */
+    uint16_t part;                  /* 24: which part this is, from 1 */
+    uint16_t parts;                 /* 26: how many parts there are */
+    uint16_t bid_count;             /* 28: number of bids (each of 16 bytes) */
+    uint16_t ask_count;             /* 30: number of asks (each of 16 bytes) */
 } ap_order_book;
 #pragma pack(pop)
 AP_SIZE(ap_order_book, 32);
@@ -1365,8 +1363,8 @@ static inline int ap_order_book_read(const void *frame, size_t size, ap_order_bo
     memcpy(out, rest.data, sizeof *out);
     rest.data += sizeof *out;
     rest.size -= sizeof *out;
-    if (!ap_take(&rest, (size_t)out->bid_count * 16u, &tails->bids)) return AP_BAD_TAILS;
-    if (!ap_take(&rest, (size_t)out->ask_count * 16u, &tails->asks)) return AP_BAD_TAILS;
+    if (!ap_take(&rest, (size_t)out->bid_count * AP_LEVEL_SIZE, &tails->bids)) return AP_BAD_TAILS;
+    if (!ap_take(&rest, (size_t)out->ask_count * AP_LEVEL_SIZE, &tails->asks)) return AP_BAD_TAILS;
     if (rest.size) return AP_BAD_TAILS;
     return AP_OK;
 }
@@ -1376,12 +1374,12 @@ static inline size_t ap_order_book_frame(void *out, size_t room, const ap_order_
     ap_order_book fixed = *fields;
     size_t size = sizeof(ap_order_book) + tails->bids.size + tails->asks.size;
     uint8_t *at;
-    if (tails->bids.size % 16u) return 0;
-    if (tails->bids.size / 16u > UINT16_MAX) return 0;
-    fixed.bid_count = (uint16_t)(tails->bids.size / 16u);
-    if (tails->asks.size % 16u) return 0;
-    if (tails->asks.size / 16u > UINT16_MAX) return 0;
-    fixed.ask_count = (uint16_t)(tails->asks.size / 16u);
+    if (tails->bids.size % AP_LEVEL_SIZE) return 0;
+    if (tails->bids.size / AP_LEVEL_SIZE > UINT16_MAX) return 0;
+    fixed.bid_count = (uint16_t)(tails->bids.size / AP_LEVEL_SIZE);
+    if (tails->asks.size % AP_LEVEL_SIZE) return 0;
+    if (tails->asks.size / AP_LEVEL_SIZE > UINT16_MAX) return 0;
+    fixed.ask_count = (uint16_t)(tails->asks.size / AP_LEVEL_SIZE);
     at = ap_begin(out, room, AP_ORDER_BOOK_TYPE, AP_ORDER_BOOK_VERSION, size, stamp);
     if (at == NULL) return 0;
     at = ap_append(at, &fixed, sizeof fixed);
@@ -1406,12 +1404,11 @@ static inline const char *ap_order_book_wrong(const ap_order_book *m) {
 /* InstrumentDiscovered (type 10, version 1): An instrument or token is there, 48 bytes, symbol and
  * metadata; FIX 35=d. */
 typedef struct ap_instrument_discovered {
-    ap_instrument_id instrument_id;  /* 0: what was discovered (FIX 48 SecurityID) */
-    /* 12: decimal places of its amounts: 8 on exchanges, the token's own on chains (FIX 2349
-     * PricePrecision) */
-    uint8_t decimals;
-    uint8_t symbol_len;              /* 13: length of symbol (bytes) */
-    uint16_t metadata_len;           /* 14: length of metadata (bytes) */
+    ap_instrument_id instrument_id; /* 0: what was discovered (FIX 48 SecurityID) */
+    uint8_t decimals;               /* 12: decimal places of its amounts: 8 on exchanges, the
+                                     * token's own on chains (FIX 2349 PricePrecision) */
+    uint8_t symbol_len;             /* 13: length of symbol (bytes) */
+    uint16_t metadata_len;          /* 14: length of metadata (bytes) */
 } ap_instrument_discovered;
 #pragma pack(pop)
 AP_SIZE(ap_instrument_discovered, 16);
@@ -1422,7 +1419,7 @@ AP_OFFSET(ap_instrument_discovered, metadata_len, 14);
 
 /* What follows the fixed part of InstrumentDiscovered. */
 typedef struct ap_instrument_discovered_tails {
-    ap_span symbol; /* UTF-8 text: the full symbol, as the venue writes it (FIX 55 Symbol) */
+    ap_span symbol;   /* UTF-8 text: the full symbol, as the venue writes it (FIX 55 Symbol) */
     ap_span metadata; /* bytes: empty, or a JSON object (FIX 1185 SecurityXML) */
 } ap_instrument_discovered_tails;
 
@@ -1476,11 +1473,11 @@ static inline const char *ap_instrument_discovered_wrong(const ap_instrument_dis
 /* PoolDiscovered (type 11, version 1): A liquidity pool is there, 48 bytes, symbol and metadata;
  * FIX 35=d. */
 typedef struct ap_pool_discovered {
-    ap_instrument_id instrument_id;  /* 0: the pool discovered (FIX 48 SecurityID) */
-    /* 12: decimal places of its share token; 0 where it has none (FIX 2349 PricePrecision) */
-    uint8_t decimals;
-    uint8_t symbol_len;              /* 13: length of symbol (bytes) */
-    uint16_t metadata_len;           /* 14: length of metadata (bytes) */
+    ap_instrument_id instrument_id; /* 0: the pool discovered (FIX 48 SecurityID) */
+    uint8_t decimals;               /* 12: decimal places of its share token; 0 where it has none
+                                     * (FIX 2349 PricePrecision) */
+    uint8_t symbol_len;             /* 13: length of symbol (bytes) */
+    uint16_t metadata_len;          /* 14: length of metadata (bytes) */
 } ap_pool_discovered;
 #pragma pack(pop)
 AP_SIZE(ap_pool_discovered, 16);
@@ -1491,7 +1488,7 @@ AP_OFFSET(ap_pool_discovered, metadata_len, 14);
 
 /* What follows the fixed part of PoolDiscovered. */
 typedef struct ap_pool_discovered_tails {
-    ap_span symbol; /* UTF-8 text: the symbols of its tokens, as TOKEN0/TOKEN1 (FIX 55 Symbol) */
+    ap_span symbol;   /* UTF-8 text: the symbols of its tokens, as TOKEN0/TOKEN1 (FIX 55 Symbol) */
     ap_span metadata; /* bytes: empty, or a JSON object (FIX 1185 SecurityXML) */
 } ap_pool_discovered_tails;
 
@@ -1543,12 +1540,12 @@ static inline const char *ap_pool_discovered_wrong(const ap_pool_discovered *m) 
 /* VenueUpdate (type 12, version 1): A venue opens, halts, closes or is unwell, 48 bytes; FIX 35=h
  * (TradingSessionStatus). */
 typedef struct ap_venue_update {
-    uint16_t venue;                  /* 0: the venue: a VenueId (FIX 1301 MarketID) */
-    uint8_t status;                  /* 2: what holds now; a VenueStatus (FIX 340 TradSesStatus) */
-    uint8_t reason;                  /* 3: why; a VenueReason (FIX 327 HaltReasonInt) */
-    uint8_t _gap[4];                 /* 4: zero */
-    /* 8: when it began or will begin; 0 not known (ns; FIX 60 TransactTime) */
-    uint64_t effective_time;
+    uint16_t venue;          /* 0: the venue: a VenueId (FIX 1301 MarketID) */
+    uint8_t status;          /* 2: what holds now; a VenueStatus (FIX 340 TradSesStatus) */
+    uint8_t reason;          /* 3: why; a VenueReason (FIX 327 HaltReasonInt) */
+    uint8_t _gap[4];         /* 4: zero */
+    uint64_t effective_time; /* 8: when it began or will begin; 0 not known (ns; FIX 60
+                              * TransactTime) */
 } ap_venue_update;
 #pragma pack(pop)
 AP_SIZE(ap_venue_update, 16);
@@ -1596,16 +1593,15 @@ static inline const char *ap_venue_update_wrong(const ap_venue_update *m) {
 /* ArbitrageOpportunity (type 20, version 1): Two venues whose prices differ by more than trading
  * costs, 96 bytes; nearest FIX 35=6 (IOI). */
 typedef struct ap_arbitrage_opportunity {
-    ap_instrument_id base_id;        /* 0: what is bought on venue_a (FIX 48 SecurityID) */
-    /* 12: what is sold on venue_b (FIX 309 UnderlyingSecurityID) */
-    ap_instrument_id quote_id;
-    uint16_t venue_a;                /* 24: where to buy: a VenueId (FIX 30 LastMkt) */
-    uint16_t venue_b;                /* 26: where to sell: a VenueId (FIX 30 LastMkt) */
-    uint32_t spread_bps;             /* 28: price difference (1/10,000; FIX 218 Spread) */
-    int64_t estimated_profit;        /* 32: profit after costs, in the quote currency (1e-8) */
-    uint16_t confidence;             /* 40: how sure the strategy is (1/10,000) */
-    uint64_t expires_at;             /* 42: when it is void; 0 never (ns; FIX 62 ValidUntilTime) */
-    uint8_t _end[14];                /* 50: zero */
+    ap_instrument_id base_id;  /* 0: what is bought on venue_a (FIX 48 SecurityID) */
+    ap_instrument_id quote_id; /* 12: what is sold on venue_b (FIX 309 UnderlyingSecurityID) */
+    uint16_t venue_a;          /* 24: where to buy: a VenueId (FIX 30 LastMkt) */
+    uint16_t venue_b;          /* 26: where to sell: a VenueId (FIX 30 LastMkt) */
+    uint32_t spread_bps;       /* 28: price difference (1/10,000; FIX 218 Spread) */
+    int64_t estimated_profit;  /* 32: profit after costs, in the quote currency (1e-8) */
+    uint16_t confidence;       /* 40: how sure the strategy is (1/10,000) */
+    uint64_t expires_at;       /* 42: when it is void; 0 never (ns; FIX 62 ValidUntilTime) */
+    uint8_t _end[14];          /* 50: zero */
 } ap_arbitrage_opportunity;
 #pragma pack(pop)
 AP_SIZE(ap_arbitrage_opportunity, 64);
@@ -1654,22 +1650,22 @@ static inline const char *ap_arbitrage_opportunity_wrong(const ap_arbitrage_oppo
 /* PositionUpdate (type 21, version 1): What an account holds of an instrument now, 104 bytes; FIX
  * 35=AP (PositionReport). */
 typedef struct ap_position_update {
-    ap_instrument_id instrument_id;  /* 0: what is held (FIX 48 SecurityID) */
-    /* 12: why it is sent; a PositionReason (FIX 709 PosTransType) */
-    uint8_t reason;
-    uint8_t _gap[1];                 /* 13: zero */
-    /* 14: whose position; 0 = the account's (FIX 847 TargetStrategy) */
-    uint16_t strategy_id;
-    uint64_t account_id;             /* 16: the account that holds it (FIX 1 Account) */
-    /* 24: held; negative: short (1e-8; FIX 704 LongQty, 705 ShortQty) */
-    int64_t quantity;
-    int64_t average_price;           /* 32: mean price of entry (1e-8; FIX 6 AvgPx) */
-    uint64_t as_of;                  /* 40: the time this holds for (ns; FIX 60 TransactTime) */
-    /* 48: price it is valued at; 0 none (1e-8; FIX 730 SettlPrice) */
-    int64_t mark_price;
-    int64_t realized_pnl;            /* 56: profit of what was closed (1e-8; FIX 708 PosAmt) */
-    /* 64: profit of what is held, at mark_price (1e-8; FIX 708 PosAmt) */
-    int64_t unrealized_pnl;
+    ap_instrument_id instrument_id; /* 0: what is held (FIX 48 SecurityID) */
+    uint8_t reason;                 /* 12: why it is sent; a PositionReason (FIX 709
+                                     * PosTransType) */
+    uint8_t _gap[1];                /* 13: zero */
+    uint16_t strategy_id;           /* 14: whose position; 0 = the account's (FIX 847
+                                     * TargetStrategy) */
+    uint64_t account_id;            /* 16: the account that holds it (FIX 1 Account) */
+    int64_t quantity;               /* 24: held; negative: short (1e-8; FIX 704 LongQty, 705
+                                     * ShortQty) */
+    int64_t average_price;          /* 32: mean price of entry (1e-8; FIX 6 AvgPx) */
+    uint64_t as_of;                 /* 40: the time this holds for (ns; FIX 60 TransactTime) */
+    int64_t mark_price;             /* 48: price it is valued at; 0 none (1e-8; FIX 730
+                                     * SettlPrice) */
+    int64_t realized_pnl;           /* 56: profit of what was closed (1e-8; FIX 708 PosAmt) */
+    int64_t unrealized_pnl;         /* 64: profit of what is held, at mark_price (1e-8; FIX 708
+                                     * PosAmt) */
 } ap_position_update;
 #pragma pack(pop)
 AP_SIZE(ap_position_update, 72);
@@ -1718,18 +1714,18 @@ static inline const char *ap_position_update_wrong(const ap_position_update *m) 
 #pragma pack(push, 1)
 /* StrategyAlert (type 22, version 1): A strategy wants attention, 120 bytes; FIX 35=B (News). */
 typedef struct ap_strategy_alert {
-    ap_instrument_id instrument_id;  /* 0: what it is about; all zero: none (FIX 48 SecurityID) */
-    uint8_t severity;                /* 12: how much it matters; a Severity (FIX 61 Urgency) */
-    uint8_t category;                /* 13: its subject; an AlertCategory (FIX 1473 NewsCategory) */
-    uint16_t strategy_id;            /* 14: which strategy raised it (FIX 847 TargetStrategy) */
-    uint64_t alert_id;               /* 16: the strategy's number of this alert (FIX 1472 NewsID) */
-    uint64_t raised_at;              /* 24: when it was raised (ns; FIX 42 OrigTime) */
-    uint32_t code;                   /* 32: the strategy's number of this kind of alert */
-    uint32_t repeats;                /* 36: times the same was held back since the last one */
-    int64_t value;                   /* 40: the number that raised it; 0 none (1e-8) */
-    int64_t threshold;               /* 48: what the number was held against; 0 none (1e-8) */
-    /* 56: what happened: UTF-8, zeros to the end (FIX 148 Headline) */
-    uint8_t headline[32];
+    ap_instrument_id instrument_id; /* 0: what it is about; all zero: none (FIX 48 SecurityID) */
+    uint8_t severity;               /* 12: how much it matters; a Severity (FIX 61 Urgency) */
+    uint8_t category;               /* 13: its subject; an AlertCategory (FIX 1473 NewsCategory) */
+    uint16_t strategy_id;           /* 14: which strategy raised it (FIX 847 TargetStrategy) */
+    uint64_t alert_id;              /* 16: the strategy's number of this alert (FIX 1472 NewsID) */
+    uint64_t raised_at;             /* 24: when it was raised (ns; FIX 42 OrigTime) */
+    uint32_t code;                  /* 32: the strategy's number of this kind of alert */
+    uint32_t repeats;               /* 36: times the same was held back since the last one */
+    int64_t value;                  /* 40: the number that raised it; 0 none (1e-8) */
+    int64_t threshold;              /* 48: what the number was held against; 0 none (1e-8) */
+    uint8_t headline[32];           /* 56: what happened: UTF-8, zeros to the end (FIX 148
+                                     * Headline) */
 } ap_strategy_alert;
 #pragma pack(pop)
 AP_SIZE(ap_strategy_alert, 88);
@@ -1779,22 +1775,22 @@ static inline const char *ap_strategy_alert_wrong(const ap_strategy_alert *m) {
 /* RebalanceSignal (type 23, version 1): One instrument of a portfolio that is to be rebalanced, 112
  * bytes; nearest FIX 35=E (NewOrderList). */
 typedef struct ap_rebalance_signal {
-    ap_instrument_id instrument_id;  /* 0: what is to be bought or sold (FIX 48 SecurityID) */
-    uint8_t reason;                  /* 12: why; a RebalanceReason */
-    uint8_t _gap[1];                 /* 13: zero */
-    uint16_t strategy_id;            /* 14: which strategy asks for it (FIX 847 TargetStrategy) */
-    uint64_t account_id;             /* 16: the account to rebalance (FIX 1 Account) */
-    uint64_t rebalance_id;           /* 24: number of the whole rebalancing (FIX 66 ListID) */
-    uint16_t leg;                    /* 32: which leg this is, from 1 (FIX 67 ListSeqNo) */
-    uint16_t legs;                   /* 34: how many there are (FIX 68 TotNoOrders) */
-    int32_t current_weight_bps;      /* 36: share of the portfolio now (1/10,000) */
-    int32_t target_weight_bps;       /* 40: share it is to have (1/10,000) */
-    uint32_t max_slippage_bps;       /* 44: worst price accepted, from the mid price (1/10,000) */
-    int64_t target_quantity;         /* 48: quantity to hold afterwards; negative: short (1e-8) */
-    /* 56: quantity to trade; negative: sell (1e-8; FIX 38 OrderQty) */
-    int64_t order_quantity;
-    int64_t limit_price;             /* 64: limit; 0 none (1e-8; FIX 44 Price) */
-    uint64_t expires_at;             /* 72: void from then on; 0 none (ns; FIX 126 ExpireTime) */
+    ap_instrument_id instrument_id; /* 0: what is to be bought or sold (FIX 48 SecurityID) */
+    uint8_t reason;                 /* 12: why; a RebalanceReason */
+    uint8_t _gap[1];                /* 13: zero */
+    uint16_t strategy_id;           /* 14: which strategy asks for it (FIX 847 TargetStrategy) */
+    uint64_t account_id;            /* 16: the account to rebalance (FIX 1 Account) */
+    uint64_t rebalance_id;          /* 24: number of the whole rebalancing (FIX 66 ListID) */
+    uint16_t leg;                   /* 32: which leg this is, from 1 (FIX 67 ListSeqNo) */
+    uint16_t legs;                  /* 34: how many there are (FIX 68 TotNoOrders) */
+    int32_t current_weight_bps;     /* 36: share of the portfolio now (1/10,000) */
+    int32_t target_weight_bps;      /* 40: share it is to have (1/10,000) */
+    uint32_t max_slippage_bps;      /* 44: worst price accepted, from the mid price (1/10,000) */
+    int64_t target_quantity;        /* 48: quantity to hold afterwards; negative: short (1e-8) */
+    int64_t order_quantity;         /* 56: quantity to trade; negative: sell (1e-8; FIX 38
+                                     * OrderQty) */
+    int64_t limit_price;            /* 64: limit; 0 none (1e-8; FIX 44 Price) */
+    uint64_t expires_at;            /* 72: void from then on; 0 none (ns; FIX 126 ExpireTime) */
 } ap_rebalance_signal;
 #pragma pack(pop)
 AP_SIZE(ap_rebalance_signal, 80);
@@ -1851,25 +1847,24 @@ static inline const char *ap_rebalance_signal_wrong(const ap_rebalance_signal *m
 /* RiskMetric (type 24, version 1): One measure of risk and its limit, 96 bytes; FIX 35=CM
  * (PartyRiskLimitsReport). */
 typedef struct ap_risk_metric {
-    /* 0: what is measured; all zero: the whole account (FIX 48 SecurityID) */
-    ap_instrument_id instrument_id;
-    uint8_t metric;                  /* 12: what value is; a RiskKind (FIX 1530 RiskLimitType) */
-    /* 13: where it stands to limit; a RiskStatus (FIX 1763 RiskLimitStatus) */
-    uint8_t status;
-    /* 14: whose risk; 0 = the account's (FIX 847 TargetStrategy) */
-    uint16_t strategy_id;
-    uint64_t account_id;             /* 16: the account measured (FIX 1 Account) */
-    /* 24: the measure (1e-8; FIX 1766 RiskLimitUtilizationAmount) */
-    int64_t value;
-    uint64_t measured_at;            /* 32: the time it holds for (ns; FIX 60 TransactTime) */
-    int64_t limit;                   /* 40: its limit; 0 none (1e-8; FIX 1531 RiskLimitAmount) */
-    /* 48: value by limit (1/10,000; FIX 1765 RiskLimitUtilizationPercent) */
-    uint32_t used_bps;
-    /* 52: confidence of VALUE_AT_RISK and EXPECTED_SHORTFALL; else 0 (1/10,000) */
-    uint16_t confidence_bps;
-    uint8_t _middle[2];              /* 54: zero */
-    uint32_t horizon_sec;            /* 56: time it looks ahead; 0 where it does not (s) */
-    uint32_t observations;           /* 60: observations it was made from; 0 not known */
+    ap_instrument_id instrument_id; /* 0: what is measured; all zero: the whole account (FIX 48
+                                     * SecurityID) */
+    uint8_t metric;                 /* 12: what value is; a RiskKind (FIX 1530 RiskLimitType) */
+    uint8_t status;                 /* 13: where it stands to limit; a RiskStatus (FIX 1763
+                                     * RiskLimitStatus) */
+    uint16_t strategy_id;           /* 14: whose risk; 0 = the account's (FIX 847 TargetStrategy) */
+    uint64_t account_id;            /* 16: the account measured (FIX 1 Account) */
+    int64_t value;                  /* 24: the measure (1e-8; FIX 1766
+                                     * RiskLimitUtilizationAmount) */
+    uint64_t measured_at;           /* 32: the time it holds for (ns; FIX 60 TransactTime) */
+    int64_t limit;                  /* 40: its limit; 0 none (1e-8; FIX 1531 RiskLimitAmount) */
+    uint32_t used_bps;              /* 48: value by limit (1/10,000; FIX 1765
+                                     * RiskLimitUtilizationPercent) */
+    uint16_t confidence_bps;        /* 52: confidence of VALUE_AT_RISK and EXPECTED_SHORTFALL; else
+                                     * 0 (1/10,000) */
+    uint8_t _middle[2];             /* 54: zero */
+    uint32_t horizon_sec;           /* 56: time it looks ahead; 0 where it does not (s) */
+    uint32_t observations;          /* 60: observations it was made from; 0 not known */
 } ap_risk_metric;
 #pragma pack(pop)
 AP_SIZE(ap_risk_metric, 64);
@@ -1922,25 +1917,23 @@ static inline const char *ap_risk_metric_wrong(const ap_risk_metric *m) {
 /* PerformanceUpdate (type 25, version 1): How a strategy has done in a period, 128 bytes; nearest
  * FIX 35=AP (PositionReport). */
 typedef struct ap_performance_update {
-    ap_instrument_id currency;       /* 0: what amounts are in (FIX 15 Currency) */
-    uint8_t period;                  /* 12: what kind of span this is; a Period */
-    uint8_t _gap[1];                 /* 13: zero */
-    /* 14: which strategy; 0 = the account (FIX 847 TargetStrategy) */
-    uint16_t strategy_id;
-    uint64_t account_id;             /* 16: the account (FIX 1 Account) */
-    uint64_t period_start;           /* 24: the span's beginning (ns; FIX 916 StartDate) */
-    uint64_t period_end;             /* 32: its end, not included (ns; FIX 917 EndDate) */
-    int64_t realized_pnl;            /* 40: profit of what was closed (1e-8; FIX 708 PosAmt) */
-    int64_t unrealized_pnl;          /* 48: profit of what is held (1e-8; FIX 708 PosAmt) */
-    /* 56: fees paid; negative: rebates (1e-8; FIX 137 MiscFeeAmt) */
-    int64_t fees;
-    int64_t equity;                  /* 64: worth at the end (1e-8; FIX 900 TotalNetValue) */
-    /* 72: sum of price times quantity traded (1e-8; FIX 381 GrossTradeAmt) */
-    uint64_t turnover;
-    uint32_t trade_count;            /* 80: positions closed */
-    uint32_t win_count;              /* 84: of these with a profit */
-    uint32_t max_drawdown_bps;       /* 88: largest fall from a high, of that high (1/10,000) */
-    int32_t sharpe_ratio;            /* 92: Sharpe ratio, a year (1/10,000) */
+    ap_instrument_id currency; /* 0: what amounts are in (FIX 15 Currency) */
+    uint8_t period;            /* 12: what kind of span this is; a Period */
+    uint8_t _gap[1];           /* 13: zero */
+    uint16_t strategy_id;      /* 14: which strategy; 0 = the account (FIX 847 TargetStrategy) */
+    uint64_t account_id;       /* 16: the account (FIX 1 Account) */
+    uint64_t period_start;     /* 24: the span's beginning (ns; FIX 916 StartDate) */
+    uint64_t period_end;       /* 32: its end, not included (ns; FIX 917 EndDate) */
+    int64_t realized_pnl;      /* 40: profit of what was closed (1e-8; FIX 708 PosAmt) */
+    int64_t unrealized_pnl;    /* 48: profit of what is held (1e-8; FIX 708 PosAmt) */
+    int64_t fees;              /* 56: fees paid; negative: rebates (1e-8; FIX 137 MiscFeeAmt) */
+    int64_t equity;            /* 64: worth at the end (1e-8; FIX 900 TotalNetValue) */
+    uint64_t turnover;         /* 72: sum of price times quantity traded (1e-8; FIX 381
+                                * GrossTradeAmt) */
+    uint32_t trade_count;      /* 80: positions closed */
+    uint32_t win_count;        /* 84: of these with a profit */
+    uint32_t max_drawdown_bps; /* 88: largest fall from a high, of that high (1/10,000) */
+    int32_t sharpe_ratio;      /* 92: Sharpe ratio, a year (1/10,000) */
 } ap_performance_update;
 #pragma pack(pop)
 AP_SIZE(ap_performance_update, 96);
@@ -1996,24 +1989,22 @@ static inline const char *ap_performance_update_wrong(const ap_performance_updat
 /* PoolArbitrageSignalV1 (type 30, version 1): Two pools of one pair whose prices differ, 144 bytes;
  * nearest FIX 35=6 (IOI). */
 typedef struct ap_pool_arbitrage_signal_v1 {
-    ap_instrument_id pool_a_id;      /* 0: pool that is paid first (FIX 48 SecurityID) */
-    /* 12: pool that is paid second (FIX 309 UnderlyingSecurityID) */
-    ap_instrument_id pool_b_id;
-    ap_instrument_id token0_id;      /* 24: token put in and got back (FIX 15 Currency) */
-    ap_instrument_id token1_id;      /* 36: token in between (FIX 120 SettlCurrency) */
-    uint64_t pool_a_reserve0;        /* 48: token0 in pool_a (smallest unit) */
-    uint64_t pool_a_reserve1;        /* 56: token1 in pool_a (smallest unit) */
-    uint64_t pool_b_reserve0;        /* 64: token0 in pool_b (smallest unit) */
-    uint64_t pool_b_reserve1;        /* 72: token1 in pool_b (smallest unit) */
-    /* 80: token0 to pay into pool_a (smallest unit; FIX 27 IOIQty) */
-    uint64_t optimal_amount_in;
-    uint64_t expected_profit_wei;    /* 88: profit after gas, in token0 (smallest unit) */
-    uint32_t gas_cost_gwei;          /* 96: cost of gas, in the chain's currency (1e-9) */
-    uint16_t confidence;             /* 100: how sure the strategy is (1/10,000) */
-    uint32_t block_number;           /* 102: block it was computed for */
-    /* 106: last block it holds for; 0 not said (FIX 62 ValidUntilTime) */
-    uint32_t expires_at_block;
-    uint8_t _end[2];                 /* 110: zero */
+    ap_instrument_id pool_a_id;   /* 0: pool that is paid first (FIX 48 SecurityID) */
+    ap_instrument_id pool_b_id;   /* 12: pool that is paid second (FIX 309 UnderlyingSecurityID) */
+    ap_instrument_id token0_id;   /* 24: token put in and got back (FIX 15 Currency) */
+    ap_instrument_id token1_id;   /* 36: token in between (FIX 120 SettlCurrency) */
+    uint64_t pool_a_reserve0;     /* 48: token0 in pool_a (smallest unit) */
+    uint64_t pool_a_reserve1;     /* 56: token1 in pool_a (smallest unit) */
+    uint64_t pool_b_reserve0;     /* 64: token0 in pool_b (smallest unit) */
+    uint64_t pool_b_reserve1;     /* 72: token1 in pool_b (smallest unit) */
+    uint64_t optimal_amount_in;   /* 80: token0 to pay into pool_a (smallest unit; FIX 27 IOIQty) */
+    uint64_t expected_profit_wei; /* 88: profit after gas, in token0 (smallest unit) */
+    uint32_t gas_cost_gwei;       /* 96: cost of gas, in the chain's currency (1e-9) */
+    uint16_t confidence;          /* 100: how sure the strategy is (1/10,000) */
+    uint32_t block_number;        /* 102: block it was computed for */
+    uint32_t expires_at_block;    /* 106: last block it holds for; 0 not said (FIX 62
+                                   * ValidUntilTime) */
+    uint8_t _end[2];              /* 110: zero */
 } ap_pool_arbitrage_signal_v1;
 #pragma pack(pop)
 AP_SIZE(ap_pool_arbitrage_signal_v1, 112);
@@ -2069,24 +2060,22 @@ static inline const char *ap_pool_arbitrage_signal_v1_wrong(const ap_pool_arbitr
 /* PoolArbitrageSignal (type 30, version 2): Two pools of one pair whose prices differ, 192 bytes;
  * nearest FIX 35=6 (IOI). */
 typedef struct ap_pool_arbitrage_signal {
-    ap_instrument_id pool_a_id;      /* 0: pool that is paid first (FIX 48 SecurityID) */
-    /* 12: pool that is paid second (FIX 309 UnderlyingSecurityID) */
-    ap_instrument_id pool_b_id;
-    ap_instrument_id token0_id;      /* 24: token put in and got back (FIX 15 Currency) */
-    ap_instrument_id token1_id;      /* 36: token in between (FIX 120 SettlCurrency) */
-    ap_u128 pool_a_reserve0;         /* 48: token0 in pool_a (smallest unit) */
-    ap_u128 pool_a_reserve1;         /* 64: token1 in pool_a (smallest unit) */
-    ap_u128 pool_b_reserve0;         /* 80: token0 in pool_b (smallest unit) */
-    ap_u128 pool_b_reserve1;         /* 96: token1 in pool_b (smallest unit) */
-    /* 112: token0 to pay into pool_a (smallest unit; FIX 27 IOIQty) */
-    ap_u128 optimal_amount_in;
-    ap_u128 expected_profit_wei;     /* 128: profit after gas, in token0 (smallest unit) */
-    uint32_t gas_cost_gwei;          /* 144: cost of gas, in the chain's currency (1e-9) */
-    uint16_t confidence;             /* 148: how sure the strategy is (1/10,000) */
-    uint32_t block_number;           /* 150: block it was computed for */
-    /* 154: last block it holds for; 0 not said (FIX 62 ValidUntilTime) */
-    uint32_t expires_at_block;
-    uint8_t _end[2];                 /* 158: zero */
+    ap_instrument_id pool_a_id;  /* 0: pool that is paid first (FIX 48 SecurityID) */
+    ap_instrument_id pool_b_id;  /* 12: pool that is paid second (FIX 309 UnderlyingSecurityID) */
+    ap_instrument_id token0_id;  /* 24: token put in and got back (FIX 15 Currency) */
+    ap_instrument_id token1_id;  /* 36: token in between (FIX 120 SettlCurrency) */
+    ap_u128 pool_a_reserve0;     /* 48: token0 in pool_a (smallest unit) */
+    ap_u128 pool_a_reserve1;     /* 64: token1 in pool_a (smallest unit) */
+    ap_u128 pool_b_reserve0;     /* 80: token0 in pool_b (smallest unit) */
+    ap_u128 pool_b_reserve1;     /* 96: token1 in pool_b (smallest unit) */
+    ap_u128 optimal_amount_in;   /* 112: token0 to pay into pool_a (smallest unit; FIX 27 IOIQty) */
+    ap_u128 expected_profit_wei; /* 128: profit after gas, in token0 (smallest unit) */
+    uint32_t gas_cost_gwei;      /* 144: cost of gas, in the chain's currency (1e-9) */
+    uint16_t confidence;         /* 148: how sure the strategy is (1/10,000) */
+    uint32_t block_number;       /* 150: block it was computed for */
+    uint32_t expires_at_block;   /* 154: last block it holds for; 0 not said (FIX 62
+                                  * ValidUntilTime) */
+    uint8_t _end[2];             /* 158: zero */
 } ap_pool_arbitrage_signal;
 #pragma pack(pop)
 AP_SIZE(ap_pool_arbitrage_signal, 160);
@@ -2141,16 +2130,16 @@ static inline const char *ap_pool_arbitrage_signal_wrong(const ap_pool_arbitrage
 /* LiquidityImbalance (type 31, version 1): A pool whose ratio is far from its average, 104 bytes;
  * nearest FIX 35=f (SecurityStatus). */
 typedef struct ap_liquidity_imbalance {
-    ap_instrument_id pool_id;        /* 0: the pool (FIX 48 SecurityID) */
-    ap_instrument_id token0_id;      /* 12: its token0 (FIX 15 Currency) */
-    ap_instrument_id token1_id;      /* 24: its token1 (FIX 120 SettlCurrency) */
-    uint64_t current_ratio;          /* 36: ratio now (1e-8; FIX 270 MDEntryPx) */
-    uint64_t historical_avg_ratio;   /* 44: mean ratio of 30 days (1e-8) */
-    uint32_t deviation_bps;          /* 52: distance of the two, of the mean (1/10,000) */
-    /* 56: traded in 24 hours, in token1 (1e-8; FIX 387 TotalVolumeTraded) */
-    uint64_t volume_24h;
-    uint32_t fee_tier;               /* 64: the pool's fee (1e-6) */
-    uint8_t _end[4];                 /* 68: zero */
+    ap_instrument_id pool_id;      /* 0: the pool (FIX 48 SecurityID) */
+    ap_instrument_id token0_id;    /* 12: its token0 (FIX 15 Currency) */
+    ap_instrument_id token1_id;    /* 24: its token1 (FIX 120 SettlCurrency) */
+    uint64_t current_ratio;        /* 36: ratio now (1e-8; FIX 270 MDEntryPx) */
+    uint64_t historical_avg_ratio; /* 44: mean ratio of 30 days (1e-8) */
+    uint32_t deviation_bps;        /* 52: distance of the two, of the mean (1/10,000) */
+    uint64_t volume_24h;           /* 56: traded in 24 hours, in token1 (1e-8; FIX 387
+                                    * TotalVolumeTraded) */
+    uint32_t fee_tier;             /* 64: the pool's fee (1e-6) */
+    uint8_t _end[4];               /* 68: zero */
 } ap_liquidity_imbalance;
 #pragma pack(pop)
 AP_SIZE(ap_liquidity_imbalance, 72);
@@ -2198,25 +2187,23 @@ static inline const char *ap_liquidity_imbalance_wrong(const ap_liquidity_imbala
 /* ImpermanentLossAlert (type 32, version 1): Liquidity in a pool is worth less than its tokens
  * would be, 160 bytes; nearest FIX 35=B (News). */
 typedef struct ap_impermanent_loss_alert {
-    ap_instrument_id pool_id;        /* 0: the pool (FIX 48 SecurityID) */
-    ap_instrument_id token0_id;      /* 12: its token0 (FIX 15 Currency) */
-    ap_instrument_id token1_id;      /* 24: its token1 (FIX 120 SettlCurrency) */
-    uint8_t severity;                /* 36: how much it matters; a Severity (FIX 61 Urgency) */
-    uint8_t _gap[3];                 /* 37: zero */
-    uint32_t chain_id;               /* 40: EVM chain id */
-    /* 44: loss against holding the tokens, fees left out (1/10,000) */
-    uint32_t loss_bps;
-    uint64_t account_id;             /* 48: whose liquidity; 0 = anybody's (FIX 1 Account) */
-    /* 56: the venue's number of the position; 0 none (FIX 2618 PositionID) */
-    uint64_t position_id;
-    uint64_t block_number;           /* 64: block it was computed for */
-    uint64_t entry_ratio;            /* 72: ratio when the liquidity was put in (1e-8) */
-    uint64_t current_ratio;          /* 80: ratio now (1e-8; FIX 270 MDEntryPx) */
-    /* 88: worth of the tokens had they been held (smallest unit) */
-    ap_u128 held_value_wei;
-    ap_u128 pool_value_wei;          /* 104: worth of the liquidity (smallest unit) */
-    uint32_t threshold_bps;          /* 120: loss from which alerts are sent; 0 none (1/10,000) */
-    uint32_t fees_bps;               /* 124: fees earned, of held_value_wei (1/10,000) */
+    ap_instrument_id pool_id;   /* 0: the pool (FIX 48 SecurityID) */
+    ap_instrument_id token0_id; /* 12: its token0 (FIX 15 Currency) */
+    ap_instrument_id token1_id; /* 24: its token1 (FIX 120 SettlCurrency) */
+    uint8_t severity;           /* 36: how much it matters; a Severity (FIX 61 Urgency) */
+    uint8_t _gap[3];            /* 37: zero */
+    uint32_t chain_id;          /* 40: EVM chain id */
+    uint32_t loss_bps;          /* 44: loss against holding the tokens, fees left out (1/10,000) */
+    uint64_t account_id;        /* 48: whose liquidity; 0 = anybody's (FIX 1 Account) */
+    uint64_t position_id;       /* 56: the venue's number of the position; 0 none (FIX 2618
+                                 * PositionID) */
+    uint64_t block_number;      /* 64: block it was computed for */
+    uint64_t entry_ratio;       /* 72: ratio when the liquidity was put in (1e-8) */
+    uint64_t current_ratio;     /* 80: ratio now (1e-8; FIX 270 MDEntryPx) */
+    ap_u128 held_value_wei;     /* 88: worth of the tokens had they been held (smallest unit) */
+    ap_u128 pool_value_wei;     /* 104: worth of the liquidity (smallest unit) */
+    uint32_t threshold_bps;     /* 120: loss from which alerts are sent; 0 none (1/10,000) */
+    uint32_t fees_bps;          /* 124: fees earned, of held_value_wei (1/10,000) */
 } ap_impermanent_loss_alert;
 #pragma pack(pop)
 AP_SIZE(ap_impermanent_loss_alert, 128);
@@ -2273,18 +2260,18 @@ static inline const char *ap_impermanent_loss_alert_wrong(const ap_impermanent_l
 /* MEVOpportunityV1 (type 33, version 1): A pending transaction that something can be earned from,
  * 112 bytes; nearest FIX 35=6 (IOI). */
 typedef struct ap_mev_opportunity_v1 {
-    uint8_t opportunity_type;        /* 0: what is to be done; a MEVKind */
-    uint8_t chain_id;                /* 1: EVM chain id, to 255 */
-    uint8_t priority;                /* 2: higher is more urgent (FIX 61 Urgency) */
-    uint8_t _reserved[1];            /* 3: zero */
-    uint8_t target_tx_hash[32];      /* 4: hash of the pending transaction */
-    uint64_t estimated_profit_wei;   /* 36: profit after gas, in the chain's currency (1e-18) */
-    uint64_t max_gas_price_gwei;     /* 44: the most to pay for gas (1e-9 a gas) */
-    uint32_t target_block;           /* 52: block to be in */
-    uint32_t deadline_block;         /* 56: last block it holds for (FIX 62 ValidUntilTime) */
-    uint64_t victim_amount_in;       /* 60: what the target pays in; 0 not known (smallest unit) */
+    uint8_t opportunity_type;         /* 0: what is to be done; a MEVKind */
+    uint8_t chain_id;                 /* 1: EVM chain id, to 255 */
+    uint8_t priority;                 /* 2: higher is more urgent (FIX 61 Urgency) */
+    uint8_t _reserved[1];             /* 3: zero */
+    uint8_t target_tx_hash[32];       /* 4: hash of the pending transaction */
+    uint64_t estimated_profit_wei;    /* 36: profit after gas, in the chain's currency (1e-18) */
+    uint64_t max_gas_price_gwei;      /* 44: the most to pay for gas (1e-9 a gas) */
+    uint32_t target_block;            /* 52: block to be in */
+    uint32_t deadline_block;          /* 56: last block it holds for (FIX 62 ValidUntilTime) */
+    uint64_t victim_amount_in;        /* 60: what the target pays in; 0 not known (smallest unit) */
     uint64_t optimal_frontrun_amount; /* 68: what to pay in before it; 0 none (smallest unit) */
-    uint8_t _end[4];                 /* 76: zero */
+    uint8_t _end[4];                  /* 76: zero */
 } ap_mev_opportunity_v1;
 #pragma pack(pop)
 AP_SIZE(ap_mev_opportunity_v1, 80);
@@ -2397,29 +2384,27 @@ static inline const char *ap_mev_opportunity_wrong(const ap_mev_opportunity *m) 
 /* FlashLoanSignal (type 34, version 1): An arbitrage that a loan within one transaction pays for,
  * 184 bytes; nearest FIX 35=6 (IOI). */
 typedef struct ap_flash_loan_signal {
-    ap_instrument_id token_id;       /* 0: what is borrowed and earned (FIX 15 Currency) */
-    /* 12: pool that lends; all zero: see provider (FIX 48 SecurityID) */
-    ap_instrument_id lender_id;
-    /* 24: pool that is paid first (FIX 309 UnderlyingSecurityID) */
-    ap_instrument_id pool_a_id;
-    /* 36: pool that is paid second (FIX 309 UnderlyingSecurityID) */
-    ap_instrument_id pool_b_id;
-    uint32_t chain_id;               /* 48: EVM chain id */
-    uint32_t fee_ppm;                /* 52: fee of the loan (1e-6; FIX 12 Commission) */
-    uint8_t provider;                /* 56: who lends: a Lender */
-    uint8_t _gap[1];                 /* 57: zero */
-    uint16_t confidence;             /* 58: how sure the strategy is (1/10,000) */
-    uint16_t strategy_id;            /* 60: which strategy found it (FIX 847 TargetStrategy) */
-    uint8_t _middle[2];              /* 62: zero */
-    uint64_t signal_id;              /* 64: the strategy's number of this signal (FIX 23 IOIID) */
-    ap_u128 amount_wei;              /* 72: what is borrowed (smallest unit; FIX 27 IOIQty) */
-    ap_u128 fee_wei;                 /* 88: fee of the loan (smallest unit; FIX 137 MiscFeeAmt) */
-    ap_i128 expected_profit_wei;     /* 104: profit after the fee and gas (smallest unit) */
-    uint64_t observed_block;         /* 120: block it was computed for */
-    /* 128: last block it holds for; 0 not said (FIX 62 ValidUntilTime) */
-    uint64_t valid_through_block;
-    uint64_t gas_limit;              /* 136: gas needed; 0 not said (gas) */
-    uint64_t max_gas_price_wei;      /* 144: the most to pay for gas; 0 not said (1e-18) */
+    ap_instrument_id token_id;    /* 0: what is borrowed and earned (FIX 15 Currency) */
+    ap_instrument_id lender_id;   /* 12: pool that lends; all zero: see provider (FIX 48
+                                   * SecurityID) */
+    ap_instrument_id pool_a_id;   /* 24: pool that is paid first (FIX 309 UnderlyingSecurityID) */
+    ap_instrument_id pool_b_id;   /* 36: pool that is paid second (FIX 309 UnderlyingSecurityID) */
+    uint32_t chain_id;            /* 48: EVM chain id */
+    uint32_t fee_ppm;             /* 52: fee of the loan (1e-6; FIX 12 Commission) */
+    uint8_t provider;             /* 56: who lends: a Lender */
+    uint8_t _gap[1];              /* 57: zero */
+    uint16_t confidence;          /* 58: how sure the strategy is (1/10,000) */
+    uint16_t strategy_id;         /* 60: which strategy found it (FIX 847 TargetStrategy) */
+    uint8_t _middle[2];           /* 62: zero */
+    uint64_t signal_id;           /* 64: the strategy's number of this signal (FIX 23 IOIID) */
+    ap_u128 amount_wei;           /* 72: what is borrowed (smallest unit; FIX 27 IOIQty) */
+    ap_u128 fee_wei;              /* 88: fee of the loan (smallest unit; FIX 137 MiscFeeAmt) */
+    ap_i128 expected_profit_wei;  /* 104: profit after the fee and gas (smallest unit) */
+    uint64_t observed_block;      /* 120: block it was computed for */
+    uint64_t valid_through_block; /* 128: last block it holds for; 0 not said (FIX 62
+                                   * ValidUntilTime) */
+    uint64_t gas_limit;           /* 136: gas needed; 0 not said (gas) */
+    uint64_t max_gas_price_wei;   /* 144: the most to pay for gas; 0 not said (1e-18) */
 } ap_flash_loan_signal;
 #pragma pack(pop)
 AP_SIZE(ap_flash_loan_signal, 152);
@@ -2479,26 +2464,27 @@ static inline const char *ap_flash_loan_signal_wrong(const ap_flash_loan_signal 
 /* YieldFarmingUpdate (type 35, version 1): What a farm pays, and what is staked in it, 176 bytes;
  * nearest FIX 35=f (SecurityStatus). */
 typedef struct ap_yield_farming_update {
-    /* 0: the farm, or the pool whose shares it takes (FIX 48 SecurityID) */
-    ap_instrument_id farm_id;
+    ap_instrument_id farm_id;          /* 0: the farm, or the pool whose shares it takes (FIX 48
+                                        * SecurityID) */
     ap_instrument_id deposit_token_id; /* 12: what is staked (FIX 15 Currency) */
-    ap_instrument_id reward_token_id; /* 24: what is paid (FIX 120 SettlCurrency) */
-    /* 36: whether it pays; a FarmStatus (FIX 965 SecurityStatus) */
-    uint8_t status;
-    uint8_t _gap[1];                 /* 37: zero */
-    uint16_t strategy_id;            /* 38: whose stake; 0 = nobody's (FIX 847 TargetStrategy) */
-    uint32_t chain_id;               /* 40: EVM chain id */
-    uint32_t base_apr_bps;           /* 44: yield from fees or interest (1/10,000; FIX 236 Yield) */
-    uint32_t reward_apr_bps;         /* 48: yield from rewards, at today's prices (1/10,000) */
-    uint32_t lock_sec;               /* 52: how long a deposit is locked; 0 not at all (s) */
-    uint64_t block_number;           /* 56: block it holds for */
-    ap_u128 total_staked_wei;        /* 64: staked by all (smallest unit) */
-    ap_u128 reward_per_sec_wei;      /* 80: paid to all in a second (smallest unit) */
-    ap_u128 staked_wei;              /* 96: staked by the account (smallest unit) */
-    ap_u128 pending_reward_wei;      /* 112: the account can claim (smallest unit) */
-    uint64_t account_id;             /* 128: whose stake; 0 = nobody's (FIX 1 Account) */
-    /* 136: end of the rewards; 0 not known (ns; FIX 917 EndDate) */
-    uint64_t ends_at;
+    ap_instrument_id reward_token_id;  /* 24: what is paid (FIX 120 SettlCurrency) */
+    uint8_t status;                    /* 36: whether it pays; a FarmStatus (FIX 965
+                                        * SecurityStatus) */
+    uint8_t _gap[1];                   /* 37: zero */
+    uint16_t strategy_id;              /* 38: whose stake; 0 = nobody's (FIX 847 TargetStrategy) */
+    uint32_t chain_id;                 /* 40: EVM chain id */
+    uint32_t base_apr_bps;             /* 44: yield from fees or interest (1/10,000; FIX 236
+                                        * Yield) */
+    uint32_t reward_apr_bps;           /* 48: yield from rewards, at today's prices (1/10,000) */
+    uint32_t lock_sec;                 /* 52: how long a deposit is locked; 0 not at all (s) */
+    uint64_t block_number;             /* 56: block it holds for */
+    ap_u128 total_staked_wei;          /* 64: staked by all (smallest unit) */
+    ap_u128 reward_per_sec_wei;        /* 80: paid to all in a second (smallest unit) */
+    ap_u128 staked_wei;                /* 96: staked by the account (smallest unit) */
+    ap_u128 pending_reward_wei;        /* 112: the account can claim (smallest unit) */
+    uint64_t account_id;               /* 128: whose stake; 0 = nobody's (FIX 1 Account) */
+    uint64_t ends_at;                  /* 136: end of the rewards; 0 not known (ns; FIX 917
+                                        * EndDate) */
 } ap_yield_farming_update;
 #pragma pack(pop)
 AP_SIZE(ap_yield_farming_update, 144);
@@ -2555,23 +2541,22 @@ static inline const char *ap_yield_farming_update_wrong(const ap_yield_farming_u
 /* GasOptimizationSignal (type 36, version 1): What gas costs on a chain and what to do about it,
  * 120 bytes; FIX has no such message. */
 typedef struct ap_gas_optimization_signal {
-    uint32_t chain_id;               /* 0: EVM chain id */
-    uint8_t action;                  /* 4: what to do; a GasAction */
-    uint8_t _gap[1];                 /* 5: zero */
-    uint16_t confidence;             /* 6: how sure the sender is (1/10,000) */
-    uint64_t block_number;           /* 8: block it was computed for */
-    uint64_t base_fee_wei;           /* 16: base fee of that block (1e-18 a gas) */
-    uint64_t priority_fee_wei;       /* 24: tip that is enough (1e-18 a gas) */
-    uint64_t max_fee_wei;            /* 32: the most to offer (1e-18 a gas) */
-    /* 40: base fee expected after wait_blocks; 0 not known (1e-18 a gas) */
-    uint64_t next_base_fee_wei;
-    uint64_t gas_limit;              /* 48: gas of what is to be sent; 0 not said (gas) */
-    /* 56: last block it holds for; 0 not said (FIX 62 ValidUntilTime) */
-    uint64_t valid_through_block;
-    uint32_t wait_blocks;            /* 64: blocks to wait (blocks) */
-    uint32_t gas_used_bps;           /* 68: gas used by gas limit of the block (1/10,000) */
-    /* 72: what following it saves, in the chain's currency (1e-18) */
-    ap_u128 expected_saving_wei;
+    uint32_t chain_id;            /* 0: EVM chain id */
+    uint8_t action;               /* 4: what to do; a GasAction */
+    uint8_t _gap[1];              /* 5: zero */
+    uint16_t confidence;          /* 6: how sure the sender is (1/10,000) */
+    uint64_t block_number;        /* 8: block it was computed for */
+    uint64_t base_fee_wei;        /* 16: base fee of that block (1e-18 a gas) */
+    uint64_t priority_fee_wei;    /* 24: tip that is enough (1e-18 a gas) */
+    uint64_t max_fee_wei;         /* 32: the most to offer (1e-18 a gas) */
+    uint64_t next_base_fee_wei;   /* 40: base fee expected after wait_blocks; 0 not known (1e-18 a
+                                   * gas) */
+    uint64_t gas_limit;           /* 48: gas of what is to be sent; 0 not said (gas) */
+    uint64_t valid_through_block; /* 56: last block it holds for; 0 not said (FIX 62
+                                   * ValidUntilTime) */
+    uint32_t wait_blocks;         /* 64: blocks to wait (blocks) */
+    uint32_t gas_used_bps;        /* 68: gas used by gas limit of the block (1/10,000) */
+    ap_u128 expected_saving_wei;  /* 72: what following it saves, in the chain's currency (1e-18) */
 } ap_gas_optimization_signal;
 #pragma pack(pop)
 AP_SIZE(ap_gas_optimization_signal, 88);
@@ -2627,51 +2612,53 @@ static inline const char *ap_gas_optimization_signal_wrong(const ap_gas_optimiza
 /* DeFiSignal (type 37, version 1): Everything an execution adapter needs to act on chain, 312 bytes
  * and TLVs; nearest FIX 35=6 (IOI). */
 typedef struct ap_defi_signal {
-    /* 0: a StrategyKind, or a strategy's own number (FIX 847 TargetStrategy) */
-    uint16_t strategy_id;
-    uint64_t signal_id;              /* 2: unique number of the signal (FIX 23 IOIID) */
-    uint32_t signal_nonce;           /* 10: +1 for each signal of a source and strategy */
-    uint32_t chain_id;               /* 14: EVM chain id */
-    /* 18: version of the signal's meaning for the adapter; 1 now */
-    uint8_t version;
-    /* 19: which execution adapter is to act (FIX 100 ExDestination) */
-    uint8_t adapter_id;
-    ap_instrument_id base_instrument; /* 20: the base token in market data (FIX 48 SecurityID) */
+    uint16_t strategy_id;              /* 0: a StrategyKind, or a strategy's own number (FIX 847
+                                        * TargetStrategy) */
+    uint64_t signal_id;                /* 2: unique number of the signal (FIX 23 IOIID) */
+    uint32_t signal_nonce;             /* 10: +1 for each signal of a source and strategy */
+    uint32_t chain_id;                 /* 14: EVM chain id */
+    uint8_t version;                   /* 18: version of the signal's meaning for the adapter; 1
+                                        * now */
+    uint8_t adapter_id;                /* 19: which execution adapter is to act (FIX 100
+                                        * ExDestination) */
+    ap_instrument_id base_instrument;  /* 20: the base token in market data (FIX 48 SecurityID) */
     ap_instrument_id quote_instrument; /* 32: the quote token in market data (FIX 15 Currency) */
-    uint8_t base_token_addr[20];     /* 44: contract of the base token */
-    uint8_t quote_token_addr[20];    /* 64: contract of the quote token */
-    uint8_t venue_a_router[20];      /* 84: router of the first venue */
-    uint8_t venue_b_router[20];      /* 104: router of the second venue; zeros: none */
-    uint8_t venue_a_type;            /* 124: first venue: a PoolType */
-    uint8_t venue_b_type;            /* 125: second venue: a PoolType; 0 none */
-    uint32_t fee_a_ppm;              /* 126: fee of the first venue (1e-6; FIX 12 Commission) */
-    uint32_t fee_b_ppm;              /* 130: fee of the second venue (1e-6; FIX 12 Commission) */
-    /* 134: buy or sell the base token; a Direction (FIX 54 Side) */
-    uint8_t direction_flag;
-    uint8_t confidence;              /* 135: how sure the strategy is (1/100) */
-    ap_i128 expected_profit_q;       /* 136: profit expected, in the quote token (2**-64 tokens) */
-    ap_u128 required_capital_q;      /* 152: capital needed, in the base token (2**-64 tokens) */
-    /* 168: cost of gas, in the quote token (2**-64 tokens; FIX 137 MiscFeeAmt) */
-    ap_u128 gas_estimate_q;
-    ap_u128 amount_in_q;             /* 184: amount to pay in (2**-64 tokens; FIX 38 OrderQty) */
-    ap_u128 min_out_q;               /* 200: least amount to accept (2**-64 tokens) */
-    ap_u128 optimal_size_q;          /* 216: best amount to pay in (2**-64 tokens; FIX 27 IOIQty) */
-    uint64_t observed_block;         /* 232: block it was computed for */
-    /* 240: last block it holds for; 0 not said (FIX 62 ValidUntilTime) */
-    uint64_t valid_through_block;
-    /* 248: hash of the pools' state, made by the strategy; 0 none */
-    uint64_t state_hash;
-    /* 256: transaction policy, priority and approvals, as the adapter reads them */
-    uint32_t execution_flags;
-    uint16_t slippage_bps;           /* 260: worst slippage accepted (1/10,000) */
-    uint16_t price_impact_bps;       /* 262: price impact expected (1/10,000) */
-    /* 264: signal that this one replaces; 0 none (FIX 26 IOIRefID) */
-    uint64_t replace_signal_id;
-    /* 272: where TLVs begin, from the frame's start: 312 (bytes) */
-    uint16_t tlv_offset;
-    uint16_t tlv_length;             /* 274: bytes of TLVs (bytes) */
-    /* 276: when it was made, for statistics only (s; FIX 42 OrigTime) */
-    uint32_t created_at_sec;
+    uint8_t base_token_addr[20];       /* 44: contract of the base token */
+    uint8_t quote_token_addr[20];      /* 64: contract of the quote token */
+    uint8_t venue_a_router[20];        /* 84: router of the first venue */
+    uint8_t venue_b_router[20];        /* 104: router of the second venue; zeros: none */
+    uint8_t venue_a_type;              /* 124: first venue: a PoolType */
+    uint8_t venue_b_type;              /* 125: second venue: a PoolType; 0 none */
+    uint32_t fee_a_ppm;                /* 126: fee of the first venue (1e-6; FIX 12 Commission) */
+    uint32_t fee_b_ppm;                /* 130: fee of the second venue (1e-6; FIX 12 Commission) */
+    uint8_t direction_flag;            /* 134: buy or sell the base token; a Direction (FIX 54
+                                        * Side) */
+    uint8_t confidence;                /* 135: how sure the strategy is (1/100) */
+    ap_i128 expected_profit_q;         /* 136: profit expected, in the quote token (2**-64
+                                        * tokens) */
+    ap_u128 required_capital_q;        /* 152: capital needed, in the base token (2**-64 tokens) */
+    ap_u128 gas_estimate_q;            /* 168: cost of gas, in the quote token (2**-64 tokens; FIX
+                                        * 137 MiscFeeAmt) */
+    ap_u128 amount_in_q;               /* 184: amount to pay in (2**-64 tokens; FIX 38 OrderQty) */
+    ap_u128 min_out_q;                 /* 200: least amount to accept (2**-64 tokens) */
+    ap_u128 optimal_size_q;            /* 216: best amount to pay in (2**-64 tokens; FIX 27
+                                        * IOIQty) */
+    uint64_t observed_block;           /* 232: block it was computed for */
+    uint64_t valid_through_block;      /* 240: last block it holds for; 0 not said (FIX 62
+                                        * ValidUntilTime) */
+    uint64_t state_hash;               /* 248: hash of the pools' state, made by the strategy; 0
+                                        * none */
+    uint32_t execution_flags;          /* 256: transaction policy, priority and approvals, as the
+                                        * adapter reads them */
+    uint16_t slippage_bps;             /* 260: worst slippage accepted (1/10,000) */
+    uint16_t price_impact_bps;         /* 262: price impact expected (1/10,000) */
+    uint64_t replace_signal_id;        /* 264: signal that this one replaces; 0 none (FIX 26
+                                        * IOIRefID) */
+    uint16_t tlv_offset;               /* 272: where TLVs begin, from the frame's start: 312
+                                        * (bytes) */
+    uint16_t tlv_length;               /* 274: bytes of TLVs (bytes) */
+    uint32_t created_at_sec;           /* 276: when it was made, for statistics only (s; FIX 42
+                                        * OrigTime) */
 } ap_defi_signal;
 #pragma pack(pop)
 AP_SIZE(ap_defi_signal, 280);
@@ -2764,22 +2751,21 @@ static inline const char *ap_defi_signal_wrong(const ap_defi_signal *m) {
 #pragma pack(push, 1)
 /* OrderRequest (type 40, version 1): Buy or sell this, 112 bytes; FIX 35=D (NewOrderSingle). */
 typedef struct ap_order_request {
-    ap_instrument_id instrument_id;  /* 0: what to trade (FIX 48 SecurityID) */
-    uint8_t side;                    /* 12: buy or sell; a Side (FIX 54 Side) */
-    uint8_t order_type;              /* 13: what price means; an OrderType (FIX 40 OrdType) */
-    /* 14: how long it stands; a TimeInForce (FIX 59 TimeInForce) */
-    uint8_t time_in_force;
-    uint8_t execution_flags;         /* 15: agreed with the engine (FIX 18 ExecInst) */
-    /* 16: the ordering producer's producer_id (FIX 49 SenderCompID) */
-    uint64_t owner_id;
-    uint64_t account_id;             /* 24: the account to book on (FIX 1 Account) */
-    uint64_t client_order_id;        /* 32: the owner's number of the order (FIX 11 ClOrdID) */
-    int64_t price;                   /* 40: limit price; 0 where none (1e-8; FIX 44 Price) */
-    int64_t stop_price;              /* 48: trigger; 0 where none (1e-8; FIX 99 StopPx) */
-    uint64_t quantity;               /* 56: quantity ordered (1e-8; FIX 38 OrderQty) */
-    uint64_t expires_at;             /* 64: void from then on; 0 none (ns; FIX 126 ExpireTime) */
-    uint16_t strategy_id;            /* 72: which strategy asked for it (FIX 847 TargetStrategy) */
-    uint8_t _end[6];                 /* 74: zero */
+    ap_instrument_id instrument_id; /* 0: what to trade (FIX 48 SecurityID) */
+    uint8_t side;                   /* 12: buy or sell; a Side (FIX 54 Side) */
+    uint8_t order_type;             /* 13: what price means; an OrderType (FIX 40 OrdType) */
+    uint8_t time_in_force;          /* 14: how long it stands; a TimeInForce (FIX 59 TimeInForce) */
+    uint8_t execution_flags;        /* 15: agreed with the engine (FIX 18 ExecInst) */
+    uint64_t owner_id;              /* 16: the ordering producer's producer_id (FIX 49
+                                     * SenderCompID) */
+    uint64_t account_id;            /* 24: the account to book on (FIX 1 Account) */
+    uint64_t client_order_id;       /* 32: the owner's number of the order (FIX 11 ClOrdID) */
+    int64_t price;                  /* 40: limit price; 0 where none (1e-8; FIX 44 Price) */
+    int64_t stop_price;             /* 48: trigger; 0 where none (1e-8; FIX 99 StopPx) */
+    uint64_t quantity;              /* 56: quantity ordered (1e-8; FIX 38 OrderQty) */
+    uint64_t expires_at;            /* 64: void from then on; 0 none (ns; FIX 126 ExpireTime) */
+    uint16_t strategy_id;           /* 72: which strategy asked for it (FIX 847 TargetStrategy) */
+    uint8_t _end[6];                /* 74: zero */
 } ap_order_request;
 #pragma pack(pop)
 AP_SIZE(ap_order_request, 80);
@@ -2834,34 +2820,34 @@ static inline const char *ap_order_request_wrong(const ap_order_request *m) {
  * (Order Status), and the answer 35=9 (OrderCancelReject) to a cancel or change that was
  * refused. */
 typedef struct ap_order_status {
-    ap_instrument_id instrument_id;  /* 0: what the order trades (FIX 48 SecurityID) */
-    uint8_t side;                    /* 12: the order's side; a Side (FIX 54 Side) */
-    uint8_t status;                  /* 13: how it stands; an OrderState (FIX 39 OrdStatus) */
-    uint8_t _gap[2];                 /* 14: zero */
-    /* 16: the ordering producer's producer_id (FIX 56 TargetCompID) */
-    uint64_t owner_id;
-    uint64_t account_id;             /* 24: the account it is booked on (FIX 1 Account) */
-    uint64_t client_order_id;        /* 32: the owner's number of the order (FIX 11 ClOrdID) */
-    uint8_t venue_order_id[16];      /* 40: the venue's name of the order (FIX 37 OrderID) */
-    uint64_t quantity;               /* 56: quantity ordered (1e-8; FIX 38 OrderQty) */
-    uint64_t leaves_quantity;        /* 64: still open (1e-8; FIX 151 LeavesQty) */
-    uint64_t cumulative_quantity;    /* 72: filled so far (1e-8; FIX 14 CumQty) */
-    int64_t average_price;           /* 80: mean price of fills; 0 none (1e-8; FIX 6 AvgPx) */
-    uint64_t transact_time;          /* 88: the time this holds for (ns; FIX 60 TransactTime) */
-    /* 96: the number it had before it was changed, or that was to be canceled; 0 none (FIX 41
-     * OrigClOrdID) */
-    uint64_t original_client_order_id;
-    int64_t price;                   /* 104: limit price; 0 where none (1e-8; FIX 44 Price) */
-    int64_t stop_price;              /* 112: trigger; 0 where none (1e-8; FIX 99 StopPx) */
-    uint8_t order_type;              /* 120: what price means; an OrderType (FIX 40 OrdType) */
-    /* 121: how long it stands; a TimeInForce (FIX 59 TimeInForce) */
-    uint8_t time_in_force;
-    /* 122: why it was refused; an OrderRejectReason (FIX 103 OrdRejReason) */
-    uint8_t reject_reason;
-    /* 123: why its cancel or change was refused; a CancelRejectReason (FIX 102 CxlRejReason) */
-    uint8_t cancel_reject_reason;
-    uint16_t strategy_id;            /* 124: which strategy asked for it (FIX 847 TargetStrategy) */
-    uint8_t _end[2];                 /* 126: zero */
+    ap_instrument_id instrument_id;    /* 0: what the order trades (FIX 48 SecurityID) */
+    uint8_t side;                      /* 12: the order's side; a Side (FIX 54 Side) */
+    uint8_t status;                    /* 13: how it stands; an OrderState (FIX 39 OrdStatus) */
+    uint8_t _gap[2];                   /* 14: zero */
+    uint64_t owner_id;                 /* 16: the ordering producer's producer_id (FIX 56
+                                        * TargetCompID) */
+    uint64_t account_id;               /* 24: the account it is booked on (FIX 1 Account) */
+    uint64_t client_order_id;          /* 32: the owner's number of the order (FIX 11 ClOrdID) */
+    uint8_t venue_order_id[16];        /* 40: the venue's name of the order (FIX 37 OrderID) */
+    uint64_t quantity;                 /* 56: quantity ordered (1e-8; FIX 38 OrderQty) */
+    uint64_t leaves_quantity;          /* 64: still open (1e-8; FIX 151 LeavesQty) */
+    uint64_t cumulative_quantity;      /* 72: filled so far (1e-8; FIX 14 CumQty) */
+    int64_t average_price;             /* 80: mean price of fills; 0 none (1e-8; FIX 6 AvgPx) */
+    uint64_t transact_time;            /* 88: the time this holds for (ns; FIX 60 TransactTime) */
+    uint64_t original_client_order_id; /* 96: the number it had before it was changed, or that was
+                                        * to be canceled; 0 none (FIX 41 OrigClOrdID) */
+    int64_t price;                     /* 104: limit price; 0 where none (1e-8; FIX 44 Price) */
+    int64_t stop_price;                /* 112: trigger; 0 where none (1e-8; FIX 99 StopPx) */
+    uint8_t order_type;                /* 120: what price means; an OrderType (FIX 40 OrdType) */
+    uint8_t time_in_force;             /* 121: how long it stands; a TimeInForce (FIX 59
+                                        * TimeInForce) */
+    uint8_t reject_reason;             /* 122: why it was refused; an OrderRejectReason (FIX 103
+                                        * OrdRejReason) */
+    uint8_t cancel_reject_reason;      /* 123: why its cancel or change was refused; a
+                                        * CancelRejectReason (FIX 102 CxlRejReason) */
+    uint16_t strategy_id;              /* 124: which strategy asked for it (FIX 847
+                                        * TargetStrategy) */
+    uint8_t _end[2];                   /* 126: zero */
 } ap_order_status;
 #pragma pack(pop)
 AP_SIZE(ap_order_status, 128);
@@ -2934,26 +2920,25 @@ static inline const char *ap_order_status_wrong(const ap_order_status *m) {
 /* Fill (type 42, version 1): An order was executed, in part or whole, 160 bytes; FIX 35=8
  * (ExecutionReport, Trade). */
 typedef struct ap_fill {
-    ap_instrument_id instrument_id;  /* 0: what was traded (FIX 48 SecurityID) */
-    uint8_t side;                    /* 12: the order's side; a Side (FIX 54 Side) */
-    /* 13: maker or taker; a Liquidity (FIX 851 LastLiquidityInd) */
-    uint8_t liquidity;
-    uint8_t _gap[2];                 /* 14: zero */
-    /* 16: the ordering producer's producer_id (FIX 56 TargetCompID) */
-    uint64_t owner_id;
-    uint64_t account_id;             /* 24: the account it is booked on (FIX 1 Account) */
-    uint64_t client_order_id;        /* 32: the owner's number of the order (FIX 11 ClOrdID) */
-    uint8_t venue_order_id[16];      /* 40: the venue's name of the order (FIX 37 OrderID) */
-    uint64_t trade_id;               /* 56: the venue's number of the trade (FIX 1003 TradeID) */
-    int64_t price;                   /* 64: price of this fill (1e-8; FIX 31 LastPx) */
-    uint64_t quantity;               /* 72: quantity of this fill (1e-8; FIX 32 LastQty) */
-    uint64_t leaves_quantity;        /* 80: still open afterwards (1e-8; FIX 151 LeavesQty) */
-    uint64_t cumulative_quantity;    /* 88: filled so far (1e-8; FIX 14 CumQty) */
-    /* 96: fee of this fill; negative: a rebate (1e-8 of fee_asset; FIX 12 Commission) */
-    int64_t fee;
-    ap_instrument_id fee_asset;      /* 104: what the fee is paid in (FIX 479 CommCurrency) */
-    uint8_t _middle[4];              /* 116: zero */
-    uint64_t transact_time;          /* 120: when the venue executed it (ns; FIX 60 TransactTime) */
+    ap_instrument_id instrument_id; /* 0: what was traded (FIX 48 SecurityID) */
+    uint8_t side;                   /* 12: the order's side; a Side (FIX 54 Side) */
+    uint8_t liquidity;              /* 13: maker or taker; a Liquidity (FIX 851 LastLiquidityInd) */
+    uint8_t _gap[2];                /* 14: zero */
+    uint64_t owner_id;              /* 16: the ordering producer's producer_id (FIX 56
+                                     * TargetCompID) */
+    uint64_t account_id;            /* 24: the account it is booked on (FIX 1 Account) */
+    uint64_t client_order_id;       /* 32: the owner's number of the order (FIX 11 ClOrdID) */
+    uint8_t venue_order_id[16];     /* 40: the venue's name of the order (FIX 37 OrderID) */
+    uint64_t trade_id;              /* 56: the venue's number of the trade (FIX 1003 TradeID) */
+    int64_t price;                  /* 64: price of this fill (1e-8; FIX 31 LastPx) */
+    uint64_t quantity;              /* 72: quantity of this fill (1e-8; FIX 32 LastQty) */
+    uint64_t leaves_quantity;       /* 80: still open afterwards (1e-8; FIX 151 LeavesQty) */
+    uint64_t cumulative_quantity;   /* 88: filled so far (1e-8; FIX 14 CumQty) */
+    int64_t fee;                    /* 96: fee of this fill; negative: a rebate (1e-8 of fee_asset;
+                                     * FIX 12 Commission) */
+    ap_instrument_id fee_asset;     /* 104: what the fee is paid in (FIX 479 CommCurrency) */
+    uint8_t _middle[4];             /* 116: zero */
+    uint64_t transact_time;         /* 120: when the venue executed it (ns; FIX 60 TransactTime) */
 } ap_fill;
 #pragma pack(pop)
 AP_SIZE(ap_fill, 128);
@@ -3008,21 +2993,22 @@ static inline const char *ap_fill_wrong(const ap_fill *m) {
 /* OrderCancel (type 43, version 1): Cancel what is open of an order, 112 bytes; FIX 35=F
  * (OrderCancelRequest). */
 typedef struct ap_order_cancel {
-    ap_instrument_id instrument_id;  /* 0: what the order trades (FIX 48 SecurityID) */
-    uint8_t side;                    /* 12: the order's side; a Side (FIX 54 Side) */
-    uint8_t _gap[3];                 /* 13: zero */
-    /* 16: the ordering producer's producer_id (FIX 49 SenderCompID) */
-    uint64_t owner_id;
-    uint64_t account_id;             /* 24: the account it is booked on (FIX 1 Account) */
-    uint64_t client_order_id;        /* 32: the owner's number of this request (FIX 11 ClOrdID) */
-    /* 40: the owner's number of the order to cancel (FIX 41 OrigClOrdID) */
-    uint64_t original_client_order_id;
-    /* 48: the venue's name of the order; zeros: not known (FIX 37 OrderID) */
-    uint8_t venue_order_id[16];
-    /* 64: when it was asked for; 0 not said (ns; FIX 60 TransactTime) */
-    uint64_t transact_time;
-    uint16_t strategy_id;            /* 72: which strategy asked for it (FIX 847 TargetStrategy) */
-    uint8_t _end[6];                 /* 74: zero */
+    ap_instrument_id instrument_id;    /* 0: what the order trades (FIX 48 SecurityID) */
+    uint8_t side;                      /* 12: the order's side; a Side (FIX 54 Side) */
+    uint8_t _gap[3];                   /* 13: zero */
+    uint64_t owner_id;                 /* 16: the ordering producer's producer_id (FIX 49
+                                        * SenderCompID) */
+    uint64_t account_id;               /* 24: the account it is booked on (FIX 1 Account) */
+    uint64_t client_order_id;          /* 32: the owner's number of this request (FIX 11 ClOrdID) */
+    uint64_t original_client_order_id; /* 40: the owner's number of the order to cancel (FIX 41
+                                        * OrigClOrdID) */
+    uint8_t venue_order_id[16];        /* 48: the venue's name of the order; zeros: not known (FIX
+                                        * 37 OrderID) */
+    uint64_t transact_time;            /* 64: when it was asked for; 0 not said (ns; FIX 60
+                                        * TransactTime) */
+    uint16_t strategy_id;              /* 72: which strategy asked for it (FIX 847
+                                        * TargetStrategy) */
+    uint8_t _end[6];                   /* 74: zero */
 } ap_order_cancel;
 #pragma pack(pop)
 AP_SIZE(ap_order_cancel, 80);
@@ -3072,29 +3058,31 @@ static inline const char *ap_order_cancel_wrong(const ap_order_cancel *m) {
 /* OrderModify (type 44, version 1): Change an open order, 144 bytes; FIX 35=G
  * (OrderCancelReplaceRequest). */
 typedef struct ap_order_modify {
-    ap_instrument_id instrument_id;  /* 0: what the order trades (FIX 48 SecurityID) */
-    uint8_t side;                    /* 12: the order's side; a Side (FIX 54 Side) */
-    uint8_t order_type;              /* 13: what price means; an OrderType (FIX 40 OrdType) */
-    uint8_t _gap[2];                 /* 14: zero */
-    /* 16: the ordering producer's producer_id (FIX 49 SenderCompID) */
-    uint64_t owner_id;
-    uint64_t account_id;             /* 24: the account to book on (FIX 1 Account) */
-    uint64_t client_order_id;        /* 32: the owner's new number of the order (FIX 11 ClOrdID) */
-    /* 40: the owner's number of the order until now (FIX 41 OrigClOrdID) */
-    uint64_t original_client_order_id;
-    uint64_t quantity;               /* 48: quantity ordered (1e-8; FIX 38 OrderQty) */
-    int64_t price;                   /* 56: limit price; 0 where none (1e-8; FIX 44 Price) */
-    int64_t stop_price;              /* 64: trigger; 0 where none (1e-8; FIX 99 StopPx) */
-    uint64_t expires_at;             /* 72: void from then on; 0 none (ns; FIX 126 ExpireTime) */
-    /* 80: when it was asked for; 0 not said (ns; FIX 60 TransactTime) */
-    uint64_t transact_time;
-    /* 88: the venue's name of the order; zeros: not known (FIX 37 OrderID) */
-    uint8_t venue_order_id[16];
-    /* 104: how long it stands; a TimeInForce (FIX 59 TimeInForce) */
-    uint8_t time_in_force;
-    uint8_t execution_flags;         /* 105: agreed with the engine (FIX 18 ExecInst) */
-    uint16_t strategy_id;            /* 106: which strategy asked for it (FIX 847 TargetStrategy) */
-    uint8_t _end[4];                 /* 108: zero */
+    ap_instrument_id instrument_id;    /* 0: what the order trades (FIX 48 SecurityID) */
+    uint8_t side;                      /* 12: the order's side; a Side (FIX 54 Side) */
+    uint8_t order_type;                /* 13: what price means; an OrderType (FIX 40 OrdType) */
+    uint8_t _gap[2];                   /* 14: zero */
+    uint64_t owner_id;                 /* 16: the ordering producer's producer_id (FIX 49
+                                        * SenderCompID) */
+    uint64_t account_id;               /* 24: the account to book on (FIX 1 Account) */
+    uint64_t client_order_id;          /* 32: the owner's new number of the order (FIX 11
+                                        * ClOrdID) */
+    uint64_t original_client_order_id; /* 40: the owner's number of the order until now (FIX 41
+                                        * OrigClOrdID) */
+    uint64_t quantity;                 /* 48: quantity ordered (1e-8; FIX 38 OrderQty) */
+    int64_t price;                     /* 56: limit price; 0 where none (1e-8; FIX 44 Price) */
+    int64_t stop_price;                /* 64: trigger; 0 where none (1e-8; FIX 99 StopPx) */
+    uint64_t expires_at;               /* 72: void from then on; 0 none (ns; FIX 126 ExpireTime) */
+    uint64_t transact_time;            /* 80: when it was asked for; 0 not said (ns; FIX 60
+                                        * TransactTime) */
+    uint8_t venue_order_id[16];        /* 88: the venue's name of the order; zeros: not known (FIX
+                                        * 37 OrderID) */
+    uint8_t time_in_force;             /* 104: how long it stands; a TimeInForce (FIX 59
+                                        * TimeInForce) */
+    uint8_t execution_flags;           /* 105: agreed with the engine (FIX 18 ExecInst) */
+    uint16_t strategy_id;              /* 106: which strategy asked for it (FIX 847
+                                        * TargetStrategy) */
+    uint8_t _end[4];                   /* 108: zero */
 } ap_order_modify;
 #pragma pack(pop)
 AP_SIZE(ap_order_modify, 112);
@@ -3153,44 +3141,44 @@ static inline const char *ap_order_modify_wrong(const ap_order_modify *m) {
 /* ExecutionReport (type 45, version 1): Something happened to an order, 192 bytes; FIX 35=8
  * (ExecutionReport). */
 typedef struct ap_execution_report {
-    ap_instrument_id instrument_id;  /* 0: what the order trades (FIX 48 SecurityID) */
-    uint8_t side;                    /* 12: the order's side; a Side (FIX 54 Side) */
-    uint8_t execution_type;          /* 13: what happened; an ExecutionType (FIX 150 ExecType) */
-    uint8_t status;                  /* 14: how it stands now; an OrderState (FIX 39 OrdStatus) */
-    uint8_t _gap[1];                 /* 15: zero */
-    /* 16: the ordering producer's producer_id (FIX 56 TargetCompID) */
-    uint64_t owner_id;
-    uint64_t account_id;             /* 24: the account it is booked on (FIX 1 Account) */
-    uint64_t client_order_id;        /* 32: the owner's number of the order (FIX 11 ClOrdID) */
-    uint8_t venue_order_id[16];      /* 40: the venue's name of the order (FIX 37 OrderID) */
-    uint64_t execution_id;           /* 56: the engine's number of this report (FIX 17 ExecID) */
-    uint64_t quantity;               /* 64: quantity ordered (1e-8; FIX 38 OrderQty) */
-    uint64_t leaves_quantity;        /* 72: still open (1e-8; FIX 151 LeavesQty) */
-    uint64_t cumulative_quantity;    /* 80: filled so far (1e-8; FIX 14 CumQty) */
-    int64_t average_price;           /* 88: mean price of fills; 0 none (1e-8; FIX 6 AvgPx) */
-    uint64_t transact_time;          /* 96: when it happened (ns; FIX 60 TransactTime) */
-    /* 104: the number it had before it was changed, or that was to be canceled; 0 none (FIX 41
-     * OrigClOrdID) */
-    uint64_t original_client_order_id;
-    int64_t last_price;              /* 112: price of this trade; 0 none (1e-8; FIX 31 LastPx) */
-    /* 120: quantity of this trade; 0 none (1e-8; FIX 32 LastQty) */
-    uint64_t last_quantity;
-    int64_t price;                   /* 128: limit price; 0 where none (1e-8; FIX 44 Price) */
-    int64_t stop_price;              /* 136: trigger; 0 where none (1e-8; FIX 99 StopPx) */
-    /* 144: the venue's number of the trade; 0 none (FIX 1003 TradeID) */
-    uint64_t trade_id;
-    uint8_t order_type;              /* 152: what price means; an OrderType (FIX 40 OrdType) */
-    /* 153: how long it stands; a TimeInForce (FIX 59 TimeInForce) */
-    uint8_t time_in_force;
-    /* 154: maker or taker; a Liquidity (FIX 851 LastLiquidityInd) */
-    uint8_t liquidity;
-    /* 155: why it was refused; an OrderRejectReason (FIX 103 OrdRejReason) */
-    uint8_t reject_reason;
-    /* 156: why its cancel or change was refused; a CancelRejectReason (FIX 102 CxlRejReason) */
-    uint8_t cancel_reject_reason;
-    /* 157: why it was changed unasked; a RestatementReason (FIX 378 ExecRestatementReason) */
-    uint8_t restatement_reason;
-    uint16_t strategy_id;            /* 158: which strategy asked for it (FIX 847 TargetStrategy) */
+    ap_instrument_id instrument_id;    /* 0: what the order trades (FIX 48 SecurityID) */
+    uint8_t side;                      /* 12: the order's side; a Side (FIX 54 Side) */
+    uint8_t execution_type;            /* 13: what happened; an ExecutionType (FIX 150 ExecType) */
+    uint8_t status;                    /* 14: how it stands now; an OrderState (FIX 39 OrdStatus) */
+    uint8_t _gap[1];                   /* 15: zero */
+    uint64_t owner_id;                 /* 16: the ordering producer's producer_id (FIX 56
+                                        * TargetCompID) */
+    uint64_t account_id;               /* 24: the account it is booked on (FIX 1 Account) */
+    uint64_t client_order_id;          /* 32: the owner's number of the order (FIX 11 ClOrdID) */
+    uint8_t venue_order_id[16];        /* 40: the venue's name of the order (FIX 37 OrderID) */
+    uint64_t execution_id;             /* 56: the engine's number of this report (FIX 17 ExecID) */
+    uint64_t quantity;                 /* 64: quantity ordered (1e-8; FIX 38 OrderQty) */
+    uint64_t leaves_quantity;          /* 72: still open (1e-8; FIX 151 LeavesQty) */
+    uint64_t cumulative_quantity;      /* 80: filled so far (1e-8; FIX 14 CumQty) */
+    int64_t average_price;             /* 88: mean price of fills; 0 none (1e-8; FIX 6 AvgPx) */
+    uint64_t transact_time;            /* 96: when it happened (ns; FIX 60 TransactTime) */
+    uint64_t original_client_order_id; /* 104: the number it had before it was changed, or that was
+                                        * to be canceled; 0 none (FIX 41 OrigClOrdID) */
+    int64_t last_price;                /* 112: price of this trade; 0 none (1e-8; FIX 31 LastPx) */
+    uint64_t last_quantity;            /* 120: quantity of this trade; 0 none (1e-8; FIX 32
+                                        * LastQty) */
+    int64_t price;                     /* 128: limit price; 0 where none (1e-8; FIX 44 Price) */
+    int64_t stop_price;                /* 136: trigger; 0 where none (1e-8; FIX 99 StopPx) */
+    uint64_t trade_id;                 /* 144: the venue's number of the trade; 0 none (FIX 1003
+                                        * TradeID) */
+    uint8_t order_type;                /* 152: what price means; an OrderType (FIX 40 OrdType) */
+    uint8_t time_in_force;             /* 153: how long it stands; a TimeInForce (FIX 59
+                                        * TimeInForce) */
+    uint8_t liquidity;                 /* 154: maker or taker; a Liquidity (FIX 851
+                                        * LastLiquidityInd) */
+    uint8_t reject_reason;             /* 155: why it was refused; an OrderRejectReason (FIX 103
+                                        * OrdRejReason) */
+    uint8_t cancel_reject_reason;      /* 156: why its cancel or change was refused; a
+                                        * CancelRejectReason (FIX 102 CxlRejReason) */
+    uint8_t restatement_reason;        /* 157: why it was changed unasked; a RestatementReason (FIX
+                                        * 378 ExecRestatementReason) */
+    uint16_t strategy_id;              /* 158: which strategy asked for it (FIX 847
+                                        * TargetStrategy) */
 } ap_execution_report;
 #pragma pack(pop)
 AP_SIZE(ap_execution_report, 160);
@@ -3278,8 +3266,8 @@ static inline const char *ap_execution_report_wrong(const ap_execution_report *m
 #pragma pack(push, 1)
 /* Heartbeat (type 100, version 1): I am here, 48 bytes and TLVs; FIX 35=0. */
 typedef struct ap_heartbeat {
-    uint64_t position;               /* 0: the next position offered or needed (messages) */
-    uint64_t lag;                    /* 8: how far behind the end (messages) */
+    uint64_t position; /* 0: the next position offered or needed (messages) */
+    uint64_t lag;      /* 8: how far behind the end (messages) */
 } ap_heartbeat;
 #pragma pack(pop)
 AP_SIZE(ap_heartbeat, 16);
@@ -3331,10 +3319,10 @@ static inline const char *ap_heartbeat_wrong(const ap_heartbeat *m) {
 /* Snapshot (type 101, version 1): A snapshot begins or ends, 48 bytes; between the two frames
  * without positions. */
 typedef struct ap_snapshot {
-    uint8_t kind;                    /* 0: begin or end; a SnapshotKind */
-    uint8_t _start[3];               /* 1: zero */
-    uint32_t count;                  /* 4: instruments in it (instruments) */
-    uint64_t position;               /* 8: where the feed goes on afterwards (messages) */
+    uint8_t kind;      /* 0: begin or end; a SnapshotKind */
+    uint8_t _start[3]; /* 1: zero */
+    uint32_t count;    /* 4: instruments in it (instruments) */
+    uint64_t position; /* 8: where the feed goes on afterwards (messages) */
 } ap_snapshot;
 #pragma pack(pop)
 AP_SIZE(ap_snapshot, 16);
@@ -3375,14 +3363,13 @@ static inline const char *ap_snapshot_wrong(const ap_snapshot *m) {
 /* Error (type 102, version 1): A frame or the connection was refused, 56 bytes and text; FIX 35=3
  * (Reject). */
 typedef struct ap_error {
-    uint16_t code;                   /* 0: a Reject code (FIX 373 SessionRejectReason) */
-    uint8_t message_type;            /* 2: type of the frame concerned (FIX 372 RefMsgType) */
-    uint8_t fatal;                   /* 3: 1 when the connection closes */
-    uint16_t text_len;               /* 4: length of text (bytes) */
-    uint8_t _middle[2];              /* 6: zero */
-    uint64_t sequence;               /* 8: first frame concerned (FIX 45 RefSeqNum) */
-    /* 16: SEQUENCE_GAP: the sequence wanted; else the last concerned */
-    uint64_t expected;
+    uint16_t code;        /* 0: a Reject code (FIX 373 SessionRejectReason) */
+    uint8_t message_type; /* 2: type of the frame concerned (FIX 372 RefMsgType) */
+    uint8_t fatal;        /* 3: 1 when the connection closes */
+    uint16_t text_len;    /* 4: length of text (bytes) */
+    uint8_t _middle[2];   /* 6: zero */
+    uint64_t sequence;    /* 8: first frame concerned (FIX 45 RefSeqNum) */
+    uint64_t expected;    /* 16: SEQUENCE_GAP: the sequence wanted; else the last concerned */
 } ap_error;
 #pragma pack(pop)
 AP_SIZE(ap_error, 24);
@@ -3476,17 +3463,16 @@ static inline size_t ap_config_update_frame(void *out, size_t room,
 /* Hello (type 104, version 1): A session asks for what it wants, 96 bytes and TLVs; FIX 35=A
  * (Logon). */
 typedef struct ap_hello {
-    uint8_t role;                    /* 0: what the session does; 0 = control only; a Role */
-    /* 1: what happens when it lags too far; 0 the domain's default; an OnLag */
-    uint8_t on_lag;
-    /* 2: time between heartbeats; 0 = 1,000 (ms; FIX 108 HeartBtInt) */
-    uint16_t heartbeat_ms;
-    uint8_t start;                   /* 4: where the feed begins; a Start */
-    uint8_t _middle[3];              /* 5: zero */
-    uint64_t producer_id;            /* 8: identity of the producer; 0 = anonymous */
-    uint64_t log_id;                 /* 16: the log start_position is of; 0 = any */
-    uint64_t start_position;         /* 24: a position, or how many for the last (messages) */
-    uint8_t type_filter[32];         /* 32: bit n%8 of byte n//8 = type n; all zero = every type */
+    uint8_t role;            /* 0: what the session does; 0 = control only; a Role */
+    uint8_t on_lag;          /* 1: what happens when it lags too far; 0 the domain's default; an
+                              * OnLag */
+    uint16_t heartbeat_ms;   /* 2: time between heartbeats; 0 = 1,000 (ms; FIX 108 HeartBtInt) */
+    uint8_t start;           /* 4: where the feed begins; a Start */
+    uint8_t _middle[3];      /* 5: zero */
+    uint64_t producer_id;    /* 8: identity of the producer; 0 = anonymous */
+    uint64_t log_id;         /* 16: the log start_position is of; 0 = any */
+    uint64_t start_position; /* 24: a position, or how many for the last (messages) */
+    uint8_t type_filter[32]; /* 32: bit n%8 of byte n//8 = type n; all zero = every type */
 } ap_hello;
 #pragma pack(pop)
 AP_SIZE(ap_hello, 64);
@@ -3550,17 +3536,17 @@ static inline const char *ap_hello_wrong(const ap_hello *m) {
 /* Welcome (type 105, version 1): The answer to Hello, 88 bytes: what the session gets, and where it
  * stands. */
 typedef struct ap_welcome {
-    uint64_t log_id;                 /* 0: names the log */
-    uint64_t position;               /* 8: of the next domain frame on this connection (messages) */
-    uint64_t end_position;           /* 16: frames below it are history (messages) */
-    uint64_t oldest_position;        /* 24: the oldest kept (messages) */
-    uint64_t last_sequence;          /* 32: last accepted of this producer; 0 = unknown */
-    uint32_t max_payload;            /* 40: the largest payload taken (bytes) */
-    uint16_t heartbeat_ms;           /* 44: time between heartbeats (ms) */
-    uint8_t durability;              /* 46: what an Ack will promise; a Durability */
-    uint8_t role;                    /* 47: the role granted; a Role */
-    uint32_t relay_pid;              /* 48: process id of the relay */
-    uint8_t _end[4];                 /* 52: zero */
+    uint64_t log_id;          /* 0: names the log */
+    uint64_t position;        /* 8: of the next domain frame on this connection (messages) */
+    uint64_t end_position;    /* 16: frames below it are history (messages) */
+    uint64_t oldest_position; /* 24: the oldest kept (messages) */
+    uint64_t last_sequence;   /* 32: last accepted of this producer; 0 = unknown */
+    uint32_t max_payload;     /* 40: the largest payload taken (bytes) */
+    uint16_t heartbeat_ms;    /* 44: time between heartbeats (ms) */
+    uint8_t durability;       /* 46: what an Ack will promise; a Durability */
+    uint8_t role;             /* 47: the role granted; a Role */
+    uint32_t relay_pid;       /* 48: process id of the relay */
+    uint8_t _end[4];          /* 52: zero */
 } ap_welcome;
 #pragma pack(pop)
 AP_SIZE(ap_welcome, 56);
@@ -3608,10 +3594,10 @@ static inline const char *ap_welcome_wrong(const ap_welcome *m) {
 /* Ack (type 106, version 1): Everything up to sequence has been read, and is in the log or was
  * named by an Error sent before this Ack; 56 bytes. */
 typedef struct ap_ack {
-    uint64_t sequence;               /* 0: last of the producer's frames that this covers */
-    uint64_t position;               /* 8: the log's end then (messages) */
-    uint8_t durability;              /* 16: what it survives; a Durability */
-    uint8_t _end[7];                 /* 17: zero */
+    uint64_t sequence;  /* 0: last of the producer's frames that this covers */
+    uint64_t position;  /* 8: the log's end then (messages) */
+    uint8_t durability; /* 16: what it survives; a Durability */
+    uint8_t _end[7];    /* 17: zero */
 } ap_ack;
 #pragma pack(pop)
 AP_SIZE(ap_ack, 24);
@@ -3650,14 +3636,14 @@ static inline const char *ap_ack_wrong(const ap_ack *m) {
 #pragma pack(push, 1)
 /* Gap (type 107, version 1): Positions this session does not get, 64 bytes. */
 typedef struct ap_gap {
-    uint64_t first_position;         /* 0: first missing (messages) */
-    uint64_t last_position;          /* 8: last missing (messages) */
-    /* 16: positions missing, before filters; 2**64-1 = unknown (messages) */
-    uint64_t count;
-    uint8_t reason;                  /* 24: why; a GapReason */
-    /* 25: the breaker's state: 0 closed, 1 open, 2 half open, 3 replaying */
-    uint8_t breaker;
-    uint8_t _end[6];                 /* 26: zero */
+    uint64_t first_position; /* 0: first missing (messages) */
+    uint64_t last_position;  /* 8: last missing (messages) */
+    uint64_t count;          /* 16: positions missing, before filters; 2**64-1 = unknown
+                              * (messages) */
+    uint8_t reason;          /* 24: why; a GapReason */
+    uint8_t breaker;         /* 25: the breaker's state: 0 closed, 1 open, 2 half open, 3
+                              * replaying */
+    uint8_t _end[6];         /* 26: zero */
 } ap_gap;
 #pragma pack(pop)
 AP_SIZE(ap_gap, 32);
@@ -3701,9 +3687,9 @@ static inline const char *ap_gap_wrong(const ap_gap *m) {
 #pragma pack(push, 1)
 /* PoolAddresses (TLV type 1): The pools of a signal's two venues, 42 bytes; for quoter calls. */
 typedef struct ap_pool_addresses {
-    uint8_t venue_a_pool[20];        /* 0: pool contract on venue A */
-    uint8_t venue_b_pool[20];        /* 20: pool contract on venue B; zeros = none */
-    uint8_t _reserved[2];            /* 40: zero */
+    uint8_t venue_a_pool[20]; /* 0: pool contract on venue A */
+    uint8_t venue_b_pool[20]; /* 20: pool contract on venue B; zeros = none */
+    uint8_t _reserved[2];     /* 40: zero */
 } ap_pool_addresses;
 #pragma pack(pop)
 AP_SIZE(ap_pool_addresses, 42);
@@ -3728,10 +3714,10 @@ static inline const char *ap_pool_addresses_wrong(const ap_pool_addresses *m) {
 #pragma pack(push, 1)
 /* TertiaryVenue (TLV type 2): The third venue of a triangular arbitrage, 30 bytes. */
 typedef struct ap_tertiary_venue {
-    uint8_t venue_c_router[20];      /* 0: router contract */
-    uint8_t venue_c_type;            /* 20: how its pools price; a PoolType */
-    uint32_t fee_c_ppm;              /* 21: fee of a swap (1e-6) */
-    uint8_t _reserved[5];            /* 25: zero */
+    uint8_t venue_c_router[20]; /* 0: router contract */
+    uint8_t venue_c_type;       /* 20: how its pools price; a PoolType */
+    uint32_t fee_c_ppm;         /* 21: fee of a swap (1e-6) */
+    uint8_t _reserved[5];       /* 25: zero */
 } ap_tertiary_venue;
 #pragma pack(pop)
 AP_SIZE(ap_tertiary_venue, 30);
@@ -3758,14 +3744,14 @@ static inline const char *ap_tertiary_venue_wrong(const ap_tertiary_venue *m) {
 #pragma pack(push, 1)
 /* MEVBundle (TLV type 3): How a bundle is sent to block builders, 43 bytes. */
 typedef struct ap_mev_bundle {
-    uint32_t target_builder;         /* 0: the builder preferred; 0 any */
-    uint32_t bundle_uuid;            /* 4: ties the bundle's signals together */
-    uint8_t max_bundle_size;         /* 8: most transactions; 0 any (transactions) */
-    uint64_t priority_fee_gwei;      /* 9: tip per gas (gwei) */
-    uint8_t target_block_range;      /* 17: how far ahead to aim (blocks) */
-    uint8_t submission_strategy;     /* 18: the way it goes; a Submission */
-    uint64_t relay_preferences;      /* 19: bit n = the relay with number n will do */
-    uint8_t _reserved[16];           /* 27: zero */
+    uint32_t target_builder;     /* 0: the builder preferred; 0 any */
+    uint32_t bundle_uuid;        /* 4: ties the bundle's signals together */
+    uint8_t max_bundle_size;     /* 8: most transactions; 0 any (transactions) */
+    uint64_t priority_fee_gwei;  /* 9: tip per gas (gwei) */
+    uint8_t target_block_range;  /* 17: how far ahead to aim (blocks) */
+    uint8_t submission_strategy; /* 18: the way it goes; a Submission */
+    uint64_t relay_preferences;  /* 19: bit n = the relay with number n will do */
+    uint8_t _reserved[16];       /* 27: zero */
 } ap_mev_bundle;
 #pragma pack(pop)
 AP_SIZE(ap_mev_bundle, 43);
@@ -3795,12 +3781,12 @@ static inline const char *ap_mev_bundle_wrong(const ap_mev_bundle *m) {
 #pragma pack(push, 1)
 /* SlippageModel (TLV type 4): Slippage expected of a trade of some size, 48 bytes. */
 typedef struct ap_slippage_model {
-    uint8_t model;                   /* 0: the curve; a SlippageCurve */
-    uint8_t _start[7];               /* 1: zero */
-    int64_t intercept;               /* 8: slippage of an infinitely small trade (1e-8) */
-    int64_t slope;                   /* 16: what f(r) is multiplied by (1e-8) */
-    uint64_t exponent;               /* 24: of POWER only (1e-8) */
-    ap_u128 reference_size_q;        /* 32: what size is divided by (Q64.64 base token) */
+    uint8_t model;            /* 0: the curve; a SlippageCurve */
+    uint8_t _start[7];        /* 1: zero */
+    int64_t intercept;        /* 8: slippage of an infinitely small trade (1e-8) */
+    int64_t slope;            /* 16: what f(r) is multiplied by (1e-8) */
+    uint64_t exponent;        /* 24: of POWER only (1e-8) */
+    ap_u128 reference_size_q; /* 32: what size is divided by (Q64.64 base token) */
 } ap_slippage_model;
 #pragma pack(pop)
 AP_SIZE(ap_slippage_model, 48);
@@ -3829,9 +3815,9 @@ static inline const char *ap_slippage_model_wrong(const ap_slippage_model *m) {
 /* TraceContext (TLV type 5): W3C trace context (the fields of traceparent), 25 bytes: ties messages
  * to a trace. */
 typedef struct ap_trace_context {
-    uint8_t trace_id[16];            /* 0: the trace, not zeros */
-    uint8_t parent_id[8];            /* 16: the span that sent this, not zeros */
-    uint8_t flags;                   /* 24: bit 0 = sampled */
+    uint8_t trace_id[16]; /* 0: the trace, not zeros */
+    uint8_t parent_id[8]; /* 16: the span that sent this, not zeros */
+    uint8_t flags;        /* 24: bit 0 = sampled */
 } ap_trace_context;
 #pragma pack(pop)
 AP_SIZE(ap_trace_context, 25);
@@ -3856,12 +3842,12 @@ static inline const char *ap_trace_context_wrong(const ap_trace_context *m) {
 #pragma pack(push, 1)
 /* FlashLoanParams (TLV type 11): A loan taken and repaid within the transaction, 64 bytes. */
 typedef struct ap_flash_loan_params {
-    uint8_t provider;                /* 0: who lends; a Lender */
-    uint8_t _start[3];               /* 1: zero */
-    uint32_t fee_ppm;                /* 4: fee on amount_wei (1e-6) */
-    uint8_t pool[20];                /* 8: contract that lends */
-    uint8_t token[20];               /* 28: contract of the token borrowed */
-    ap_u128 amount_wei;              /* 48: amount borrowed (smallest unit of token) */
+    uint8_t provider;   /* 0: who lends; a Lender */
+    uint8_t _start[3];  /* 1: zero */
+    uint32_t fee_ppm;   /* 4: fee on amount_wei (1e-6) */
+    uint8_t pool[20];   /* 8: contract that lends */
+    uint8_t token[20];  /* 28: contract of the token borrowed */
+    ap_u128 amount_wei; /* 48: amount borrowed (smallest unit of token) */
 } ap_flash_loan_params;
 #pragma pack(pop)
 AP_SIZE(ap_flash_loan_params, 64);
@@ -3890,15 +3876,15 @@ static inline const char *ap_flash_loan_params_wrong(const ap_flash_loan_params 
 #pragma pack(push, 1)
 /* LiquidationTarget (TLV type 12): A loan that can be liquidated, 96 bytes. */
 typedef struct ap_liquidation_target {
-    uint8_t protocol;                /* 0: where the loan is; a LendingProtocol */
-    uint8_t _start[3];               /* 1: zero */
-    uint32_t close_factor_ppm;       /* 4: part of the debt that may be repaid (1e-6) */
-    uint32_t bonus_ppm;              /* 8: collateral paid on top (1e-6) */
-    uint8_t borrower[20];            /* 12: account that owes */
-    uint8_t debt_token[20];          /* 32: contract of the token owed */
-    uint8_t collateral_token[20];    /* 52: contract of the token pledged */
-    uint64_t health_factor;          /* 72: below 1e8 it can be liquidated (1e-8) */
-    ap_u128 debt_to_cover_wei;       /* 80: debt to repay (smallest unit of debt_token) */
+    uint8_t protocol;             /* 0: where the loan is; a LendingProtocol */
+    uint8_t _start[3];            /* 1: zero */
+    uint32_t close_factor_ppm;    /* 4: part of the debt that may be repaid (1e-6) */
+    uint32_t bonus_ppm;           /* 8: collateral paid on top (1e-6) */
+    uint8_t borrower[20];         /* 12: account that owes */
+    uint8_t debt_token[20];       /* 32: contract of the token owed */
+    uint8_t collateral_token[20]; /* 52: contract of the token pledged */
+    uint64_t health_factor;       /* 72: below 1e8 it can be liquidated (1e-8) */
+    ap_u128 debt_to_cover_wei;    /* 80: debt to repay (smallest unit of debt_token) */
 } ap_liquidation_target;
 #pragma pack(pop)
 AP_SIZE(ap_liquidation_target, 96);
@@ -3931,14 +3917,14 @@ static inline const char *ap_liquidation_target_wrong(const ap_liquidation_targe
 #pragma pack(push, 1)
 /* SandwichParams (TLV type 13): A transaction to be surrounded, and how, 112 bytes. */
 typedef struct ap_sandwich_params {
-    uint8_t victim_tx_hash[32];      /* 0: hash of the pending transaction */
-    ap_u128 victim_amount_in_wei;    /* 32: what it sells (smallest unit) */
-    ap_u128 victim_min_out_wei;      /* 48: the least it accepts (smallest unit) */
-    ap_u128 frontrun_amount_wei;     /* 64: to sell before it (smallest unit) */
-    ap_u128 backrun_amount_wei;      /* 80: to sell after it (smallest unit) */
-    uint64_t max_gas_price_gwei;     /* 96: most to pay per gas; 0 any (gwei) */
-    uint16_t victim_slippage_bps;    /* 104: slippage it allows (1/10,000) */
-    uint8_t _end[6];                 /* 106: zero */
+    uint8_t victim_tx_hash[32];   /* 0: hash of the pending transaction */
+    ap_u128 victim_amount_in_wei; /* 32: what it sells (smallest unit) */
+    ap_u128 victim_min_out_wei;   /* 48: the least it accepts (smallest unit) */
+    ap_u128 frontrun_amount_wei;  /* 64: to sell before it (smallest unit) */
+    ap_u128 backrun_amount_wei;   /* 80: to sell after it (smallest unit) */
+    uint64_t max_gas_price_gwei;  /* 96: most to pay per gas; 0 any (gwei) */
+    uint16_t victim_slippage_bps; /* 104: slippage it allows (1/10,000) */
+    uint8_t _end[6];              /* 106: zero */
 } ap_sandwich_params;
 #pragma pack(pop)
 AP_SIZE(ap_sandwich_params, 112);
@@ -3968,13 +3954,13 @@ static inline const char *ap_sandwich_params_wrong(const ap_sandwich_params *m) 
 #pragma pack(push, 1)
 /* GasOptimization (TLV type 21): Hints on gas and its price (EIP-1559), 40 bytes. */
 typedef struct ap_gas_optimization {
-    uint64_t gas_limit;              /* 0: most gas to use (gas) */
-    uint64_t max_fee_per_gas_wei;    /* 8: most to pay per gas, tip included (wei) */
-    uint64_t max_priority_fee_wei;   /* 16: most to tip per gas (wei) */
-    uint64_t base_fee_wei;           /* 24: base fee of the block observed (wei) */
-    uint32_t wait_blocks;            /* 32: how long to wait for cheaper gas (blocks) */
-    uint8_t strategy;                /* 36: time or gas first; a GasStrategy */
-    uint8_t _end[3];                 /* 37: zero */
+    uint64_t gas_limit;            /* 0: most gas to use (gas) */
+    uint64_t max_fee_per_gas_wei;  /* 8: most to pay per gas, tip included (wei) */
+    uint64_t max_priority_fee_wei; /* 16: most to tip per gas (wei) */
+    uint64_t base_fee_wei;         /* 24: base fee of the block observed (wei) */
+    uint32_t wait_blocks;          /* 32: how long to wait for cheaper gas (blocks) */
+    uint8_t strategy;              /* 36: time or gas first; a GasStrategy */
+    uint8_t _end[3];               /* 37: zero */
 } ap_gas_optimization;
 #pragma pack(pop)
 AP_SIZE(ap_gas_optimization, 40);
@@ -4003,16 +3989,16 @@ static inline const char *ap_gas_optimization_wrong(const ap_gas_optimization *m
 #pragma pack(push, 1)
 /* CrossChain (TLV type 22): A transfer to another chain, 96 bytes. */
 typedef struct ap_cross_chain {
-    uint32_t source_chain_id;        /* 0: EVM chain id it leaves */
-    uint32_t destination_chain_id;   /* 4: EVM chain id it goes to */
-    uint8_t bridge;                  /* 8: what carries it; a Bridge */
-    uint8_t _start[3];               /* 9: zero */
-    uint32_t bridge_fee_ppm;         /* 12: fee (1e-6) */
-    uint8_t bridge_contract[20];     /* 16: the bridge, on the chain it leaves */
-    uint8_t recipient[20];           /* 36: account it goes to */
-    uint8_t destination_token[20];   /* 56: contract of the token received */
-    uint32_t max_seconds;            /* 76: longest it may take; 0 any (s) */
-    ap_u128 min_received_wei;        /* 80: the least to receive (smallest unit) */
+    uint32_t source_chain_id;      /* 0: EVM chain id it leaves */
+    uint32_t destination_chain_id; /* 4: EVM chain id it goes to */
+    uint8_t bridge;                /* 8: what carries it; a Bridge */
+    uint8_t _start[3];             /* 9: zero */
+    uint32_t bridge_fee_ppm;       /* 12: fee (1e-6) */
+    uint8_t bridge_contract[20];   /* 16: the bridge, on the chain it leaves */
+    uint8_t recipient[20];         /* 36: account it goes to */
+    uint8_t destination_token[20]; /* 56: contract of the token received */
+    uint32_t max_seconds;          /* 76: longest it may take; 0 any (s) */
+    ap_u128 min_received_wei;      /* 80: the least to receive (smallest unit) */
 } ap_cross_chain;
 #pragma pack(pop)
 AP_SIZE(ap_cross_chain, 96);
@@ -4045,15 +4031,15 @@ static inline const char *ap_cross_chain_wrong(const ap_cross_chain *m) {
 #pragma pack(push, 1)
 /* Layer2Params (TLV type 23): What executing on a layer 2 costs and how final it is, 56 bytes. */
 typedef struct ap_layer2_params {
-    uint8_t rollup;                  /* 0: how it proves its state; a Rollup */
-    uint8_t _start[3];               /* 1: zero */
-    uint32_t chain_id;               /* 4: EVM chain id of the layer 2 */
-    uint64_t l1_base_fee_wei;        /* 8: base fee of layer 1 per gas (wei) */
-    uint64_t l1_blob_base_fee_wei;   /* 16: blob base fee of layer 1 per gas (wei) */
-    ap_u128 l1_data_fee_wei;         /* 24: fee for the transaction's data (wei) */
-    uint64_t l1_block;               /* 40: layer 1 block these are of; 0 unknown */
-    uint32_t finality_seconds;       /* 48: until layer 1 has it for good (s) */
-    uint32_t sequencer_ms;           /* 52: until the sequencer answers (ms) */
+    uint8_t rollup;                /* 0: how it proves its state; a Rollup */
+    uint8_t _start[3];             /* 1: zero */
+    uint32_t chain_id;             /* 4: EVM chain id of the layer 2 */
+    uint64_t l1_base_fee_wei;      /* 8: base fee of layer 1 per gas (wei) */
+    uint64_t l1_blob_base_fee_wei; /* 16: blob base fee of layer 1 per gas (wei) */
+    ap_u128 l1_data_fee_wei;       /* 24: fee for the transaction's data (wei) */
+    uint64_t l1_block;             /* 40: layer 1 block these are of; 0 unknown */
+    uint32_t finality_seconds;     /* 48: until layer 1 has it for good (s) */
+    uint32_t sequencer_ms;         /* 52: until the sequencer answers (ms) */
 } ap_layer2_params;
 #pragma pack(pop)
 AP_SIZE(ap_layer2_params, 56);

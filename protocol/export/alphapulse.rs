@@ -1064,6 +1064,11 @@ impl<'a> Levels<'a> {
         self.len() == 0
     }
 
+    /// Whether the bytes end with a level.
+    pub fn is_whole(self) -> bool {
+        self.0.chunks_exact(LEVEL_SIZE).remainder().is_empty()
+    }
+
     pub fn iter(self) -> impl Iterator<Item = Level> + 'a {
         self.0.chunks_exact(LEVEL_SIZE).map(Level::get)
     }
@@ -1287,8 +1292,8 @@ impl OrderBook {
     /// The message in a whole frame, whose checksum is not looked at.
     pub fn parse(frame: &[u8]) -> Result<(Self, OrderBookTails<'_>), Fault> {
         let (fields, mut rest) = open::<Self>(frame, Self::TYPE, Self::VERSION)?;
-        let bids = take(&mut rest, fields.bid_count as usize * 16)?;
-        let asks = take(&mut rest, fields.ask_count as usize * 16)?;
+        let bids = take(&mut rest, fields.bid_count as usize * LEVEL_SIZE)?;
+        let asks = take(&mut rest, fields.ask_count as usize * LEVEL_SIZE)?;
         expect(rest.is_empty(), Fault::Tails)?;
         let tails = OrderBookTails {
             bids: Levels(bids),
@@ -1300,10 +1305,10 @@ impl OrderBook {
     /// The whole frame, sealed; counts are those of `tails`, which can be too long.
     pub fn frame(&self, tails: &OrderBookTails<'_>, stamp: &Stamp) -> Result<Vec<u8>, Fault> {
         let mut fields = *self;
-        expect(tails.bids.0.len() % 16 == 0, Fault::Tails)?;
-        fields.bid_count = count(tails.bids.0.len() / 16)?;
-        expect(tails.asks.0.len() % 16 == 0, Fault::Tails)?;
-        fields.ask_count = count(tails.asks.0.len() / 16)?;
+        expect(tails.bids.is_whole(), Fault::Tails)?;
+        fields.bid_count = count(tails.bids.len())?;
+        expect(tails.asks.is_whole(), Fault::Tails)?;
+        fields.ask_count = count(tails.asks.len())?;
         let payload: &[&[u8]] = &[&to_bytes(fields), tails.bids.0, tails.asks.0];
         seal(Self::TYPE, Self::VERSION, payload, stamp).ok_or(Fault::Tails)
     }
@@ -1375,7 +1380,7 @@ impl InstrumentDiscovered {
         stamp: &Stamp,
     ) -> Result<Vec<u8>, Fault> {
         let mut fields = *self;
-        fields.symbol_len = count(tails.symbol.as_bytes().len())?;
+        fields.symbol_len = count(tails.symbol.len())?;
         fields.metadata_len = count(tails.metadata.len())?;
         let payload: &[&[u8]] = &[&to_bytes(fields), tails.symbol.as_bytes(), tails.metadata];
         seal(Self::TYPE, Self::VERSION, payload, stamp).ok_or(Fault::Tails)
@@ -1431,7 +1436,7 @@ impl PoolDiscovered {
     /// The whole frame, sealed; counts are those of `tails`, which can be too long.
     pub fn frame(&self, tails: &PoolDiscoveredTails<'_>, stamp: &Stamp) -> Result<Vec<u8>, Fault> {
         let mut fields = *self;
-        fields.symbol_len = count(tails.symbol.as_bytes().len())?;
+        fields.symbol_len = count(tails.symbol.len())?;
         fields.metadata_len = count(tails.metadata.len())?;
         let payload: &[&[u8]] = &[&to_bytes(fields), tails.symbol.as_bytes(), tails.metadata];
         seal(Self::TYPE, Self::VERSION, payload, stamp).ok_or(Fault::Tails)
@@ -3223,7 +3228,7 @@ impl Error {
     /// The whole frame, sealed; counts are those of `tails`, which can be too long.
     pub fn frame(&self, tails: &ErrorTails<'_>, stamp: &Stamp) -> Result<Vec<u8>, Fault> {
         let mut fields = *self;
-        fields.text_len = count(tails.text.as_bytes().len())?;
+        fields.text_len = count(tails.text.len())?;
         let payload: &[&[u8]] = &[&to_bytes(fields), tails.text.as_bytes()];
         seal(Self::TYPE, Self::VERSION, payload, stamp).ok_or(Fault::Tails)
     }

@@ -1,7 +1,7 @@
 """Writes alphapulse.h: packed structs, constants and functions in C11 that is C++ too.
 
 Called by `protocol.export`. What does not depend on the message classes is in
-`protocol.export.c_text`; facts about messages come from `protocol.export.facts`.
+`c_text` and `c_frames`; facts about messages come from `protocol.export.facts`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from enum import IntFlag
 
+from protocol.export import c_frames as frames
 from protocol.export import c_text as text
 from protocol.export.facts import (
     WIDTH,
@@ -27,6 +28,8 @@ from protocol.export.facts import (
 )
 
 EIGHTS = range(0, 256, 8)
+# Levels are the only tails that are counted in anything but bytes.
+LEVEL = "AP_LEVEL_SIZE"
 LARGEST_INT = 2**31 - 1
 TYPES = {
     "u8": "uint8_t",
@@ -73,17 +76,17 @@ def render() -> str:
         text.SYMBOLS,
         _title("Checksum"),
         _crc_table(),
-        text.CRC,
+        frames.CRC,
         _title("Frames"),
-        text.FRAMES,
+        frames.FRAMES,
         _title("What follows the fixed part"),
-        text.TAILS,
+        frames.TAILS,
         *_sections(parts),
         _title("TLV payloads: " + "ap_tlv_put what they are, read with ap_..._from what is found"),
         *map(_extension, extensions()),
         _title("Any message"),
         _sizes(parts),
-        text.CHECK,
+        frames.CHECK,
         _type_names(parts),
         text.BOTTOM,
     ])  # fmt: skip
@@ -119,18 +122,25 @@ def _enumeration(names: Names) -> str:
 
 
 def _struct(name: str, says: str, items: Iterable[Item]) -> str:
-    fields = [line for item in items for line in _declaration(item)]
     opening = comment(f"{says} */", "/* ", " * ")
+    fields = _declarations([(_code(item), f"{item.offset}: {item.says}") for item in items])
     return "\n".join([*opening, f"typedef struct ap_{name} {{", *fields, f"}} ap_{name};", ""])
 
 
-def _declaration(item: Item) -> list[str]:
-    code = f"    {TYPES[item.type]} {member(item.name)}"
-    code += f"[{item.size}];" if item.type == "bytes" else ";"
-    line = f"{code:<36} /* {item.offset}: {item.says} */"
-    if len(line) <= WIDTH:
-        return [line]
-    return [*comment(f"{item.offset}: {item.says} */", "    /* ", "     * "), code]
+def _code(item: Item) -> str:
+    size = f"[{item.size}]" if item.type == "bytes" else ""
+    return f"    {TYPES[item.type]} {member(item.name)}{size};"
+
+
+def _declarations(fields: list[tuple[str, str]]) -> list[str]:
+    """Fields, and what they mean in a column beside them."""
+    column = max(len(code) for code, _ in fields) + 1
+    lines = []
+    for code, says in fields:
+        indent = " " * (column + 1) + "* "
+        first, *more = comment(f"{says} */", f"{code:<{column}}/* ", indent)
+        lines += [first, *more]
+    return lines
 
 
 def _asserts(name: str, size: int, items: Iterable[Item]) -> str:
@@ -158,10 +168,10 @@ def _message(part: Part) -> str:
 
 
 def _packed(part: Part, title: str) -> str:
-    struct = _struct(part.name, title, part.fixed)
     if not part.fixed:
         # C has no empty struct; a message that is all tail needs none.
         return "\n".join([*comment(f"{title} */", "/* ", " * "), ""])
+    struct = _struct(part.name, title, part.fixed)
     asserts = _asserts(part.name, part.size, part.fixed)
     return f"#pragma pack(push, 1)\n{struct}#pragma pack(pop)\n{asserts}"
 
@@ -169,8 +179,8 @@ def _packed(part: Part, title: str) -> str:
 def _tails_struct(part: Part) -> str:
     lines = [f"/* What follows the fixed part of {part.title}. */"]
     lines.append(f"typedef struct ap_{part.name}_tails {{")
-    for tail in part.tails:
-        lines += [f"    ap_span {tail.name}; /* {tail.type}: {tail.says} */"]
+    fields = [(f"    ap_span {tail.name};", f"{tail.type}: {tail.says}") for tail in part.tails]
+    lines += _declarations(fields)
     return "\n".join([*lines, f"}} ap_{part.name}_tails;", ""])
 
 
@@ -203,7 +213,7 @@ def _read_tails(part: Part) -> Iterator[str]:
         if counted is None:
             yield f"    ap_take(&rest, rest.size, &tails->{tail.name});"
             continue
-        times = f" * {tail.unit}u" if tail.unit > 1 else ""
+        times = f" * {LEVEL}" if tail.unit > 1 else ""
         take = f"!ap_take(&rest, (size_t)out->{counted.name}{times}, &tails->{tail.name})"
         yield f"    if ({take}) return AP_BAD_TAILS;"
     yield "    if (rest.size) return AP_BAD_TAILS;"
@@ -297,8 +307,8 @@ def _count(part: Part, tail: Item) -> Iterator[str]:
         return
     number = f"tails->{tail.name}.size"
     if tail.unit > 1:
-        yield f"if ({number} % {tail.unit}u) return 0;"
-        number += f" / {tail.unit}u"
+        yield f"if ({number} % {LEVEL}) return 0;"
+        number += f" / {LEVEL}"
     yield f"if ({number} > UINT{8 * counted.size}_MAX) return 0;"
     yield f"fixed.{counted.name} = ({TYPES[counted.type]})({number});"
 

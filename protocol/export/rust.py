@@ -1,7 +1,7 @@
 """Writes alphapulse.rs: packed structs, constants and functions in plain Rust.
 
 Called by `protocol.export`. What does not depend on the message classes is in
-`protocol.export.rust_text`; facts about messages come from `protocol.export.facts`.
+`rust_text` and `rust_frames`; facts about messages come from `protocol.export.facts`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
+from protocol.export import rust_frames as frames
 from protocol.export import rust_text as text
 from protocol.export.facts import (
     WIDTH,
@@ -25,12 +26,13 @@ from protocol.export.facts import (
     notes,
 )
 
+# For each kind of tail: its type, how it is made of bytes, its bytes, and how long it is.
 TAILS = {
-    "UTF-8 text": ("&'a str", "utf8({})?", "{}.as_bytes()"),
-    "UTF-8 JSON": ("&'a str", "utf8({})?", "{}.as_bytes()"),
-    "TLVs": ("Tlvs<'a>", "Tlvs::checked({})?", "{}.0"),
-    "levels": ("Levels<'a>", "Levels({})", "{}.0"),
-    "bytes": ("&'a [u8]", "{}", "{}"),
+    "UTF-8 text": ("&'a str", "utf8({})?", "{}.as_bytes()", "{}.len()"),
+    "UTF-8 JSON": ("&'a str", "utf8({})?", "{}.as_bytes()", "{}.len()"),
+    "TLVs": ("Tlvs<'a>", "Tlvs::checked({})?", "{}.0", "{}.0.len()"),
+    "levels": ("Levels<'a>", "Levels({})", "{}.0", "{}.len()"),
+    "bytes": ("&'a [u8]", "{}", "{}", "{}.len()"),
 }
 # Words of Rust that a field may not be called.
 TAKEN = {"as", "box", "do", "final", "in", "loop", "match", "mod", "move", "override", "priv"}
@@ -53,11 +55,11 @@ def render() -> str:
         _structure("Header", "The 32 bytes before every payload.", 32, header_items()),
         text.LOOSE,
         _title("Checksum"),
-        text.CHECKSUM,
+        frames.CHECKSUM,
         _title("Frames"),
-        text.FRAMES,
+        frames.FRAMES,
         _title("What follows the fixed part"),
-        text.TAILS,
+        frames.TAILS,
         *_sections(parts),
         _title("TLV payloads"),
         *map(_extension, extensions()),
@@ -170,7 +172,7 @@ def _parse_tails(part: Part) -> str:
     lines += [f"        let ({fields}, {rest}) = open::<Self>(frame, Self::TYPE, Self::VERSION)?;"]
     for tail in part.tails:
         counted = part.counter(tail)
-        times = f" * {tail.unit}" if tail.unit > 1 else ""
+        times = " * LEVEL_SIZE" if tail.unit > 1 else ""
         if counted:
             taken = f"take(&mut rest, fields.{member(counted.name)} as usize{times})?"
             lines += [f"        let {tail.name} = {taken};"]
@@ -229,11 +231,11 @@ def _frame_tails(part: Part) -> str:
 def _computed(part: Part) -> Iterator[str]:
     """The lines that fill in counts and starts."""
     for tail in part.tails:
-        counted, raw = part.counter(tail), TAILS[tail.type][2].format(f"tails.{tail.name}")
+        counted, name = part.counter(tail), f"tails.{tail.name}"
         if tail.unit > 1:
-            yield f"expect({raw}.len() % {tail.unit} == 0, Fault::Tails)?;"
+            yield f"expect({name}.is_whole(), Fault::Tails)?;"
         if counted:
-            length = f"{raw}.len() / {tail.unit}" if tail.unit > 1 else f"{raw}.len()"
+            length = TAILS[tail.type][3].format(name)
             yield f"fields.{member(counted.name)} = count({length})?;"
     for item in part.starts():
         yield f"fields.{member(item.name)} = count({_start(part, item, 'tails.')})?;"
