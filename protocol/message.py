@@ -185,7 +185,7 @@ def find(message_type: int, version: int) -> type[Message] | None:
 def catalogue() -> dict[tuple[int, int], type[Message]]:
     """Every message class by (type, version), in the order of types."""
     _load()
-    return dict(sorted(REGISTRY.items()))
+    return dict(sorted(REGISTRY.copy().items()))
 
 
 def sizes() -> dict[tuple[int, int], tuple[int, bool]]:

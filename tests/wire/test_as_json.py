@@ -20,7 +20,7 @@ from protocol.message import Message
 from protocol.structure import Extension
 from protocol.tails import Level
 from protocol.tlv import build
-from tests.wire.every_value import ANY_EXTENSION, ANY_MESSAGE
+from tests.wire.strategies import ANY_EXTENSION, ANY_MESSAGE
 
 BTC = InstrumentId.spot(VenueId.BINANCE, "BTCUSDT")
 TRADE = Trade(BTC, price=-5, volume=2**64 - 1, side=Side.BUY, flags=9)

@@ -16,7 +16,7 @@ from protocol.errors import ProtocolError, SchemaError
 from protocol.message import REGISTRY, decode
 from protocol.schema import declaration, forget, register
 from tests.wire.declared import TOLD, registry, told
-from tests.wire.every_value import structures
+from tests.wire.strategies import structures
 
 __all__ = ["registry"]
 pytestmark = pytest.mark.usefixtures("registry")

@@ -37,7 +37,7 @@ from protocol.extensions import (
 from protocol.fields import U8, U64, Blob, field
 from protocol.structure import Extension
 from protocol.tlv import Tlv, build
-from tests.wire.every_value import ANY_EXTENSION, EXTENSIONS
+from tests.wire.strategies import ANY_EXTENSION, EXTENSIONS
 
 A, B, C = b"a" * 20, b"b" * 20, b"c" * 20
 

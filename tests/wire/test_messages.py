@@ -22,7 +22,7 @@ from protocol.market_data import Quote, Side, Trade
 from protocol.message import REGISTRY, Message, Unknown, decode, find
 from protocol.reject import Reject
 from protocol.signals import ArbitrageOpportunity
-from tests.wire.strategies import ANY_MESSAGE, CLASSES, STAMPS, messages
+from tests.wire.strategies import ANY_MESSAGE, CLASSES, STAMPS, structures
 from tests.wire.strategies import U8 as BYTES
 
 BTC = InstrumentId.spot(VenueId.BINANCE, "BTCUSDT")
@@ -81,7 +81,7 @@ def test_a_message_rebuilt_from_its_values_is_equal(message: Message) -> None:
 def test_arbitrary_payloads_encode_to_the_same_bytes_or_are_a_protocol_error(
     cls: type[Message], data: st.DataObject, stamp: dict[str, int]
 ) -> None:
-    payload = bytearray(data.draw(messages(cls)).payload)
+    payload = bytearray(data.draw(structures(cls)).payload)
     for at, value in data.draw(st.lists(st.tuples(st.integers(0, 400), BYTES), max_size=4)):
         if at < len(payload):
             payload[at] = value
@@ -120,7 +120,7 @@ def _same_or_refused(frame: bytes) -> None:
 def test_a_value_out_of_its_fields_range_names_type_and_field(
     cls: type[Message], data: st.DataObject
 ) -> None:
-    message = data.draw(messages(cls))
+    message = data.draw(structures(cls))
     integers = [f for f in cls.FIELDS if f.kind == "value" and issubclass(f.python, int)]
     for one in integers:
         assert one.wire

@@ -29,7 +29,7 @@ from protocol.migration import (
     to_q64,
 )
 from protocol.signals import ArbitrageOpportunity
-from tests.wire.strategies import messages
+from tests.wire.strategies import structures
 
 WETH_ADDRESS = "C02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"
 USDC_ADDRESS = "A0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
@@ -190,7 +190,7 @@ def test_what_the_old_signal_says_cannot_be_given_again() -> None:
 @given(st.data())
 def test_any_old_signal_migrates_or_is_a_field_error(data: st.DataObject) -> None:
     old = data.draw(
-        messages(data.draw(st.sampled_from([PoolArbitrageSignal, PoolArbitrageSignalV1])))
+        structures(data.draw(st.sampled_from([PoolArbitrageSignal, PoolArbitrageSignalV1])))
     )
     assert isinstance(old, PoolArbitrageSignal | PoolArbitrageSignalV1)
     try:

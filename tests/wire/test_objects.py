@@ -17,7 +17,7 @@ from protocol.instruments import AssetType, InstrumentId, VenueId
 from protocol.market_data import InstrumentDiscovered, PoolDiscovered
 from protocol.message import Unknown, decode
 from protocol.objects import Custom, IdCollisionError, Instrument, Known, Objects, Pool, Token
-from tests.wire.every_value import ANY_MESSAGE
+from tests.wire.strategies import ANY_MESSAGE
 
 BTC = InstrumentId.spot(VenueId.BINANCE, "BTCUSDT")
 WETH = "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"

@@ -21,7 +21,7 @@ from protocol.market_data import Trade
 from protocol.message import REGISTRY, Message, Unknown, decode
 from protocol.schema import declaration, find, forget, newest, register
 from tests.wire.declared import TOLD, registry, told
-from tests.wire.every_value import CLASSES, structures
+from tests.wire.strategies import CLASSES, structures
 
 __all__ = ["registry"]
 pytestmark = pytest.mark.usefixtures("registry")

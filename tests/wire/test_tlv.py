@@ -22,8 +22,7 @@ from protocol.instruments import InstrumentId
 from protocol.message import Unknown, decode
 from protocol.structure import Extension
 from protocol.tlv import Tlv, append, build, find, iterate, views
-from tests.wire.every_value import ANY_EXTENSION, structures
-from tests.wire.strategies import STAMPS
+from tests.wire.strategies import ANY_EXTENSION, STAMPS, structures
 
 ITEMS = st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=255)), max_size=5)
 ID = InstrumentId(300, 3, 1)
