@@ -240,11 +240,11 @@ def test_a_header_value_that_does_not_fit_is_named(name: str) -> None:
 
 
 def test_a_message_does_not_change() -> None:
-    for name in ("price", "prize", "_payload"):
+    for name in ("price", "prize", "owner"):
         with pytest.raises(AttributeError):
             setattr(TRADE, name, 1)
     with pytest.raises(AttributeError):
-        del TRADE._payload
+        del TRADE.price
     assert TRADE.replace(price=7).price == 7
     assert TRADE.price == -5
 
