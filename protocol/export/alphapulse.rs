@@ -2,7 +2,7 @@
 //!
 //! Written by `relays export rust` from the message classes of the protocol package: do not edit.
 //! protocol/SPEC.md has the rules, tests/vectors/ frames to test an implementation with.
-//! Use it as a module: `mod alphapulse;`.
+//! Use it as a module, in edition 2021 or later: `mod alphapulse;`.
 //!
 //! A frame is a header of 32 bytes and a payload; a socket carries frames back to back. For each
 //! message there is a packed struct of the payload's fixed part:
@@ -974,11 +974,9 @@ pub fn split(bytes: &[u8]) -> Result<(Header, &[u8]), Fault> {
     Ok((header, payload.ok_or(Fault::Rejected(Reject::TRUNCATED))?))
 }
 
-/// The checksum that a frame with this header and payload should have.
-pub fn checksum(header: &Header, payload: &[u8]) -> u32 {
-    let mut head = Vec::with_capacity(HEADER_SIZE);
-    header.put(&mut head);
-    crc32(crc32(0, &head[..CHECKSUM_AT]), payload)
+/// The checksum that a frame should have, of all its bytes and no others.
+pub fn checksum(frame: &[u8]) -> u32 {
+    crc32(crc32(0, &frame[..CHECKSUM_AT]), &frame[HEADER_SIZE..])
 }
 
 /// The checks that a relay makes of one frame, in its order; `max_payload` is that of the relay
@@ -1000,7 +998,7 @@ pub fn check(bytes: &[u8], max_payload: u32) -> Result<Header, Fault> {
         return Err(Fault::Rejected(Reject::BAD_SIZE));
     }
     let (header, payload) = split(bytes)?;
-    if header.checksum != checksum(&header, payload) {
+    if header.checksum != checksum(&bytes[..HEADER_SIZE + payload.len()]) {
         return Err(Fault::Rejected(Reject::BAD_CHECKSUM));
     }
     Ok(header)
@@ -1025,7 +1023,7 @@ pub fn seal(message_type: u8, version: u8, payload: &[&[u8]], stamp: &Stamp) -> 
     for part in payload {
         frame.extend_from_slice(part);
     }
-    let checksum = checksum(&header, &frame[HEADER_SIZE..]);
+    let checksum = checksum(&frame);
     frame[CHECKSUM_AT..HEADER_SIZE].copy_from_slice(&checksum.to_le_bytes());
     Some(frame)
 }

@@ -11,7 +11,7 @@ TOP = """\
 //!
 //! Written by `relays export rust` from the message classes of the protocol package: do not edit.
 //! protocol/SPEC.md has the rules, tests/vectors/ frames to test an implementation with.
-//! Use it as a module: `mod alphapulse;`.
+//! Use it as a module, in edition 2021 or later: `mod alphapulse;`.
 //!
 //! A frame is a header of 32 bytes and a payload; a socket carries frames back to back. For each
 //! message there is a packed struct of the payload's fixed part:
