@@ -21,8 +21,7 @@ from protocol.market_data import BookKind, InstrumentDiscovered, OrderBook, Quot
 from protocol.message import Message, Unknown
 from protocol.message import decode as decode_one
 from protocol.tails import Level
-
-from .strategies import ANY_MESSAGE, CLASSES, STAMPS, messages
+from tests.wire.strategies import ANY_MESSAGE, CLASSES, STAMPS, structures
 
 np = pytest.importorskip(
     "numpy", reason="numpy is an extra: pip install 'alphapulse-relays[numpy]'"
@@ -85,7 +84,7 @@ def check_row(column: Any, row: int, message: Message | Unknown, frames: list[by
                 assert column.tail(row, one.name) == tail
 
 
-@given(st.sampled_from(EXACT).flatmap(lambda cls: st.lists(messages(cls), min_size=1)), STAMPS)
+@given(st.sampled_from(EXACT).flatmap(lambda cls: st.lists(structures(cls), min_size=1)), STAMPS)
 def test_rows_become_the_frames_that_the_messages_make(
     same: list[Message], stamps: dict[str, int]
 ) -> None:
