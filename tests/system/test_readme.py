@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import RelayProcess, eventually
+from tests.wire.recordings import recording
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -36,7 +38,7 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_producer_and_the_consumer_of_the_readme_are_short_and_run(
     relay: RelayProcess, tmp_path: Path
 ) -> None:
-    producer, consumer = BLOCKS
+    producer, consumer, _ = BLOCKS
     for block in BLOCKS:
         lines = [line for line in block.splitlines() if line.strip()]
         assert len([line for line in lines if not line.startswith(("from", "import"))]) <= 10
@@ -60,3 +62,27 @@ def test_without_a_relay_they_say_which_command_starts_one(tmp_path: Path) -> No
     got = run(BLOCKS[1], tmp_path)
     assert got.returncode != 0
     assert "relays run market_data" in got.stderr.splitlines()[-1]
+
+
+def test_the_recording_of_the_readme_becomes_frames_and_arrays(tmp_path: Path) -> None:
+    source = recording("binance/usdm_btcusdt_20240808.gz")
+    relays = Path(sys.executable).with_name("relays")
+    frames = tmp_path / "btc.frames"
+    made = subprocess.run(
+        [relays, "convert", "binance-futures", source, "-o", frames],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    ended = subprocess.run(
+        [sys.executable, "-c", BLOCKS[2]], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert re.fullmatch(r"\d+ trades at a mean of 6\d{4}\.\d+ USDT\n", ended.stdout)
+
+
+def test_the_examples_of_the_protocol_hold() -> None:
+    text = (ROOT / "protocol" / "README.md").read_text()
+    first, _, views = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    ended = run(first + views, ROOT)
+    assert (ended.returncode, ended.stderr) == (0, "")
