@@ -40,8 +40,8 @@ IDENTIFIER = ("venue", "asset_type", "asset_id")
 # The CRC-32 of anything that is followed by its own CRC-32, little-endian.
 RESIDUE = 0x2144DF1C
 CRCS = {"zlib.crc32": zlib.crc32, "protocol.checksum.crc32": crc32}
-# A buffer for views has so many frames, and that one is looked at.
-PLACES, PLACE = 8, 3
+# A buffer for views has so many frames; where one is looked at, it is that one.
+PLACES, PLACE = 100, 3
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,13 @@ class Form:
     """One way to do a task: a statement that leaves its result in `out`, with the names it uses.
 
     A statement that calls `crc` is tried with each of CRCS. `right` says whether a result is.
-    Where `frame` is among the names, a damaged one has to make the statement raise ValueError."""
+    Where `frame` is among the names, a damaged one has to make the statement raise ValueError.
+    `each` is how many operations one statement is."""
 
     statement: str
     names: dict[str, Any]
     right: Callable[[Any], bool]
+    each: int = 1
 
 
 Tasks = dict[str, list[Form]]
@@ -76,6 +78,7 @@ WHOLE = struct.Struct("<IBBBBIQQIHBBQqQBB2x")
 HEAD_PART, BODY_PART = struct.Struct("<IBBBBIQQ"), struct.Struct("<HBBQqQBB2x")
 PARTS = struct.Struct("<28sI32s")
 PRICE_AND_VOLUME, PRICE_AT = struct.Struct("<qQ"), 44
+PADDED_PRICE_AND_VOLUME = struct.Struct("<44xqQ4x")
 SOUND = """
 a, c, b = parts(frame)
 if crc(b, crc(a)) != c or not a.startswith(start): raise ValueError
@@ -88,21 +91,15 @@ venue, asset_type, _, asset_id, price, volume, side, out = unpack(b)
 
 def of_struct(frame: bytes) -> Tasks:
     """Prebuilt Structs; objects are plain tuples, which pack and unpack quickest."""
+    find = {"buffer": bytearray(frame * PLACES), "at": PLACE * 64, "unpack": WHOLE.unpack_from}
     return {
         "encode": _packing(frame, "*head", "*body"),
         "build": _packing(frame, ", ".join(_numbered(HEAD, "h")), ", ".join(_numbered(BODY, "b"))),
         "decode": [_unpacking(frame, "out = unpack(b)", lambda out: out == BODY)],
         "fields": [_unpacking(frame, UNPACKED, lambda out: out == BODY[7])],
-        "view": [
-            Form(
-                "v = unpack(buffer, at); v[13]; out = v[14]",
-                {
-                    "buffer": bytearray(frame * PLACES),
-                    "at": PLACE * 64,
-                    "unpack": WHOLE.unpack_from,
-                },
-                _is_volume,
-            )
+        "view": [Form("v = unpack(buffer, at); v[13]; out = v[14]", find, _is_volume)],
+        "walk": [
+            _walking("for v in walk(buffer): v[13]; out = v[14]", frame, walk=WHOLE.iter_unpack)
         ],
     }
 
@@ -117,7 +114,17 @@ def of_struct_by_hand(frame: bytes) -> Tasks:
     """Two fields at an offset that somebody counted: no header, type or size is looked at."""
     names = {"buffer": bytearray(frame * PLACES), "at": PLACE * 64}
     names |= {"two": PRICE_AND_VOLUME.unpack_from}
-    return {"view": [Form(f"_, out = two(buffer, at + {PRICE_AT})", names, _is_volume)]}
+    walk = "for _, out in walk(buffer): pass"
+    return {
+        "view": [Form(f"_, out = two(buffer, at + {PRICE_AT})", names, _is_volume)],
+        "walk": [_walking(walk, frame, walk=PADDED_PRICE_AND_VOLUME.iter_unpack)],
+    }
+
+
+def _walking(statement: str, frame: bytes, **names: Any) -> Form:
+    """A form that reads two fields of every frame in a buffer."""
+    given = {"buffer": bytearray(frame * PLACES), **names}
+    return Form(statement, given, _is_volume, PLACES)
 
 
 def _numbered(values: tuple[int, ...], letter: str) -> dict[str, int]:
@@ -210,6 +217,13 @@ def of_ctypes(frame: bytes) -> Tasks:
         "decode": [Form(MADE, make, lambda out: bytes(out) == frame)],
         "fields": [Form(f"{MADE}{every}", make, lambda out: bytes(out) == frame)],
         "view": [Form("o = view(buffer, at); o.price; out = o.volume", find, _is_volume)],
+        "walk": [
+            _walking(
+                "for o in walk(buffer): o.price; out = o.volume",
+                frame,
+                walk=(_Frame * PLACES).from_buffer,
+            )
+        ],
     }
 
 
@@ -268,6 +282,15 @@ def _described(message: Any, body: bytes, names: dict[str, Any], builds: list[st
         "decode": [Form(check, read, lambda out: out == message)],
         "fields": [Form(f"{check}\n{every}", read, lambda out: out == message)],
         "view": [Form(statement, find, _is_volume) for statement in looks],
+        "walk": [
+            _walking(
+                f"for at in starts: o = decode(view[at : at + {len(body)}]); {both}",
+                frame,
+                starts=range(0, len(buffer), len(frame)),
+                view=memoryview(buffer),
+                decode=names["decode"],
+            )
+        ],
     }
 
 

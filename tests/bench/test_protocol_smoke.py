@@ -74,7 +74,7 @@ def test_a_form_that_leaves_out_the_checksum_fails() -> None:
 
 
 def test_work_with_arrays_that_gives_something_wrong_fails() -> None:
-    work = many.Work("nothing", 5, lambda: [], lambda made: len(made) == 5)
+    work = many.Work("nothing", 5, list, lambda made: len(made) == 5)
     with pytest.raises(RunFailed, match="wrong result of: nothing"):
         many._seconds(work)
 
