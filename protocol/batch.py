@@ -18,7 +18,7 @@ import numpy.typing as npt
 from protocol._core import batch as compiled
 from protocol.catalogue import type_name
 from protocol.errors import ChecksumError, FieldError, HeaderError, ProtocolError, SchemaError
-from protocol.fields import Field
+from protocol.fields import Field, counter
 from protocol.framing import Buffer
 from protocol.header import COMPRESSED, FIELDS, HEADER_SIZE, MAGIC, Header
 from protocol.instruments import InstrumentId
@@ -201,22 +201,13 @@ class Column:
         return np.frombuffer(self.tail(row, name), dtype=LEVEL)
 
     def _tail_size(self, row: int, one: Field, left: int) -> int:
-        counting = _counter(self.cls, one.name) if self.cls else None
+        counting = counter(self.cls.FIELDS, one) if self.cls else None
         unit = one.tail.unit if one.tail else 1
-        size = left if counting is None else int(self.rows[counting][row]) * unit
-        if size > left:
-            what = f"{counting} of frame {self.frames[row]} at {self.offsets[row]}"
+        size = int(self.rows[counting.name][row]) * unit if counting else left
+        if counting and size > left:
+            what = f"{counting.name} of frame {self.frames[row]} at {self.offsets[row]}"
             raise FieldError(what, expected=f"at most {left // unit}", got=size // unit)
         return size
-
-
-def _counter(cls: type[Message], name: str) -> str | None:
-    """The field that counts this tail."""
-    tails = [one.name for one in cls.FIELDS if one.tail]
-    for one in cls.FIELDS:
-        if one.kind == "count" and (one.declared.of or tails[0]) == name:
-            return one.name
-    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,7 +314,10 @@ def _apart(cls: type[Message] | None, found: Found, data: memoryview) -> Column:
 
 def _check(cls: type[Message], column: Column, data: memoryview) -> None:
     """FieldError or SchemaError for the first row whose values or counts are not allowed."""
-    row = compiled.unsound(cls._layout, data, column.offsets)
+    if cls.EXACT:
+        row = compiled.unsound_rows(cls._layout, column.rows)
+    else:
+        row = compiled.unsound(cls._layout, data, column.offsets)
     rows: Iterable[int] = [row] if row >= 0 else []
     if cls.check is not Message.check:
         # What a class demands beyond single fields its messages know, and some for whole arrays.
@@ -333,10 +327,13 @@ def _check(cls: type[Message], column: Column, data: memoryview) -> None:
         try:
             cls.decode(data, int(column.offsets[one]), verify=False)
         except ProtocolError as error:
-            where = f"{error.what} of frame {column.frames[one]} at {column.offsets[one]}"
-            raise type(error)(
-                where, expected=error.expected, got=error.got, hint=error.hint
-            ) from None
+            where = f"frame {column.frames[one]} at {column.offsets[one]}"
+            raise _located(error, where) from None
+
+
+def _located(error: ProtocolError, where: str) -> ProtocolError:
+    what = f"{error.what} of {where}"
+    return type(error)(what, expected=error.expected, got=error.got, hint=error.hint)
 
 
 def _misfit(code: int, data: memoryview, at: int, frame: int) -> ProtocolError:
@@ -344,9 +341,8 @@ def _misfit(code: int, data: memoryview, at: int, frame: int) -> ProtocolError:
     where = f"frame {frame} at {at}"
     if len(data) - at < HEADER_SIZE:
         return HeaderError(f"header of {where}", expected="32 bytes", got=len(data) - at)
-    magic = int.from_bytes(data[at : at + 4], "little")
     if code == compiled.STOP_MAGIC:
-        expected = f"{MAGIC:#010x}"
+        magic, expected = int.from_bytes(data[at : at + 4], "little"), f"{MAGIC:#010x}"
         return HeaderError(
             f"magic of {where}",
             expected=expected,
@@ -495,6 +491,4 @@ def _refused(cls: type[Message], frames: bytearray | memoryview, row: int) -> Pr
         expected = "bits 0 and 1 zero"
         return FieldError(f"header.flags of row {row}", expected=expected, got=header.flags)
     payload = bytes(frames[at + HEADER_SIZE : at + dtype(cls).itemsize])
-    error = cls._refuse_payload(payload)
-    where = f"{error.what} of row {row}"
-    return FieldError(where, expected=error.expected, got=error.got, hint=error.hint)
+    return _located(cls._refuse_payload(payload), f"row {row}")

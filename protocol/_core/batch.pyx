@@ -213,6 +213,30 @@ def unsound(Layout layout not None, const uint8_t[::1] buffer not None,
     return first
 
 
+def unsound_rows(Layout layout not None, rows):
+    """The first row of an array of whole frames whose values are not allowed, -1 for none."""
+    cdef int64_t first = -1
+    cdef Py_buffer view
+    PyObject_GetBuffer(rows, &view, PyBUF_STRIDES)
+    try:
+        if view.ndim != 1 or view.itemsize != HEADER + layout.fixed or not layout.exact:
+            raise ValueError(f"a row has {HEADER + layout.fixed} bytes, got {view.itemsize}")
+        with nogil:
+            first = first_row(layout, <const uint8_t *>view.buf, view.shape[0], view.strides[0])
+    finally:
+        PyBuffer_Release(&view)
+    return first
+
+
+cdef int64_t first_row(Layout layout, const uint8_t *frames, int64_t count,
+                       int64_t stride) noexcept nogil:
+    cdef int64_t n
+    for n in range(count):
+        if layout.unsound(frames + n * stride + HEADER) >= 0:
+            return n
+    return -1
+
+
 def checksum(const uint8_t[::1] buffer not None, uint64_t offset):
     """The checksum that the whole frame at `offset` should carry; ValueError where there is none.
     """
