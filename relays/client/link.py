@@ -7,9 +7,7 @@ two threads at once. (SPEC.md, Message types 100-107; relays.md 3)
 
 from __future__ import annotations
 
-import os
 import select
-import socket
 from collections import deque
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -32,23 +30,11 @@ from protocol.control import (
 from protocol.errors import FieldError
 from protocol.message import Message, Unknown
 from protocol.reject import label
+from relays.client.dial import connect
+from relays.client.errors import ClientError, LinkClosed, NotListening
 from relays.client.stream import Batch, Stream
-from relays.domains import DOMAINS
-from relays.errors import RelayError
 
-
-class ClientError(RelayError):
-    """A program's connection to a relay: cannot be made, or is over."""
-
-    exit_code = os.EX_UNAVAILABLE
-
-
-class NotListening(ClientError):
-    """Nobody answers at this path; says which command starts the relay."""
-
-
-class LinkClosed(ClientError):
-    """The relay ended the connection; says why, where it said so."""
+__all__ = ["ClientError", "Link", "LinkClosed", "NotListening"]
 
 
 class Link:
@@ -67,7 +53,7 @@ class Link:
     ) -> None:
         self.path = str(path)
         self.stream = Stream(on_control)
-        self._sock = _connect(self.path)
+        self._sock = connect(self.path)
         self._poll = select.poll()
         self._poll.register(self._sock, select.POLLIN)
 
@@ -205,21 +191,6 @@ class Link:
         left = self.stream.unfinished
         cut = f", {left} bytes into a frame" if left else ""
         return LinkClosed(f"{self.path}: the relay closed the connection{cut}")
-
-
-def _connect(path: str) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        sock.connect(path)
-    except OSError as error:
-        sock.close()
-        if isinstance(error, PermissionError):
-            raise ClientError(f"{path}: this user may not open it", os.EX_NOPERM) from None
-        domain = Path(path).stem if Path(path).stem in DOMAINS else "DOMAIN"
-        command = f"relays run {domain} --runtime-dir {Path(path).parent}"
-        text = f"nothing listens at {path} ({error.strerror or error}); start it: {command}"
-        raise NotListening(text) from None
-    return sock
 
 
 def _start(start: Literal["live", "oldest"] | int) -> tuple[Start, int]:
