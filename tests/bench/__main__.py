@@ -27,7 +27,7 @@ SIZES = {
     "protocol": {False: (100_000, 20), True: (20_000, 5)},
 }
 # Arrays have so many frames for each operation of a single message.
-FRAMES_EACH = 10
+FRAMES_EACH = 2
 EPILOG = "example: scripts/bench relay --quick --json result.json"
 
 
