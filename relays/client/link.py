@@ -32,7 +32,7 @@ from protocol.message import Message, Unknown
 from protocol.reject import label
 from relays.client.dial import connect
 from relays.client.errors import ClientError, LinkClosed, NotListening
-from relays.client.stream import Batch, Stream
+from relays.client.stream import READ_BYTES, Batch, Stream
 
 __all__ = ["ClientError", "Link", "LinkClosed", "NotListening"]
 
@@ -172,7 +172,7 @@ class Link:
 
     def _receive(self) -> int:
         try:
-            size = self._sock.recv_into(self.stream.room())
+            size = self._sock.recv_into(self.stream.room(), READ_BYTES)
         except ConnectionResetError:
             return 0
         self.stream.received(size)
