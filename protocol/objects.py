@@ -6,14 +6,15 @@ in constant time. Ids can collide (pools made from token pairs, addresses cut to
 that names two things raises. Prices, books and whatever changes with every message do not belong
 here.
 
-Reading and feeding need no lock: every look and every entry is one operation of one dict, which the
-interpreter does as a whole.
+Reading needs no lock: every look is one operation of one dict, which the interpreter does as a
+whole. Feeding has one, because what is known is compared with what is said before it is replaced.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -29,6 +30,8 @@ ADDRESSES = ("address", "token0", "token1")
 TEXTS = ("symbol0", "symbol1")
 NUMBERS = {"chain_id": 2**64 - 1, "version": 255, "fee_ppm": 1_000_000}
 NUMBERS |= {"decimals0": 255, "decimals1": 255}
+# What makes a thing on a chain this one and no other: where two say it, they must say the same.
+IDENTITY = ("address", "chain_id", "version", "token0", "token1", "fee_ppm")
 
 K = TypeVar("K", bound="Known")
 
@@ -52,9 +55,17 @@ class Known:
         """What a person calls it, as errors have it."""
         return self.symbol
 
-    def is_same(self, other: Known) -> bool:
-        """Whether the other is this thing too, perhaps with other facts."""
-        return type(self) is type(other) and self.symbol == other.symbol
+    def contradiction(self, other: Known) -> str:
+        """In what the other cannot be this thing: empty when it can, perhaps with other facts."""
+        if type(self) is not type(other):
+            return f"kind {type(self).__name__} and {type(other).__name__}"
+        for name in IDENTITY:
+            ours, theirs = getattr(self, name, None), getattr(other, name, None)
+            if ours is not None and theirs is not None and ours != theirs:
+                return f"{name} {ours} and {theirs}"
+        # Names change and are no proof; but without an address on both sides there is no better.
+        addresses = {getattr(self, "address", None), getattr(other, "address", None)}
+        return "" if self.symbol == other.symbol or None not in addresses else "symbol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +80,11 @@ class _OnChain(Known):
 
     @property
     def name(self) -> str:
-        where = f" at {self.address}" if self.address else ""
-        return self.symbol + where + (f" on chain {self.chain_id}" if self.chain_id else "")
+        return self.symbol + self._where()
 
-    def is_same(self, other: Known) -> bool:
-        if not isinstance(other, type(self)) or not self.address or not other.address:
-            return Known.is_same(self, other)
-        chains = {self.chain_id, other.chain_id} - {None}
-        return self.address == other.address and len(chains) < 2
+    def _where(self) -> str:
+        where = f" at {self.address}" if self.address else ""
+        return where + (f" on chain {self.chain_id}" if self.chain_id else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,11 @@ class Pool(_OnChain):
     decimals1: int | None = None
     fee_ppm: int | None = None
 
+    @property
+    def name(self) -> str:
+        fee = "" if self.fee_ppm is None else f", fee {self.fee_ppm} ppm"
+        return self.symbol + self._where() + fee
+
 
 @dataclass(frozen=True, slots=True)
 class Custom(Known):
@@ -109,8 +122,7 @@ class Custom(Known):
 class Objects(Mapping[InstrumentId, Known]):
     """Everything discovered so far by its id: `feed` it every message, then `objects[id]`.
 
-    Any number of threads may read while one feeds; iterating goes over what was there when it
-    began. With several feeding, collisions are found all the same.
+    Any number of threads may read and feed; iterating goes over what was there when it began.
 
     >>> from protocol.instruments import VenueId
     >>> objects = Objects()
@@ -128,15 +140,17 @@ class Objects(Mapping[InstrumentId, Known]):
         """Keeps at most so many; ProtocolError for one more."""
         self._known: dict[InstrumentId, Known] = {}
         self._most = most
+        self._feeding = Lock()
 
     def feed(self, message: object) -> Known | None:
         """Take what an InstrumentDiscovered or PoolDiscovered says, and give what is known then;
         anything else is ignored: None.
 
-        The same thing again updates: newer facts win, others stay. On chains a thing is the same
-        when its address in the metadata (and chain, where both have it) is the same, everywhere
-        else, and where one of them has no address, when its symbol is. IdCollisionError when it is
-        another thing, FieldError for metadata that break the convention; nothing changes then.
+        The same thing again updates: newer facts win, others stay. On chains address, chain_id,
+        version, token0, token1 and fee_ppm must be the same where the metadata of both have them;
+        everywhere else, and where one of them has no address, the symbol must be. IdCollisionError
+        when it is another thing, FieldError for metadata that break the convention; nothing changes
+        then.
         """
         if not isinstance(message, InstrumentDiscovered | PoolDiscovered):
             return None
@@ -163,18 +177,15 @@ class Objects(Mapping[InstrumentId, Known]):
         return len(self._known)
 
     def _keep(self, found: Known) -> Known:
-        if len(self._known) >= self._most and found.id not in self._known:
-            raise ProtocolError("discovered objects", expected=f"at most {self._most}")
-        # One operation, so that of two threads with different things for one id the second raises.
-        there = self._known.setdefault(found.id, found)
-        if there is found:
-            return found
-        if not there.is_same(found):
-            hint = "two things have this id"
-            raise IdCollisionError(str(found.id), expected=there.name, got=found.name, hint=hint)
-        newer = _newer(there, found)
-        self._known[found.id] = newer
-        return newer
+        # Between comparing with what is there and replacing it nobody else may replace it.
+        with self._feeding:
+            there = self._known.get(found.id)
+            if there is None and len(self._known) >= self._most:
+                raise ProtocolError("discovered objects", expected=f"at most {self._most}")
+            if there is not None:
+                found = _merged(there, found)
+            self._known[found.id] = found
+        return found
 
 
 def _known(message: InstrumentDiscovered | PoolDiscovered) -> Known:
@@ -222,8 +233,13 @@ def _facts(metadata: Mapping[str, object], what: str) -> dict[str, Any]:
     return facts
 
 
-def _newer(there: Known, found: Known) -> Known:
-    """The newer facts, and the older ones that the newer do not speak of."""
+def _merged(there: Known, found: Known) -> Known:
+    """The newer facts, and the older ones that the newer do not speak of; IdCollisionError when
+    they are of different things."""
+    contradiction = there.contradiction(found)
+    if contradiction:
+        hint = f"two things have this id: {contradiction}"
+        raise IdCollisionError(str(found.id), expected=there.name, got=found.name, hint=hint)
     metadata = MappingProxyType({**there.metadata, **found.metadata})
     facts = {
         name: getattr(there, name) if (newer := getattr(found, name)) is None else newer

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import FrozenInstanceError
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -77,7 +79,7 @@ def test_a_pool_has_the_facts_of_its_metadata() -> None:
     lower = {name: v.lower() for name, v in FACTS.items() if isinstance(v, str) and v[:2] == "0x"}
     assert {name: getattr(found, name) for name in FACTS} == FACTS | lower
     assert found.metadata["extra"] == "kept"
-    assert found.name == f"USDC/WETH at {POOL_5.lower()} on chain 1"
+    assert found.name == f"USDC/WETH at {POOL_5.lower()} on chain 1, fee 500 ppm"
     assert objects.feed(pool(InstrumentId(301, 3, 1))) == Pool(
         InstrumentId(301, 3, 1), "USDC/WETH", 0
     )
@@ -131,11 +133,11 @@ def test_the_same_name_again_updates_and_keeps_what_is_not_said_again() -> None:
     assert objects.feed(instrument(decimals=5, lot="2")) is objects[BTC]
     assert (objects[BTC].decimals, dict(objects[BTC].metadata)) == (5, {"tick": "0.01", "lot": "2"})
     objects.feed(pool(**FACTS))
-    objects.feed(pool(fee_ppm=3_000))
+    objects.feed(pool(decimals1=17, fee_ppm=500))
     objects.feed(pool())
     found = objects[BY_TOKENS]
     assert isinstance(found, Pool)
-    assert (found.fee_ppm, found.address, found.decimals1) == (3_000, POOL_5.lower(), 18)
+    assert (found.fee_ppm, found.address, found.decimals1) == (500, POOL_5.lower(), 17)
     assert len(objects) == 2
 
 
@@ -178,6 +180,45 @@ def test_a_pool_without_an_address_is_known_by_its_symbol() -> None:
         objects.feed(pool(symbol="WBTC/WETH"))
     with pytest.raises(IdCollisionError):
         objects.feed(pool(address=POOL_30))
+
+
+@pytest.mark.parametrize("with_address", [False, True])
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("address", POOL_30),
+        ("chain_id", 137),
+        ("version", 2),
+        ("token0", WETH),
+        ("token1", USDC),
+        ("fee_ppm", 3_000),
+    ],
+)
+def test_pools_that_differ_in_what_both_say_of_themselves_are_two(
+    name: str, other: Any, with_address: bool
+) -> None:
+    kept = set(FACTS) if with_address else set(FACTS) - {"address"} | {name}
+    facts: dict[str, Any] = {fact: value for fact, value in FACTS.items() if fact in kept}
+    objects = Objects()
+    before = objects.feed(pool(**facts))
+    with pytest.raises(IdCollisionError, match=f"two things have this id: {name} .* and ") as info:
+        objects.feed(pool(**facts | {name: other}))
+    assert before is not None
+    assert before.name in str(info.value)
+    assert objects[BY_TOKENS] is before
+    del facts[name]
+    objects.feed(pool(**facts))
+    with pytest.raises(IdCollisionError):
+        objects.feed(pool(**{"symbol": "USDC/WETH", name: other}))
+
+
+def test_ids_of_two_fee_tiers_made_from_one_pair_collide_with_both_names() -> None:
+    objects = Objects()
+    objects.feed(pool(fee_ppm=500))
+    with pytest.raises(IdCollisionError) as info:
+        objects.feed(pool(fee_ppm=3_000))
+    text = "expected USDC/WETH, fee 500 ppm, got 'USDC/WETH, fee 3000 ppm' (two things have this id"
+    assert text in str(info.value)
 
 
 @pytest.mark.parametrize(
@@ -284,3 +325,114 @@ def test_threads_read_while_others_feed_and_every_collision_is_found() -> None:
     assert len(objects) == count
     assert same == again == with_b
     assert other == count - with_b
+
+
+class Hurried(dict[InstrumentId, Known]):
+    """A dict whose every look waits for another thread to look too, as long as that may come."""
+
+    def __init__(self, known: dict[InstrumentId, Known]) -> None:
+        super().__init__(known)
+        self._together = Barrier(2)
+
+    def _wait(self) -> None:
+        with suppress(BrokenBarrierError):
+            self._together.wait(0.3)
+
+    def get(self, key: InstrumentId, default: Any = None) -> Any:
+        found = super().get(key, default)
+        self._wait()
+        return found
+
+    def setdefault(self, key: InstrumentId, default: Any = None) -> Any:
+        found = super().setdefault(key, default)
+        self._wait()
+        return found
+
+    def __getitem__(self, key: InstrumentId) -> Known:
+        found = super().__getitem__(key)
+        self._wait()
+        return found
+
+    def __contains__(self, key: object) -> bool:
+        found = super().__contains__(key)
+        self._wait()
+        return found
+
+    def __len__(self) -> int:
+        found = super().__len__()
+        self._wait()
+        return found
+
+
+def fed_by_two(objects: Objects, messages: list[Any]) -> Iterator[Known | IdCollisionError]:
+    """What each of two threads gets that feed a message each and look before either replaces."""
+    objects._known = Hurried(objects._known)
+
+    def feed(message: Any) -> Known | IdCollisionError | None:
+        try:
+            return objects.feed(message)
+        except IdCollisionError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(feed, one) for one in messages]:
+            result = done.result(timeout=60)
+            assert result is not None
+            yield result
+
+
+@pytest.mark.parametrize("known", [[], [pool()]], ids=["first sight", "update"])
+def test_of_two_feeders_with_different_things_for_one_id_one_is_told(known: list[Any]) -> None:
+    objects = Objects()
+    for message in known:
+        objects.feed(message)
+    different = [pool(address=POOL_5), pool(address=POOL_30)]
+    results = list(fed_by_two(objects, different))
+    kept = [one for one in results if isinstance(one, Pool)]
+    assert len(kept) == 1
+    assert objects[BY_TOKENS] == kept[0]
+    other = {POOL_5.lower(), POOL_30.lower()} - {kept[0].address}
+    refused = next(one for one in results if isinstance(one, IdCollisionError))
+    assert other.pop() in str(refused)
+
+
+def test_of_two_feeders_with_different_facts_of_one_thing_both_are_kept() -> None:
+    objects = Objects()
+    objects.feed(pool())
+    list(fed_by_two(objects, [pool(symbol0="USDC"), pool(symbol1="WETH")]))
+    found = objects[BY_TOKENS]
+    assert isinstance(found, Pool)
+    assert (found.symbol0, found.symbol1) == ("USDC", "WETH")
+
+
+def test_two_feeders_do_not_get_past_the_most() -> None:
+    objects = Objects(most=1)
+    objects._known = Hurried({})
+    messages = [instrument(InstrumentId(1, 4, n)) for n in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        done = [threads.submit(objects.feed, one) for one in messages]
+        errors = [one.exception(timeout=60) for one in done]
+    assert sorted(type(one).__name__ for one in errors) == ["NoneType", "ProtocolError"]
+    assert len(list(objects)) == 1
+
+
+def test_threads_with_addresses_leave_one_pool_an_id_and_tell_all_others() -> None:
+    addresses, count, together = [f"0x{n:040x}" for n in range(1, 5)], 100, Barrier(4)
+    objects, keys = Objects(), [InstrumentId(301, 3, n) for n in range(count)]
+    for key in keys:
+        objects.feed(pool(key))
+
+    def feed(address: str) -> dict[InstrumentId, str]:
+        together.wait(60)
+        won = {}
+        for key in keys:
+            with suppress(IdCollisionError):
+                objects.feed(pool(key, address=address))
+                won[key] = address
+        return won
+
+    with ThreadPoolExecutor(4) as threads:
+        won = [one.result(timeout=60) for one in [threads.submit(feed, a) for a in addresses]]
+    assert sum(map(len, won)) == count
+    kept = {key: one.address for key, one in objects.items() if isinstance(one, Pool)}
+    assert kept == {key: address for one in won for key, address in one.items()}
