@@ -322,6 +322,19 @@ cdef class Record:
     def delivered(self):
         return self.row.sums.delivered
 
+    @property
+    def filtered(self):
+        return self.row.sums.filtered
+
+    @property
+    def dropped(self):
+        """Messages lost to it so far, for whatever reason."""
+        cdef uint64_t lost = 0
+        cdef int n
+        for n in range(DROPS):
+            lost += self.row.sums.dropped[n]
+        return lost
+
 
 def keep_offences(State state not None, uint64_t page, uint64_t number, uint64_t uid, uint64_t pid,
                   list offences, uint64_t now):

@@ -8,7 +8,9 @@ cdef enum:
     BUCKETS = 24
     DROPS = 4              # left, too_slow, too_old, log_replaced
     INDEX_APART = 16       # frames between index entries, at least
+    SNAPSHOT_DROPS = 4     # instruments, bytes, book_size, unreadable
     PAGES = 256            # producers whose offending frames are kept
+    DECISIONS = 4096       # what was decided about connections, the last of them
 
 cdef struct Geometry:                  # fixed when the file is made, checked when it is adopted
     uint64_t magic, version, log_bytes, log_id, connections, producers, index, windows
@@ -18,6 +20,9 @@ cdef struct Status:                    # written by the daemon, for those who lo
     uint64_t pid, started_ns, tick_ns, ready, draining, accepting, damaged, metrics_port
     uint64_t generation                # odd while a connection comes or goes
     uint64_t adoptions
+    uint64_t snapshot_instruments, snapshot_bytes     # held now, by protocol._core.keep
+    uint64_t snapshot_dropped[SNAPSHOT_DROPS]         # times something was not kept
+    uint64_t snapshots, snapshot_messages, snapshot_message_bytes   # begun; written in them
 
 cdef struct Redo:
     uint64_t count
@@ -83,6 +88,25 @@ cdef struct OffencePage:
     uint64_t at_ns[16]
     uint8_t head[16 * 256]
 
+cdef struct Decision:                  # relays.core.decisions says what each kind fills in
+    uint64_t number                    # 1 for the first since the log began, 0 = a free place
+    uint64_t at_ns, until_ns, times    # the first time, the last, how often: see `again`
+    uint64_t relay                     # pid of who decided; connections count from 1 in each
+    uint64_t connection, uid, pid, role
+    uint64_t kind, reason
+    uint64_t position, end             # of the connection's cursor and of the log, then
+    uint64_t depth                     # messages it was behind
+    uint64_t first, last, count        # positions lost, or sequences refused
+    uint64_t wait_ns
+    uint64_t delivered, dropped, filtered
+    uint8_t name[72]                   # these end with a NUL, always
+    uint8_t text[128]
+
+cdef struct Decisions:                 # decision `number` is in row (number - 1) % DECISIONS
+    uint64_t seq
+    uint64_t made                      # the number of the newest
+    Decision rows[DECISIONS]
+
 cdef class State:
     cdef readonly Mapping memory
     cdef readonly Ring ring
@@ -95,6 +119,7 @@ cdef class State:
     cdef ConnectionRecord *connections
     cdef ProducerRecord *producers
     cdef OffencePage *pages
+    cdef Decisions *decisions
     cdef uint8_t *windows
     cdef uint64_t pending
     cdef readonly uint64_t log_bytes

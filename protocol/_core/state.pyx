@@ -24,7 +24,7 @@ cdef extern from *:
     void FENCE() noexcept nogil
 
 MAGIC = 0x59414C4552504C41          # "ALPRELAY"
-VERSION = 1
+VERSION = 2                         # 2: decisions
 BUCKET_BOUNDS_NS = tuple(m * 10**e for e in range(3, 10) for m in (1, 2, 5)) + (10**10, 6 * 10**10)
 
 cdef uint64_t NEVER_SO_LATE = 60 * 10**9   # a clock this far off says nothing of latency
@@ -50,7 +50,7 @@ def layout(log_bytes, connections, producers, windows):
              ("index", index * sizeof(IndexEntry)),
              ("connections", connections * sizeof(ConnectionRecord)),
              ("producers", producers * sizeof(ProducerRecord)),
-             ("pages", PAGES * sizeof(OffencePage)),
+             ("pages", PAGES * sizeof(OffencePage)), ("decisions", sizeof(Decisions)),
              ("windows", producers * WINDOW * 8 if windows else 0)]
     places, at = {}, 0
     for name, size in sizes:
@@ -95,6 +95,7 @@ cdef class State:
         self.connections = <ConnectionRecord *>(base + <size_t>places["connections"])
         self.producers = <ProducerRecord *>(base + <size_t>places["producers"])
         self.pages = <OffencePage *>(base + <size_t>places["pages"])
+        self.decisions = <Decisions *>(base + <size_t>places["decisions"])
         self.windows = base + <size_t>places["windows"] if g.windows else NULL
 
     @staticmethod
@@ -146,6 +147,7 @@ cdef class State:
         self.log.seq += self.log.seq & 1
         self.counters.seq += self.counters.seq & 1
         self.status.generation += self.status.generation & 1
+        self.decisions.seq += self.decisions.seq & 1
         for n in range(self.geometry.connections):
             self.connections[n].seq += self.connections[n].seq & 1
 
@@ -191,7 +193,7 @@ cdef class State:
             return None
         row = dict(copy)
         row["slot"] = slot
-        row["name"] = bytes(row["name"]).rstrip(b"\0").decode("ascii", "replace")
+        row["name"] = (<bytes>copy.name[:64]).rstrip(b"\0").decode("ascii", "replace")
         return row
 
     def read_connections(self):

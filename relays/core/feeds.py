@@ -50,6 +50,7 @@ class Feeds:
     def join(self, peer: Peer, now: int) -> None:
         """The peer is served from its cursor on."""
         peer.consuming = True
+        peer.lagged = self._far(peer)
         peer.outlet.feeding = True
         peer.record.set_breaker(peer.breaker.state)
         self.moved(peer, now)
@@ -80,13 +81,23 @@ class Feeds:
             self.behind.pop(peer, None)
             self.live[peer] = None
             peer.outlet.blocked = False
+            if peer.lagged:
+                peer.lagged = False
+                self._report("caught up", peer, lag=0)
 
     def _remember(self, peer: Peer) -> None:
         record = peer.record
         self._lowest = min(self._lowest, record.offset)
-        if peer.on_lag != "catch_up":
-            self._trip_position = min(self._trip_position, record.position + self.limits.messages)
-            self._trip_offset = min(self._trip_offset, record.offset + self.limits.size)
+        part = 1 if peer.lagged else 2  # at half of its limits it is said to lag
+        if peer.on_lag != "catch_up" or not peer.lagged:
+            messages, size = self.limits.messages // part, self.limits.size // part
+            self._trip_position = min(self._trip_position, record.position + messages)
+            self._trip_offset = min(self._trip_offset, record.offset + size)
+
+    def _far(self, peer: Peer) -> bool:
+        """Whether it is half of what would open a breaker behind."""
+        lag, size = peer.record.lag, peer.record.lag_bytes
+        return lag * 2 >= self.limits.messages or size * 2 >= self.limits.size
 
     def forget_limits(self) -> None:
         """Limits changed: look at everybody at the next commit."""
@@ -106,8 +117,11 @@ class Feeds:
                 record.lag, record.lag_bytes, self.limits
             ):
                 self.trip(peer, now)
-            else:
-                self._remember(peer)
+                continue
+            if not peer.lagged and self._far(peer):
+                peer.lagged = True
+                self._report("lagged", peer, lag=record.lag)
+            self._remember(peer)
 
     def trip(self, peer: Peer, now: int) -> None:
         """Nothing more is written for this consumer until its breaker has recovered."""

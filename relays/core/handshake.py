@@ -107,11 +107,11 @@ class Handshake:
         outbox = peer.outlet.outbox = self._outbox(peer)
         outbox.wants_snapshot = outbox.snapshot = bool(wanted.role & Role.SNAPSHOT)
         outbox.welcome = self._welcome(wanted, last)
+        hub.report("session opened", peer, role=wanted.role, start=wanted.start, why=str(wanted))
         if wanted.consumes:
             self._feed(peer, wanted, now)
         hub.todo.wake.append(peer)
         self._beat(peer, now)
-        hub.report("session opened", peer, role=wanted.role, start=wanted.start)
 
     def _outbox(self, peer: Peer) -> Outbox:
         def where() -> tuple[int, int]:
@@ -162,7 +162,8 @@ class Handshake:
             peer.record.skip_to(wanted.start, offset, GapReason.TOO_OLD)
         if wanted.gap is not None:
             outbox.add_gap(wanted.gap)
-            hub.report("gap", peer, first=wanted.gap.first, last=wanted.gap.last)
+            reason = wanted.gap.reason.name.lower()
+            hub.report("gap", peer, first=wanted.gap.first, last=wanted.gap.last, reason=reason)
         hub.feeds.join(peer, now)
 
     def _beat(self, peer: Peer, now: int) -> None:

@@ -137,10 +137,11 @@ class Hub:
         peer.on_lag = self.config.on_lag
         record = peer.record
         record.consume_from(record.position, record.offset)
+        self.report("connection opened", peer, why=f"plain; on_lag {peer.on_lag}")
         self.feeds.join(peer, now)
 
     def set_phase(self, peer: Peer, phase: Phase) -> None:
-        peer.phase = phase
+        peer.phase, peer.opened = phase, True
         self._new.pop(peer, None)
         peer.record.describe(role=int(phase))
         self.state.count("arrivals", phase)
@@ -155,6 +156,7 @@ class Hub:
         else:
             self.stop_feeding(peer)
             self.set_phase(peer, Phase.PRODUCER)
+            self.report("connection opened", peer, why="produces")
             peer.ingress.track = Track(
                 sources=peer.rights.sources, fail_fast=self.config.require_sequence
             )
@@ -205,6 +207,8 @@ class Hub:
         """The end of a connection: its place is free, its sums are kept."""
         if peer.closed:
             return
+        if peer.opened or peer.reason is not None:
+            self._say_end(peer)
         peer.closed = True
         self._new.pop(peer, None)
         self.feeds.leave(peer)
@@ -218,6 +222,12 @@ class Hub:
             del self._by_uid[peer.who.uid]
         peer.forget()
         self.todo.closed.append(peer)
+
+    def _say_end(self, peer: Peer) -> None:
+        record, owed = peer.record, peer.record.lag if peer.consuming else 0
+        moved = {"delivered": record.delivered, "dropped": record.dropped}
+        moved |= {"filtered": record.filtered, "depth": owed}
+        self.report("connection ended", peer, **moved)
 
     # --- what was read ---
 

@@ -49,6 +49,7 @@ class Peer:
         self.name = ""
         self.on_lag = ""
         self.consuming = False
+        self.lagged = self.opened = False
         self.input_over = False
         self.closed = False
         self.reason: Reject | None = None

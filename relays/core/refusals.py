@@ -54,7 +54,7 @@ class Refusals:
         expected, reasons = tally.expected, tally.reasons()
         for number, (count, first, last) in reasons.items():
             code = Reject(number)
-            report("rejected", peer, reason=code.name, count=count, sequence=first)
+            report("rejected", peer, reason=code.name, count=count, sequence=first, last=last)
             refusal = Refusal(code, kinds.get(number, 0), False, first, last, count, text_of(code))
             if code == Reject.SEQUENCE_GAP:
                 self._tell_gap(peer, refusal, expected)

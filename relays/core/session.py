@@ -24,6 +24,7 @@ from relays.core.log import Log
 from relays.core.outbox import UNKNOWN_COUNT, Lost
 
 ON_LAG = {OnLag.GAP: "gap", OnLag.DISCONNECT: "disconnect", OnLag.CATCH_UP: "catch_up"}
+DOES = {Role.CONSUME: "consumes", Role.PRODUCE: "produces", Role.SNAPSHOT: "gets snapshots"}
 MILLISECOND = 1_000_000
 
 
@@ -54,6 +55,15 @@ class Plan:
     @property
     def consumes(self) -> bool:
         return bool(self.role & Role.CONSUME)
+
+    def __str__(self) -> str:
+        """What it comes to in words, as kept for `relays why`: role, filters, on_lag."""
+        parts = [" and ".join(name for bit, name in DOES.items() if self.role & bit)]
+        wanted = {"types": self.types, "instruments": self.instruments}
+        parts += [f"{name}: {len(some)}" for name, some in wanted.items() if some]
+        if self.consumes:
+            parts.append(f"on_lag {self.on_lag}")
+        return "; ".join(parts)
 
     @property
     def produces(self) -> bool:

@@ -16,7 +16,9 @@ SECOND = 1_000_000_000
 LEVELS = {
     "session opened": logging.DEBUG,
     "connection opened": logging.DEBUG,
-    "peer closed": logging.DEBUG,
+    "connection ended": logging.DEBUG,
+    "lagged": logging.DEBUG,
+    "caught up": logging.DEBUG,
     "breaker closed": logging.INFO,
     "breaker opened": logging.WARNING,
     "gap": logging.WARNING,

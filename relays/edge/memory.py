@@ -19,6 +19,7 @@ from protocol._core.ring import PAGE, Mapping, Ring
 from protocol._core.state import State, layout
 from protocol.header import HEADER_SIZE
 from relays.config import RelayConfig
+from relays.core.decisions import relay_died
 from relays.core.hub import KEPT_PLACES
 from relays.edge.listener import prepare_directory
 from relays.errors import ConfigError, RelayError
@@ -81,7 +82,7 @@ def open_memory(domain: str, config: RelayConfig, now_ns: int) -> Memory:
     damage = ""
     if where.state.exists() or where.log.exists():
         try:
-            state = _adopt(where)
+            state = _adopt(where, now_ns)
         except (ValueError, OSError, AssertionError) as error:
             damage = str(error)
             _set_aside(where)
@@ -91,13 +92,14 @@ def open_memory(domain: str, config: RelayConfig, now_ns: int) -> Memory:
     return Memory(_create(where, config, now_ns), False, damage, ())
 
 
-def _adopt(where: Files) -> State:
+def _adopt(where: Files, now_ns: int) -> State:
     with _opened(where.state) as state_fd, _opened(where.log) as log_fd:
         memory = Mapping(state_fd, os.fstat(state_fd).st_size // PAGE * PAGE, True)
         ring = Ring(log_fd, os.fstat(log_fd).st_size // PAGE * PAGE, True)
     state = State(memory, ring)
     state.recover()
     state.check()
+    relay_died(state, now_ns)
     abandon(state)
     state.set_status(adoptions=state.read_status()["adoptions"] + 1, damaged=0)
     return state

@@ -17,6 +17,7 @@ from typing import Any
 from protocol.reject import Reject
 from relays.config import RelayConfig
 from relays.core import breaker
+from relays.core.decisions import Decisions
 from relays.core.hub import Hub
 from relays.core.outbox import Refusal
 from relays.core.peer import Peer
@@ -50,6 +51,7 @@ class Relay:
         self.clock = Clock()
         self.state = memory.state
         self.listening = listening
+        self.decisions = Decisions(memory.state, os.getpid())
         self.hub = Hub(domain, config, memory.state, os.getpid(), self._report, windows)
         self.connections: dict[int, Connection] = {}
         self.draining = False
@@ -68,6 +70,7 @@ class Relay:
         self.loop.add_reader(self.listening.fileno(), self._accept)
         self.loop.add_reader(self._hang_ups.fileno(), self._hung_up)
         self.state.set_status(accepting=1, ready=1, draining=0)
+        self.decisions.started(self.clock.now())
         self._tick()
         self.loop.call_later(PREFAULT_EVERY, self._prefault, 0)
 
@@ -79,9 +82,11 @@ class Relay:
             self.loop.call_later(PREFAULT_EVERY, self._prefault, following)
 
     def _report(self, event: str, peer: Peer | None, **fields: Any) -> None:
+        now = self.clock.now()
+        self.decisions.report(event, peer, now, **fields)
         count = fields.pop("count", 1)
         who = {"consumer": peer.label} if peer is not None else {}
-        self.log.episode(event, self.clock.now(), count, **who, **fields)
+        self.log.episode(event, now, count, **who, **fields)
 
     # --- accepting ---
 
@@ -109,8 +114,10 @@ class Relay:
         self.watch_hang_up(self.connections[peer.number])
 
     def _refuse(self, sock: socket.socket, reason: Reject) -> None:
+        now, who = self.clock.now(), credentials(sock)
         self.state.count("disconnects", reason)
-        self.log.episode("connection refused", self.clock.now(), reason=reason.name)
+        self.decisions.refused(who.uid, who.pid, reason, now)
+        self.log.episode("connection refused", now, reason=reason.name, uid=who.uid, pid=who.pid)
         refusal = Refusal(reason, 0, True, 0, 0, 1, reason.name.lower().replace("_", " "))
         frame = refusal.frame({"source": self.domain.source, "timestamp": self.clock.now()})
         # Gone already, or never reads: closing says the same.
@@ -178,8 +185,6 @@ class Relay:
         connection = self.connections.pop(peer.number)
         self._watched.pop(connection.fd, None)
         connection.close()
-        if peer.reason is None:
-            self.log.episode("peer closed", self.clock.now(), consumer=peer.label)
 
     def _fence(self, now: int) -> None:
         """Read the old connection of a producer empty, then answer the new one."""
@@ -309,6 +314,7 @@ class Relay:
                 "undelivered", consumer=peer.label, messages=self._owed(peer), breaker=state
             )
         total = sum(self._owed(peer) for peer in owed)
+        self.decisions.stopped(self.clock.now(), total)
         self.log.line("drained", undelivered=total, consumers=len(owed))
 
 

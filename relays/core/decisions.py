@@ -1,0 +1,171 @@
+"""What was decided about connections, kept in the state's ring for `relays why` (relays.md 8).
+
+Called by `relays.edge.relay` with everything the core reports, beside the log line it becomes, and
+by `relays.edge.memory` for connections a dead predecessor left. Which event is kept as what, and
+what of it, is here; reading the ring is `relays.edge.history`'s, deciding anything is not.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+from protocol._core import decisions as ring
+from protocol._core.state import State
+from protocol.control import GapReason
+from protocol.reject import Reject
+from relays.core.peer import Peer
+
+SECOND = 1_000_000_000
+REMEMBERED = 1024
+
+
+class Kind(IntEnum):
+    """What was decided; the numbers stand in the state."""
+
+    RELAY_STARTED = 1
+    RELAY_STOPPED = 2
+    JOINED = 3
+    LAGGED = 4
+    CAUGHT_UP = 5
+    BREAKER_OPENED = 6
+    GAP = 7
+    BREAKER_CLOSED = 8
+    REJECTED = 9
+    CLOSED = 10
+    ENDED = 11
+    RELAY_DIED = 12
+    REFUSED = 13
+
+
+EVENTS = {
+    "connection opened": Kind.JOINED,
+    "session opened": Kind.JOINED,
+    "lagged": Kind.LAGGED,
+    "caught up": Kind.CAUGHT_UP,
+    "breaker opened": Kind.BREAKER_OPENED,
+    "gap": Kind.GAP,
+    "breaker closed": Kind.BREAKER_CLOSED,
+    "rejected": Kind.REJECTED,
+    "connection closed": Kind.CLOSED,
+    "connection ended": Kind.ENDED,
+}
+# What may happen many times a second; within a second of the last time it is the same decision.
+REPEATED = {Kind.LAGGED, Kind.CAUGHT_UP, Kind.GAP, Kind.REJECTED, Kind.REFUSED}
+
+
+class Decisions:
+    """The writing end of one relay's ring; `pid` is the relay's own.
+
+    >>> Decisions(state, pid).report("gap", peer, now, first=3, last=9, reason="too_old")
+    ... # doctest: +SKIP
+    """
+
+    def __init__(self, state: State, pid: int) -> None:
+        self._state, self._pid = state, pid
+        self._last: dict[tuple[int, ...], tuple[int, int]] = {}
+
+    def report(self, event: str, peer: Peer | None, now: int, **fields: Any) -> None:
+        """Keep one thing the core reported, if it is of a kind that is kept."""
+        kind = EVENTS.get(event)
+        if kind is None or peer is None:
+            return
+        record = peer.record
+        words = {
+            "connection": peer.number, "uid": peer.who.uid, "pid": peer.who.pid,
+            "role": int(peer.phase), "position": record.position,
+            "end": self._state.end_position,
+        } | _details(kind, peer, fields)  # fmt: skip
+        self._keep(kind, now, words, peer.name, str(fields.get("why", "")))
+
+    def refused(self, uid: int, pid: int, reason: Reject, now: int) -> None:
+        """A connection was accepted and closed again at once."""
+        self._keep(Kind.REFUSED, now, {"uid": uid, "pid": pid, "reason": int(reason)})
+
+    def started(self, now: int) -> None:
+        """This relay accepts from here on."""
+        self._keep(Kind.RELAY_STARTED, now, {"end": self._state.end_position})
+
+    def stopped(self, now: int, undelivered: int) -> None:
+        """This relay drained and ends; `undelivered` messages were owed to all together."""
+        self._keep(Kind.RELAY_STOPPED, now, {"end": self._state.end_position, "depth": undelivered})
+
+    def _keep(
+        self, kind: Kind, now: int, words: dict[str, int], name: str = "", text: str = ""
+    ) -> None:
+        key = (kind, words.get("connection", 0), words.get("uid", 0), words.get("reason", 0))
+        if kind in REPEATED and self._again(key, now, words):
+            return
+        number = ring.note(
+            self._state, now, name=name, text=text, relay=self._pid, kind=kind, **words
+        )
+        if kind in REPEATED:
+            self._last[key] = number, now
+
+    def _again(self, key: tuple[int, ...], now: int, words: dict[str, int]) -> bool:
+        if len(self._last) > REMEMBERED:
+            self._last = {
+                key: kept for key, kept in self._last.items() if 0 <= now - kept[1] < SECOND
+            }
+        number, last = self._last.get(key, (0, 0))
+        if not number or not 0 <= now - last < SECOND:
+            return False
+        self._last[key] = number, now
+        changing = ("position", "end", "depth", "last", "count")
+        return ring.again(
+            self._state, number, now, **{word: words.get(word, 0) for word in changing}
+        )
+
+
+def _details(kind: Kind, peer: Peer, fields: dict[str, Any]) -> dict[str, int]:
+    """What is kept of an event beyond whom it concerned and where the log was."""
+    match kind:
+        case Kind.JOINED:
+            return {"first": fields.get("start", peer.record.position)}
+        case Kind.LAGGED | Kind.CAUGHT_UP:
+            return {"depth": fields["lag"]}
+        case Kind.BREAKER_OPENED:
+            return {
+                "depth": fields["lag"], "wait_ns": peer.breaker.wait,
+                "count": peer.breaker.in_a_row,
+            }  # fmt: skip
+        case Kind.GAP:
+            return _gap(**fields)
+        case Kind.REJECTED:
+            first, count = fields["sequence"], fields["count"]
+            last = fields.get("last", first)
+            return {"reason": Reject[fields["reason"]], "first": first, "last": last,
+                    "count": count}  # fmt: skip
+        case Kind.CLOSED:
+            depth = peer.record.lag if peer.consuming else 0
+            return {"reason": Reject[fields["reason"]], "depth": depth}
+        case Kind.ENDED:
+            return {"reason": int(peer.reason or 0), **fields}
+    return {}
+
+
+def _gap(*, first: int, last: int, reason: str, **_: Any) -> dict[str, int]:
+    """Nobody knows how many are lost with another log: a count of 0."""
+    number = GapReason[reason.upper()]
+    count = 0 if number == GapReason.LOG_REPLACED else last - first + 1
+    return {"reason": number, "first": first, "last": last, "count": count}
+
+
+def relay_died(state: State, now: int) -> int:
+    """Keep, of each connection a dead predecessor left open, that it died; gives how many.
+
+    Called before the records of those connections are closed. `first` is when it last was seen.
+    """
+    status, end = state.read_status(), state.read_log()["end_position"]
+    rows = state.read_connections()
+    for row in rows:
+        sums = row["sums"]
+        ring.note(
+            state, now, name=row["name"], kind=Kind.RELAY_DIED, relay=status["pid"],
+            connection=row["id"], uid=row["uid"], pid=row["pid"], role=row["role"],
+            position=row["position"], end=end, delivered=sums["delivered"],
+            depth=max(0, end - row["position"]) if row["consuming"] else 0,
+            dropped=sum(sums["dropped"]) % 2**64, filtered=sums["filtered"],
+            first=status["tick_ns"],
+        )  # fmt: skip
+    return len(rows)
