@@ -29,7 +29,7 @@ class Extending(Protocol):
     def tlv(self) -> Tlv: ...
 
 
-Item = tuple[int, bytes] | Extending
+Item = tuple[int, Buffer] | Extending
 
 
 def build(items: Iterable[Item]) -> bytes:
@@ -45,11 +45,13 @@ def build(items: Iterable[Item]) -> bytes:
         kind, payload = item if isinstance(item, tuple) else item.tlv()
         if not isinstance(kind, int) or not 0 <= kind <= MOST:
             raise TlvError("TLV type", expected=f"0 to {MOST}", got=kind)
-        if not isinstance(payload, Buffer) or len(payload) > MOST:
-            got = len(payload) if isinstance(payload, Buffer) else payload
+        # The length of a memoryview counts its items, which need not be bytes.
+        data = bytes(payload) if isinstance(payload, Buffer) else None
+        if data is None or len(data) > MOST:
+            got = payload if data is None else len(data)
             raise TlvError(f"TLV {int(kind)}", expected=f"at most {MOST} bytes", got=got)
-        parts += bytes((kind, len(payload)))
-        parts += payload
+        parts += bytes((kind, len(data)))
+        parts += data
     return bytes(parts)
 
 
@@ -59,6 +61,7 @@ def iterate(data: Buffer, base: int = 0) -> Iterator[Tlv]:
     >>> list(iterate(b"\\x01\\x02ab"))
     [Tlv(type=1, payload=b'ab')]
     """
+    data = _octets(data)
     for kind, start, end in _spans(data, base):
         yield Tlv(kind, bytes(data[start:end]))
 
@@ -71,8 +74,8 @@ def views(data: Buffer, base: int = 0) -> Iterator[tuple[int, memoryview]]:
     >>> [(kind, bytes(payload)) for kind, payload in views(b"\\x01\\x02ab")]
     [(1, b'ab')]
     """
-    whole = memoryview(data)
-    for kind, start, end in _spans(data, base):
+    whole = memoryview(_octets(data))
+    for kind, start, end in _spans(whole, base):
         yield kind, whole[start:end]
 
 
@@ -82,6 +85,7 @@ def find(data: Buffer, kind: int) -> list[bytes]:
     >>> find(b"\\x01\\x02ab\\x02\\x00\\x01\\x01c", 1)
     [b'ab', b'c']
     """
+    data = _octets(data)
     return [bytes(data[start:end]) for there, start, end in _spans(data, 0) if there == kind]
 
 
@@ -104,6 +108,7 @@ def append(frame: Buffer, items: Iterable[Item]) -> bytes:
     from protocol.message import Message, decode
     from protocol.tails import TLVS
 
+    frame = _octets(frame)
     message, header = decode(frame), Header.unpack(frame)
     kind = f"{type_name(header.message_type)} version {header.version}"
     size = HEADER_SIZE + header.payload_size
@@ -115,6 +120,13 @@ def append(frame: Buffer, items: Iterable[Item]) -> bytes:
         raise SchemaError(kind, expected="a message with TLVs, known here, not compressed")
     longer = message.replace(**{name: getattr(message, name) + build(items)})
     return longer.frame(header.sequence, header.timestamp, header.source, header.flags)
+
+
+def _octets(data: Buffer) -> Buffer:
+    """The same memory, a memoryview of other items than bytes as one of bytes."""
+    if isinstance(data, memoryview) and (data.format, data.ndim) != ("B", 1):
+        return data.cast("B")
+    return data
 
 
 def _spans(data: Buffer, base: int) -> Iterator[tuple[int, int, int]]:

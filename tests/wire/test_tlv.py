@@ -86,6 +86,28 @@ def test_an_item_that_is_no_tlv_is_named(item: tuple[int, bytes], text: str) -> 
     assert str(info.value) == text
 
 
+@pytest.mark.parametrize("code", ["B", "b", "c", "H", "I", "d"])
+def test_a_view_of_anything_is_its_bytes(code: str) -> None:
+    data = build([(1, bytes(range(8))), (2, b"1234")])
+    view = memoryview(data).cast(code)  # type: ignore[call-overload]
+    assert build([(7, view)]) == build([(7, data)])
+    assert list(iterate(view)) == list(iterate(data))
+    assert find(view, 2) == [b"1234"]
+    assert [bytes(part) for _, part in views(view)] == [bytes(range(8)), b"1234"]
+    with pytest.raises(TlvError, match="TLV 7: expected at most 255 bytes, got 256"):
+        build([(7, memoryview(bytes(256)).cast(code))])  # type: ignore[call-overload]
+    frame = Heartbeat(tlvs=data).frame(sequence=5)
+    assert append(memoryview(frame).cast(code), []) == frame  # type: ignore[call-overload]
+
+
+def test_every_second_byte_of_a_buffer_can_be_read_and_put_in() -> None:
+    data = build([(1, b"ab")])
+    every_second = memoryview(bytes(byte for one in data for byte in (one, 9)))[::2]
+    assert build([(7, every_second)]) == build([(7, data)])
+    assert list(iterate(every_second)) == [Tlv(1, b"ab")]
+    assert [bytes(part) for _, part in views(every_second)] == [b"ab"]
+
+
 @given(ITEMS, ITEMS, STAMPS)
 def test_appended_tlvs_follow_those_that_are_there_and_the_frame_stays_right(
     there: list[tuple[int, bytes]], more: list[tuple[int, bytes]], stamp: dict[str, int]
