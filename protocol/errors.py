@@ -73,7 +73,8 @@ def _plain(value: object) -> str:
 def _brief(value: object) -> str:
     try:
         text = repr(value)
-    except ValueError:
-        # An integer of more digits than Python agrees to write out.
-        text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else "a value"
+    except Exception:
+        # An integer of more digits than Python agrees to write out, or an object that is broken.
+        kind = type(value).__name__
+        text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else f"a {kind}"
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

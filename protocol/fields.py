@@ -57,6 +57,9 @@ Levels = Annotated[tuple[Level, ...], LEVELS]
 NO_DEFAULT = object()
 
 
+TAKEN = {"header"}
+
+
 class Declared(NamedTuple):
     """What `field`, `pad`, `count` and `start` leave in the class body until the class is made."""
 
@@ -167,7 +170,7 @@ class Field(NamedTuple):
         if self.python is bytes:
             return isinstance(value, bytes) and len(value) == self.size
         if self.python is InstrumentId:
-            return isinstance(value, InstrumentId)
+            return type(value) is InstrumentId and value == _whole(value)
         try:
             return self._accepts_integer(operator.index(value))  # type: ignore[arg-type]
         except TypeError:
@@ -183,6 +186,14 @@ class Field(NamedTuple):
 
     def _article(self) -> str:
         return "an " if self.python is InstrumentId else ""
+
+
+def _whole(value: InstrumentId) -> InstrumentId | None:
+    """The same through the constructor, which looks at every part; None where it refuses."""
+    try:
+        return InstrumentId(value[0], value[1], value[3], value[2])
+    except (IndexError, ValueError):
+        return None
 
 
 def runs(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
@@ -242,8 +253,12 @@ def _check_tails(tails: list[Field], fields: list[Field]) -> None:
         of = one.declared.of
         if of not in names and (of or (one.kind == "count" and len(tails) != 1)):
             raise TypeError(f"{one.name}: there is no tail {of or 'of its own'} to count")
-        if one.declared.within and one.size > 8:
+        if one.wire and one.size > 8 and (one.ranges or one.flags):
             raise TypeError(f"{one.name}: ranges are for integers of up to 64 bits")
+        if one.kind in ("count", "start") and (one.size > 4 or not one.wire or one.wire.signed):
+            raise TypeError(f"{one.name}: a {one.kind} is a u8, u16 or u32")
+        if one.name in TAKEN:
+            raise TypeError(f"{one.name} is what arrays of frames call the header")
     for tail in tails[:-1]:
         if counter(fields, tail) is None:
             raise TypeError(f"{tail.name}: only the last tail can do without a count")

@@ -1,7 +1,7 @@
 """A payload into a sealed frame, and out of one again (SPEC.md, Header).
 
-Called by `protocol.message`, for messages and for frames without a class. Fields of payloads are
-`protocol.codec`'s; what is wrong with a stream of frames is found by `protocol.scan`.
+Called by `protocol.message`, for frames without a class and to say what is wrong with one. Fields
+of payloads are `protocol.structure`'s; what is wrong with a stream of frames finds `protocol.scan`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ from protocol.errors import ChecksumError, HeaderError
 from protocol.header import CHECKSUM_AT, HEADER_SIZE, MAGIC, UNSEALED, Header, wrong_value
 
 Buffer = bytes | bytearray | memoryview
+
+
+def octets(buffer: Buffer) -> Buffer:
+    """The same memory with a length in bytes, whatever a memoryview calls its items."""
+    return buffer if isinstance(buffer, bytes | bytearray) else memoryview(buffer).cast("B")
 
 
 def wrap(

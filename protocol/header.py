@@ -6,6 +6,7 @@ relay is `protocol.scan`'s affair; here it is only split into its fields and put
 
 from __future__ import annotations
 
+import operator
 import struct
 from typing import NamedTuple
 
@@ -98,6 +99,6 @@ def wrong_value(values: dict[str, object]) -> FieldError:
     """The error for the first of these header fields that is not an integer in its range."""
     for name, value in values.items():
         most = 2 ** FIELDS[name][0] - 1
-        if not isinstance(value, int) or not 0 <= value <= most:
+        if not hasattr(value, "__index__") or not 0 <= operator.index(value) <= most:
             return FieldError(f"header.{name}", expected=f"0 to {most}", got=value)
     return FieldError("header", expected="integers", got=values)

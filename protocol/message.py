@@ -15,16 +15,17 @@ from importlib import import_module
 from typing import ClassVar, NamedTuple, Self, dataclass_transform
 
 from protocol._core.frames import Views, decode_known
-from protocol.catalogue import type_name
+from protocol.catalogue import CONTROL, type_name
 from protocol.errors import FieldError, ProtocolError, SchemaError
 from protocol.fields import count, field, start
-from protocol.framing import Buffer, unwrap, wrap
+from protocol.framing import Buffer, octets, unwrap, wrap
 from protocol.header import COMPRESSED, HEADER_SIZE, Header, wrong_value
 from protocol.instruments import InstrumentId
 from protocol.structure import Structure
 
 CATALOGUE = ("market_data", "signals", "defi", "execution", "control")
 MOST = 255
+MADE_OF_DATA = "protocol.schema"
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field, count, start))
@@ -47,8 +48,10 @@ class Message(Structure):
 
     def __init_subclass__(cls, *, type: int, version: int) -> None:
         super().__init_subclass__()
-        if not (0 <= type <= MOST and 1 <= version <= MOST):
-            raise TypeError(f"{cls.__name__}: type is 0 to 255 and version 1 to 255")
+        if not (1 <= type <= MOST and 1 <= version <= MOST):
+            raise TypeError(f"{cls.__name__}: type and version are 1 to 255")
+        if type in CONTROL and cls.__module__ != "protocol.control":
+            raise TypeError(f"{cls.__name__}: types 100 to 109 are what relays and clients say")
         cls.TYPE, cls.VERSION = int(type), version
         cls.declare(cls.TYPE, version)
         # The compiled functions themselves: a method that calls them costs as much as they do.
@@ -78,8 +81,9 @@ class Message(Structure):
         buffer when they are asked for, nothing is copied.
 
         Header and sizes are checked now (errors as `decode`, the checksum only if asked for), a
-        value when it is read. While the view lives the buffer cannot be resized or released; when
-        its bytes change, so does the view. So it cannot be hashed; `detach()` is what to keep.
+        value when it is read; pads, and what a class demands beyond single fields, by `detach`.
+        While the view lives the buffer cannot be resized or released; when its bytes change, so
+        does the view. So it cannot be hashed; `detach()` is what to keep.
 
         >>> from protocol.control import Ack
         >>> buffer = bytearray(Ack(sequence=4, position=9).frame())
@@ -111,10 +115,14 @@ class Message(Structure):
     def label(cls) -> str:
         return type_name(cls.TYPE)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return restore, (self.TYPE, self.VERSION, self.payload)
+
     @classmethod
     def _refuse_frame(cls, frame: Buffer, offset: int, verify: bool) -> ProtocolError:
         """The error for a frame that is not a whole one of this class."""
         try:
+            frame = octets(frame)
             header = Header.unpack(frame, offset)
             unwrap(frame, offset, header, verify=False)
             if header.message_type != cls.TYPE or header.version != cls.VERSION:
@@ -168,6 +176,7 @@ def decode(frame: Buffer, offset: int = 0, *, verify: bool = True) -> Message | 
     known: Message | None = decode_known(REGISTRY, frame, offset, verify)
     if known is not None:
         return known
+    frame = octets(frame)
     header = Header.unpack(frame, offset)
     payload = unwrap(frame, offset, header, verify)
     cls = find(header.message_type, header.version)
@@ -219,7 +228,28 @@ def _load() -> None:
 
 
 def register(cls: type[Message]) -> None:
-    """Put a class under its type and version; SchemaError when another one is there."""
+    """Put a class under its type and version; SchemaError when another one is there.
+
+    The same class statement run again (a module that is reloaded) takes the place of the first; of
+    classes made of data at the same time the first stays.
+    """
     there = REGISTRY.setdefault((cls.TYPE, cls.VERSION), cls)
-    if there is not cls:
+    if there is cls:
+        return
+    if cls.__module__ == MADE_OF_DATA or _statement(there) != _statement(cls):
         raise SchemaError(f"{cls.title()} is {there.__name__} already", got=cls.__name__)
+    REGISTRY[cls.TYPE, cls.VERSION] = cls
+
+
+def _statement(cls: type[Message]) -> tuple[object, ...]:
+    """Where a class is from, and what its bytes are."""
+    bytes_of = tuple((f.name, f.kind, f.type_name, f.ranges, f.mask) for f in cls.FIELDS)
+    return cls.__module__, cls.__qualname__, bytes_of
+
+
+def restore(message_type: int, version: int, payload: bytes) -> Message | Unknown:
+    """The message of this payload: what pickle calls, also for classes declared from data."""
+    cls = find(message_type, version)
+    if cls is None:
+        return Unknown(message_type, version, payload)
+    return cls.from_payload(payload)

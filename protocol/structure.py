@@ -28,6 +28,9 @@ from protocol.header import HEADER_SIZE
 from protocol.instruments import InstrumentId
 from protocol.tlv import Tlv
 
+# Combinations of flags that are kept made, of each field.
+MOST_KEPT = 256
+
 
 class StructureType(type):
     """The type of structure classes: their objects have no dict, only their bytes."""
@@ -35,6 +38,27 @@ class StructureType(type):
     @classmethod
     def __prepare__(cls, name: str, bases: tuple[type, ...], /, **_: Any) -> dict[str, object]:
         return {"__slots__": ()}
+
+
+class _Signature:
+    """The signature of a class's calls, made when somebody asks for it."""
+
+    def __get__(self, instance: object, owner: type[Structure]) -> object:
+        from inspect import Parameter, Signature
+
+        given = [one for one in owner.__dict__.get("FIELDS", ()) if one.kind in ("value", "tail")]
+        facts = [(one.name, one.declared.default, one.python) for one in given]
+        return Signature(
+            [
+                Parameter(
+                    name,
+                    Parameter.POSITIONAL_OR_KEYWORD,
+                    default=Parameter.empty if default is NO_DEFAULT else default,
+                    annotation=python,
+                )
+                for name, default, python in facts
+            ]
+        )
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field, count, start))
@@ -50,12 +74,17 @@ class Structure(Record, metaclass=StructureType):
     FIELDS: ClassVar[tuple[Field, ...]]
     _layout: ClassVar[Layout]
 
+    # For `help` and `inspect`: calls are answered in compiled code, which has no signature.
+    __signature__ = _Signature()
+
     @classmethod
     def declare(cls, message_type: int, version: int) -> None:
         """Take the declared fields of this class; called once, when it is made.
 
         TypeError for a declaration that makes no sense.
         """
+        if "FIELDS" in {name for base in cls.__mro__[1:] for name in vars(base)}:
+            raise TypeError(f"{cls.__name__}: its base has fields already; declare it anew")
         declared = {name: v for name, v in vars(cls).items() if isinstance(v, Declared)}
         hints: dict[str, Any] = vars(cls).get("__annotations__") or cls.__annotations__
         if any(isinstance(hint, str) for hint in hints.values()):
@@ -66,9 +95,11 @@ class Structure(Record, metaclass=StructureType):
         cls._layout = _layout(cls, message_type, version)
         for name in declared:
             delattr(cls, name)
-        for number, one in enumerate(one for one in cls.FIELDS if one.kind != "pad"):
-            setattr(cls, one.name, _getter(cls, one, number))
-        if cls.__init__ is Record.__init__:
+        for number, one in enumerate(cls.FIELDS):
+            if one.kind != "pad":
+                setattr(cls, one.name, _getter(cls, one, number))
+        plain = cls.__init__ is Record.__init__ and cls.__new__ is Record.__new__
+        if plain and type(cls).__call__ is type.__call__:
             call_quickly(cls)
 
     @classmethod
@@ -132,7 +163,8 @@ class Structure(Record, metaclass=StructureType):
                     return FieldError(
                         f"{cls.label()}.{one.name}", expected=f"at most {most} {unit}"
                     )
-        return FieldError(cls.label(), expected="tails that begin within 65,535 bytes")
+        starts = next((one.name for one in cls.FIELDS if one.kind == "start"), "fields")
+        return FieldError(f"{cls.label()}.{starts}", expected="a tail that begins where it can say")
 
     @classmethod
     def _refuse_payload(cls, payload: bytes) -> ProtocolError:
@@ -240,9 +272,9 @@ def _part(tail: Field, fixed: list[Field]) -> tuple[int, int, int, int]:
 
 
 def _getter(cls: type[Structure], one: Field, number: int) -> Any:
-    """What stands in the class under a field's name."""
+    """What stands in the class under the name of its field of this number."""
     if one.tail:
-        part = sum(other.tail is not None for other in cls.FIELDS[: cls.FIELDS.index(one)])
+        part = sum(other.tail is not None for other in cls.FIELDS[:number])
         return property(lambda self: _read_tail(self, one, part), doc=one.declared.meaning)
     members = one.enum or one.declared.names or ()
     names: dict[int, Any] | None = {int(member): member for member in members} or None
@@ -250,9 +282,10 @@ def _getter(cls: type[Structure], one: Field, number: int) -> Any:
     if one.flags:
         names = {}
         otherwise = _flags_reader(cls, one, names)
-    elif one.enum:
+    elif one.ranges:
         otherwise = _raiser(cls, one)
-    return Getter(_form(one), one.offset, one.size, names, otherwise, one.declared.meaning)
+    # Tails come last, so the number among the fields is the number of the slot.
+    return Getter(cls._layout, number, names, otherwise, one.declared.meaning)
 
 
 def _raiser(cls: type[Structure], one: Field) -> Callable[[int], object]:
@@ -271,7 +304,7 @@ def _flags_reader(
         if one.flags is None or not one.accepts(number):
             raise cls._refusal(one, number)
         made = one.flags(number)
-        if len(seen) < 256:
+        if len(seen) < MOST_KEPT:
             seen[number] = made
         return made
 

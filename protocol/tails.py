@@ -57,13 +57,12 @@ LEVEL = Struct("<qQ")
 
 
 def _encode_levels(value: object) -> bytes:
-    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        raise TypeError(f"levels are pairs, not {type(value).__name__}")
-    levels = list(value)
-    if not all(len(level) == 2 for level in levels):
+    if not isinstance(value, tuple | list):
+        raise TypeError(f"levels are a tuple or list of pairs, not {type(value).__name__}")
+    if not all(len(level) == 2 for level in value):
         raise ValueError("a level is a price and a size")
     try:
-        return Struct("<" + "qQ" * len(levels)).pack(*chain.from_iterable(levels))
+        return Struct("<" + "qQ" * len(value)).pack(*chain.from_iterable(value))
     except StructError as error:
         raise ValueError(f"a level does not fit: {error}") from None
 

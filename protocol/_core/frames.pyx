@@ -51,7 +51,7 @@ cdef class Views:
             record.data = frame + HEADER_SIZE
             if record.size < 0 or not (
                     layout.exact or layout.spans_fit(record.data, record.size)):
-                record.size = 0
+                record.data, record.size = NULL, 0
                 raise layout.cls._refuse_frame(self.frames, at, False)
             return record
         raise StopIteration

@@ -42,13 +42,7 @@ class Record:
 
 class Getter:
     def __init__(
-        self,
-        form: int,
-        offset: int,
-        size: int,
-        names: dict[int, Any] | None,
-        otherwise: Any,
-        doc: str,
+        self, layout: Layout, slot: int, names: dict[int, Any] | None, otherwise: Any, doc: str
     ) -> None: ...
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Any: ...
 

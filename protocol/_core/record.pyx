@@ -18,7 +18,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from protocol._core.crc cimport crc_frame
 from protocol._core.slot cimport (BYTES, INSTRUMENT, SIGNED, UNSIGNED, ZERO, Slot, allowed,
-                                  instrument, load, load_signed, number, put)
+                                  instrument, load, number, put, sound)
 
 from sys import intern
 
@@ -115,15 +115,13 @@ cdef class Layout:
         cdef Slot *slot
         for n in range(self.ruled_count):
             slot = &self.ruled[n]
-            if slot.form == ZERO:
-                for k in range(slot.size):
-                    if payload[slot.offset + k]:
-                        return slot.offset
-            elif slot.form == SIGNED:
-                if not allowed(slot, <uint64_t>load_signed(payload + slot.offset, slot.size)):
+            if slot.form != ZERO:
+                if not sound(slot, payload + slot.offset):
                     return slot.offset
-            elif not allowed(slot, load(payload + slot.offset, slot.size)):
-                return slot.offset
+                continue
+            for k in range(slot.size):
+                if payload[slot.offset + k]:
+                    return slot.offset
         return -1
 
     cdef bint span(self, const uint8_t *payload, Py_ssize_t size, int part, Py_ssize_t *start,
@@ -131,16 +129,19 @@ cdef class Layout:
         """Where a tail lies in the payload; False when the counts run past its end."""
         cdef int n
         cdef Py_ssize_t at = self.fixed, long = 0
+        cdef uint64_t units
         cdef Slot *slot
+        if size < self.fixed:
+            return False
         for n in range(part + 1):
             at += long
             long = size - at
             if self.parts[n].count_slot >= 0:
                 slot = &self.slots[self.parts[n].count_slot]
-                # At most 32 bits wide, so that the product cannot overflow.
-                long = <Py_ssize_t>load(payload + slot.offset, slot.size) * self.parts[n].unit
-            if long > size - at:
-                return False
+                units = load(payload + slot.offset, slot.size)
+                if units > <uint64_t>long // self.parts[n].unit:
+                    return False
+                long = units * self.parts[n].unit
         start[0], length[0] = at, long
         return True
 
@@ -353,12 +354,14 @@ def call_quickly(cls not None):
 cdef class Record:
     """A payload as an immutable value: in bytes of its own, or in the caller's buffer (a view).
 
-    No garbage collection: it holds bytes or a buffer, which do not refer back to it.
+    No garbage collection: bytes do not refer back to it, nor do buffers that are only bytes.
     """
 
     def __init__(self, *args, **kwargs):
         # Calls go past this, to call_class; it is for who names __init__ or type.__call__.
         cdef Layout layout = type(self)._layout
+        if self.layout is not None:
+            raise TypeError(f"a {type(self).__name__} does not change: it has been made")
         cdef void *given[2 * MOST_ARGUMENTS]
         cdef Record made
         cdef tuple values = args + tuple(kwargs.values())
@@ -403,6 +406,8 @@ cdef class Record:
         cdef uint32_t value = MAGIC
         cdef uint8_t *at
         cdef bytes made
+        if self.data == NULL:
+            raise TypeError(f"this {type(self).__name__} has no payload")
         if not (fits_64(sequence, U64_MOST, &number) and fits_64(timestamp, U64_MOST, &stamp)
                 and fits_64(source, 255, &origin) and fits_64(flags, 255, &marks)
                 and not marks & COMPRESSED and self.size <= 0xFFFFFFFF):
@@ -440,18 +445,21 @@ cdef class Record:
 
 
 cdef class Getter:
-    """A fixed field of a class: reads its value from a record's bytes.
+    """A fixed field of a class, by the number of its slot: reads its value from a record's bytes.
 
-    `names` maps numbers to members; a number it lacks is given to `otherwise` where there is one
-    (it gives the value or raises), else it is the value.
+    `names` maps numbers to members. A number that is not allowed, or that `names` lacks, is given
+    to `otherwise` where there is one (it gives the value or raises), else it is the value.
     """
-    cdef Slot slot
+    cdef Layout layout
+    cdef Slot *slot
     cdef dict names
     cdef object otherwise
     cdef object doc
 
-    def __cinit__(self, int form, uint32_t offset, uint32_t size, names, otherwise, doc):
-        self.slot = Slot(offset, size, form, 0, 0, NULL)
+    def __cinit__(self, Layout layout not None, int slot, names, otherwise, doc):
+        if not 0 <= slot < layout.slot_count:
+            raise IndexError(slot)
+        self.layout, self.slot = layout, &layout.slots[slot]
         self.names, self.otherwise, self.doc = names, otherwise, doc
 
     @property
@@ -460,18 +468,22 @@ cdef class Getter:
 
     def __get__(self, instance, owner):
         cdef Record record
+        cdef Slot *slot = self.slot
         cdef const uint8_t *at
         if instance is None:
             return self
         record = <Record?>instance
-        if self.slot.offset + self.slot.size > <size_t>record.size:
+        if slot.offset + slot.size > <size_t>record.size:
             raise AttributeError("no payload has been given to this object")
-        at = record.data + self.slot.offset
-        if self.slot.form == INSTRUMENT:
+        at = record.data + slot.offset
+        if slot.form == INSTRUMENT:
             return instrument(at)
-        if self.slot.form == BYTES:
-            return PyBytes_FromStringAndSize(<char *>at, self.slot.size)
-        value = number(&self.slot, at)
+        if slot.form == BYTES:
+            return PyBytes_FromStringAndSize(<char *>at, slot.size)
+        value = number(slot, at)
+        # Of a message this was looked at when it was made; a view shows what is there now.
+        if (slot.mask or slot.ranges) and not sound(slot, at):
+            return self.otherwise(value)
         if self.names is None:
             return value
         named = self.names.get(value)

@@ -51,6 +51,13 @@ cdef inline bint allowed(const Slot *slot, uint64_t value) noexcept nogil:
     return slot.ranges == 0
 
 
+cdef inline bint sound(const Slot *slot, const uint8_t *at) noexcept nogil:
+    """Whether the number that stands there is allowed."""
+    if slot.form == SIGNED:
+        return allowed(slot, <uint64_t>load_signed(at, slot.size))
+    return allowed(slot, load(at, slot.size))
+
+
 cdef object number(const Slot *slot, const uint8_t *at)
 cdef object instrument(const uint8_t *at)
 cdef bint put(const Slot *slot, uint8_t *at, object value) except -1

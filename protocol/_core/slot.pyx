@@ -4,7 +4,7 @@
 Called by `protocol._core.record`. A slot knows its place, its form and the rule for its numbers;
 names, units and errors are the classes'. (SPEC.md, Message types)
 """
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_GET_SIZE
 from cpython.ref cimport Py_INCREF
 
 from protocol.instruments import InstrumentId
@@ -43,11 +43,19 @@ cdef object instrument(const uint8_t *at):
 
 
 cdef bint put_instrument(uint8_t *at, object value) except -1:
-    cdef uint16_t venue = (<tuple>value)[0]
-    cdef uint64_t asset_id = (<tuple>value)[3]
+    # A tuple by its type, but who goes around its constructor can make one of anything.
+    cdef tuple parts = tuple(value)
+    cdef uint16_t venue
+    cdef uint64_t asset_id
+    cdef object part
+    if len(parts) != 4:
+        return False
+    for part in parts:
+        if not PyLong_Check(part):
+            return False
+    venue, asset_id = parts[0], parts[3]
     memcpy(at, &venue, 2)
-    at[2] = (<tuple>value)[1]
-    at[3] = (<tuple>value)[2]
+    at[2], at[3] = parts[1], parts[2]
     memcpy(at + 4, &asset_id, 8)
     return True
 
@@ -84,13 +92,13 @@ cdef bint put_wide(const Slot *slot, uint8_t *at, object value) except -1:
 cdef bint put(const Slot *slot, uint8_t *at, object value) except -1:
     """Write a value into its place; False, and nothing raised, when it is not allowed there."""
     if slot.form == BYTES:
-        if not PyBytes_CheckExact(value) or PyBytes_GET_SIZE(value) != slot.size:
+        if not PyBytes_Check(value) or PyBytes_GET_SIZE(value) != slot.size:
             return False
         memcpy(at, PyBytes_AS_STRING(value), slot.size)
         return True
     try:
         if slot.form == INSTRUMENT:
-            return isinstance(value, _instrument_id) and put_instrument(at, value)
+            return type(value) is _instrument_id and put_instrument(at, value)
         if not PyLong_Check(value):
             value = PyNumber_Index(value)
         if slot.size == 16:
