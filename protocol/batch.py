@@ -370,14 +370,14 @@ def encode(
     *,
     sequence: Stamp = None,
     timestamp: Stamp = None,
-    source: int | None = None,
-    flags: int | None = None,
+    source: Stamp = None,
+    flags: Stamp = None,
 ) -> bytearray:
     """Sealed frames of these rows, back to back, in a new bytearray; `rows` is left alone.
 
     `rows` is a structured array of `dtype(cls)` or `payload_dtype(cls)`, of a class without tails.
     `sequence` is the first one (each next one is 1 more) or one for each row, `timestamp` ns since
-    the epoch for all or for each, `source` and `flags` for all; what is None comes from the rows'
+    the epoch, `source` and `flags` for all or for each; what is None comes from the rows'
     headers, or is 0 where they have none. Pads become zero. FieldError names field, row and value
     of the first that is not allowed, SchemaError says what is wrong with `rows`.
 
@@ -403,13 +403,13 @@ def seal(
     *,
     sequence: Stamp = None,
     timestamp: Stamp = None,
-    source: int | None = None,
-    flags: int | None = None,
+    source: Stamp = None,
+    flags: Stamp = None,
 ) -> memoryview:
     """Make an array of `dtype(cls)` sealed frames where it is, and give its bytes.
 
     Arguments and errors as `encode`; the array has to be contiguous and writable (else
-    SchemaError). After an error the rows before the one it names are sealed.
+    SchemaError). After an error some rows are sealed.
 
     >>> from protocol.control import Ack
     >>> rows = np.zeros(3, dtype(Ack))
@@ -447,7 +447,10 @@ def _seal(
         raise _refused(cls, frames, bad)
     if cls.check is not Message.check:
         for row in range(count):
-            cls.decode(frames, row * dtype(cls).itemsize, verify=False)
+            try:
+                cls.decode(frames, row * dtype(cls).itemsize, verify=False)
+            except ProtocolError as error:
+                raise _located(error, f"row {row}") from None
 
 
 def _stamp(name: str, value: Stamp, count: int) -> int | npt.NDArray[np.uint64] | None:
@@ -466,10 +469,10 @@ def _stamp(name: str, value: Stamp, count: int) -> int | npt.NDArray[np.uint64] 
     if numbers.dtype.kind not in "iu" or numbers.shape != (count,):
         got = f"{numbers.shape} of {numbers.dtype}"
         raise FieldError(f"header.{name}", expected=f"an integer, or {count} of them", got=got)
-    if numbers.dtype.kind == "i" and count and numbers.min() < 0:
-        row = int(numbers.argmin())
-        what = f"header.{name} of row {row}"
-        raise FieldError(what, expected=f"0 to {most}", got=int(numbers[row]))
+    for row in {int(numbers.argmin()), int(numbers.argmax())} if count else set():
+        if not 0 <= int(numbers[row]) <= most:
+            what = f"header.{name} of row {row}"
+            raise FieldError(what, expected=f"0 to {most}", got=int(numbers[row]))
     return np.ascontiguousarray(numbers, dtype="<u8")
 
 

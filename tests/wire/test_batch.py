@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol import checksum
 from protocol.control import Ack, Hello, Snapshot, SnapshotKind
 from protocol.errors import ChecksumError, FieldError, HeaderError, ProtocolError, SchemaError
 from protocol.header import HEADER_SIZE, Header
@@ -420,3 +421,28 @@ def test_nothing_else_in_the_package_needs_numpy() -> None:
         "import protocol.schema, protocol.spec, protocol.as_json"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["sequence", "timestamp", "source", "flags"])
+def test_an_array_of_header_values_that_do_not_fit_names_the_row(name: str) -> None:
+    rows = np.zeros(2, batch.payload_dtype(Ack))
+    for bad in (-1, 256) if name in ("source", "flags") else (-1,):
+        wrong: Any = {name: np.array([4, bad])}
+        with pytest.raises(FieldError, match=rf"header\.{name} of row 1: expected 0 to .*{bad}"):
+            batch.encode(Ack, rows, **wrong)
+    right: Any = {name: np.array([4, 8], np.uint8)}
+    sealed = batch.encode(Ack, rows, **right)
+    headers = [Header.unpack(sealed, at) for at in (0, len(sealed) // 2)]
+    assert [getattr(header, name) for header in headers] == [4, 8]
+
+
+def test_order_books_are_checked_as_arrays_and_one_by_one_alike() -> None:
+    pair = InstrumentId.spot(1, "BTCUSDT")
+    good = OrderBook(pair, BookKind.SNAPSHOT, 1, part=2, parts=3, bids=(Level(1, 2),)).frame()
+    assert len(batch.decode(good + good)[OrderBook]) == 2
+    bad = bytearray(good)
+    at = 32 + next(one.offset for one in OrderBook.FIELDS if one.name == "part")
+    bad[at : at + 2] = (4).to_bytes(2, "little")
+    checksum.seal(bad)
+    with pytest.raises(FieldError, match=f"order_book.part of frame 1 at {len(good)}: .*got 4"):
+        batch.decode(good + bad)
