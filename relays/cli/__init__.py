@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "Run one relay in the foreground.",
     "up": "Run all three relays, for a workstation.",
     "status": "Show what the relays are doing.",
+    "tap": "Show what flows through a relay.",
     "check-config": "Check the configuration of all three relays.",
     "show-config": "Show every value and where it came from.",
     "convert": "Recorded venue data to a file of frames.",
@@ -34,6 +35,7 @@ Examples:
   relays run market_data --runtime-dir /tmp/alphapulse
   relays up
   relays status --json
+  relays tap market_data --type trade
   relays show-config execution
 """
 

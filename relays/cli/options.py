@@ -31,6 +31,10 @@ class Given:
         """The configurations of all three; ConfigError (exit 78) when one cannot be used."""
         return load_all(self.path, flags=self.flags)
 
+    def socket(self, domain: str) -> str:
+        """The path of a relay's socket; ConfigError (exit 78) when the configuration is wrong."""
+        return DOMAINS[domain].socket(self.load(domain).config.runtime_dir)
+
 
 def _setting(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, object]:
     settings: dict[str, object] = {}
@@ -81,6 +85,20 @@ def configured(function: Function) -> Function:
         return function(*args, given=Given(config, flags), **rest)
 
     for option in reversed(_OPTIONS):
+        option(wrapper)
+    return wrapper  # type: ignore[return-value]
+
+
+def located(function: Function) -> Function:
+    """Add what a client needs to find a relay, the first two of the options above; the command
+    gets them as one keyword, `given: Given`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, config: str | None, runtime_dir: str | None, **rest: Any) -> Any:
+        flags: dict[str, object] = {} if runtime_dir is None else {"runtime_dir": runtime_dir}
+        return function(*args, given=Given(config, flags), **rest)
+
+    for option in reversed(_OPTIONS[:2]):
         option(wrapper)
     return wrapper  # type: ignore[return-value]
 

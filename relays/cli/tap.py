@@ -1,0 +1,252 @@
+"""`relays tap DOMAIN`: what flows through a relay, as tcpdump shows what flows through a wire.
+
+Called through `relays.cli`. Reads the command line and joins the parts: `feed` gives frames,
+`watching` picks them, `tap_outputs` shows, writes or counts them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from io import TextIOWrapper
+from typing import Any
+
+import click
+
+from protocol.catalogue import SourceType
+from protocol.errors import ProtocolError
+from protocol.message import decode
+from relays.cli.feed import INTRODUCTIONS, Feed, Start, learn
+from relays.cli.interrupts import Interrupts
+from relays.cli.naming import Names, Wanted, clean, number, type_number
+from relays.cli.options import Given, domain_argument, located
+from relays.cli.show_message import Frame, Lines, Paint, iso, time_of_day
+from relays.cli.tap_outputs import EVERY, Objects, Output, Printer, Recorder, Statistics
+from relays.cli.watching import KIND_AT, Filter
+from relays.domains import DOMAINS
+from relays.errors import RelayError
+
+EXAMPLES = """\b
+Examples:
+  relays tap market_data
+  relays tap market_data --type trade,quote --instrument 'BTC*' --count 20
+  relays tap market_data --instrument binance:spot:BTCUSDT --hex
+  relays tap execution --from oldest --producer 7001
+  relays tap signals --from -100 --json | jq .fields
+  relays tap market_data --stats
+  relays tap market_data -w morning.frames
+  relays tap market_data -w - --type trade | relays publish market_data -
+
+\b
+A line is: time (UTC) of the header, position, type, instrument, fields, [source #sequence].
+  22:13:20.000000 9 trade okx:spot:BTC-USDT price=61.5 volume=2 side=BUY [external #4]
+Prices and volumes are whole units. The position is - where --type lets the relay leave frames out.
+Instruments are named as their discovery messages name them, else as the id says it.
+
+\b
+An instrument is venue:kind:symbol, as binance:spot:BTC-USDT, kraken:spot:* or
+ethereum:token:0x..., or a symbol alone: BTCUSDT, BTC*. Case and - / _ do not matter.
+
+\b
+Exit codes: 0 ended by --count, Ctrl-C or a reader that left; 64 wrong usage; 69 nothing listens,
+or the relay has gone; 73 FILE cannot be written; 77 not permitted; 78 the configuration is wrong.
+"""
+# How long one read waits: what is counted is shown at least this often.
+TURN = 0.25
+
+
+class StartAt(click.ParamType[Start]):
+    """`live`, `oldest`, a position, or -N for the last N."""
+
+    name = "POSITION"
+
+    def convert(self, value: Any, _: Any, __: Any) -> Start:
+        if value in ("live", "oldest"):
+            return value  # type: ignore[no-any-return]
+        with suppress(ValueError):
+            if -(2**64) < (at := int(value)) < 2**64:
+                return at
+        return self.fail(f"{value!r} is not live, oldest, a position, or -N for the last N")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The command line of tap."""
+
+    domain: str
+    start: Start
+    types: tuple[str, ...]
+    instruments: tuple[str, ...]
+    sources: tuple[str, ...]
+    producers: tuple[str, ...]
+    count: int | None
+    hexadecimal: bool
+    stats: bool
+    interval: float | None
+    write: str | None
+    force: bool
+    as_json: bool
+
+
+@click.command("tap", epilog=EXAMPLES)
+@domain_argument
+@click.option("--type", "types", multiple=True, metavar="TYPE,...", help="Only these types.")
+@click.option(
+    "--instrument", "instruments", multiple=True, metavar="NAME,...", help="Only these instruments."
+)
+@click.option("--source", "sources", multiple=True, metavar="NAME,...", help="Only these sources.")
+@click.option(
+    "--producer", "producers", multiple=True, metavar="ID,...", help="Only what concerns orders of"
+    " these producer ids (execution: elsewhere frames do not name their producer)."
+)  # fmt: skip
+@click.option(
+    "--from", "start", type=StartAt(), default="live", help="Begin at a position, with the oldest"
+    " kept, or -N: with the last N. [live]"
+)  # fmt: skip
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after N messages.")
+@click.option("--hex", "hexadecimal", is_flag=True, help="The bytes of each frame too.")
+@click.option("--stats", is_flag=True, help="Rates by type, source and instrument instead.")
+@click.option(
+    "--interval", type=click.FloatRange(0.1), metavar="SECONDS", help="How often --stats speaks."
+    " [1 on a terminal, else only at the end]"
+)  # fmt: skip
+@click.option("-w", "write", metavar="FILE.frames", help="Write the frames to a file, or to -.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.frames if it is there.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@located
+def command(given: Given, **options: Any) -> int:
+    """Show what flows through a relay: every message, decoded, a line each.
+
+    An ordinary consumer that never holds anybody up: where it cannot keep up it loses messages,
+    and says which (a line `-- gap`). Ctrl-C ends it.
+    """
+    asked = Asked(**options)
+    names = Names()
+    wanted = _filter(asked, names)
+    path = given.socket(asked.domain)
+    relay_types = set(wanted.types) | (set(INTRODUCTIONS) & set(DOMAINS[asked.domain].types))
+    with Feed(path, start=asked.start, types=relay_types if wanted.types else ()) as feed:
+        if not asked.write or asked.stats:
+            learn(names, given.socket("market_data"))
+        try:
+            Tap(feed, wanted, names, _outputs(asked, names), asked.count).run()
+        except BrokenPipeError:
+            # Whoever read our output (say `head`) has gone: the interpreter must not mind either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return os.EX_OK
+
+
+class Tap:
+    """Takes frames from the feed to the outputs until `count` have passed the filter."""
+
+    def __init__(
+        self, feed: Feed, wanted: Filter, names: Names, outputs: list[Output], count: int | None
+    ) -> None:
+        self.feed, self.wanted, self.names, self.outputs = feed, wanted, names, outputs
+        self.left = -1 if count is None else count
+
+    def run(self) -> None:
+        """Until all have passed, the relay has gone (LinkClosed) or somebody interrupts."""
+        try:
+            with Interrupts() as interrupts:
+                self._run(interrupts)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            for output in self.outputs:
+                output.close()
+
+    def _run(self, interrupts: Interrupts) -> None:
+        while self.left:
+            with interrupts.waiting():
+                items = self.feed.read(TURN)
+            for item in items:
+                if isinstance(item, Frame):
+                    self._frame(item)
+                else:
+                    for output in self.outputs:
+                        output.gap(item)
+                if not self.left:
+                    break
+            for output in self.outputs:
+                output.flush()
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.raw[KIND_AT] in INTRODUCTIONS:
+            self._learn(frame)
+        if not self.wanted.passes(frame.raw):
+            return
+        for output in self.outputs:
+            output.frame(frame)
+        self.left -= 1
+
+    def _learn(self, frame: Frame) -> None:
+        try:
+            trouble = self.names.learn(decode(frame.raw))
+        except ProtocolError:
+            return  # the line of this frame says that it is damaged
+        if trouble:
+            for output in self.outputs:
+                output.note(clean(trouble))
+
+
+def _filter(asked: Asked, names: Names) -> Filter:
+    """The filter of the command line; UsageError for what cannot be."""
+    domain = DOMAINS[asked.domain]
+    if asked.producers and asked.domain != "execution":
+        text = f"Frames of {asked.domain} do not name their producer; --source is who sends."
+        raise click.BadOptionUsage("producer", f"--producer: {text}")
+    try:
+        patterns = _split(asked.instruments)
+        return Filter(
+            types=frozenset(type_number(text, domain) for text in _split(asked.types)),
+            sources=frozenset(number(SourceType, text) for text in _split(asked.sources)),
+            producers=frozenset(int(text, 0) for text in _split(asked.producers)),
+            wanted=Wanted(patterns, names) if patterns else None,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _split(texts: tuple[str, ...]) -> list[str]:
+    return [part for text in texts for part in text.split(",") if part]
+
+
+def _outputs(asked: Asked, names: Names) -> list[Output]:
+    if asked.write == "-" and (asked.stats or asked.as_json):
+        raise click.UsageError("-w - writes frames to stdout: no --stats or --json beside it.")
+    terminal = sys.stdout.isatty()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    found: list[Output] = []
+    if asked.write:
+        found.append(_recorder(asked.write, asked.force))
+    if asked.stats:
+        every = asked.interval or (EVERY if terminal and not asked.as_json else 0.0)
+        found.append(Statistics(names, sys.stdout, every=every, as_json=asked.as_json))
+    if found:
+        return found
+    if asked.as_json:
+        return [Objects(names, sys.stdout, hexadecimal=asked.hexadecimal)]
+    lines = Lines(names, Paint(terminal and _colours()), time_of_day if terminal else iso)
+    return [Printer(lines, sys.stdout, hexadecimal=asked.hexadecimal)]
+
+
+def _recorder(path: str, force: bool) -> Recorder:
+    if path == "-" and sys.stdout.isatty():
+        raise click.UsageError("-w - would write frames to the terminal.")
+    try:
+        return Recorder(path, force=force)
+    except FileExistsError:
+        text = f"{path} is there already (overwrite: --force)"
+        raise RelayError(text, os.EX_USAGE) from None
+    except OSError as error:
+        code = os.EX_NOPERM if isinstance(error, PermissionError) else os.EX_CANTCREAT
+        raise RelayError(f"{path} cannot be written: {error.strerror}", code) from None
+
+
+def _colours() -> bool:
+    """Whether this terminal shows colours and nobody asked for none (NO_COLOR)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in (None, "", "dumb")

@@ -1,0 +1,215 @@
+"""Where what tap sees goes: lines, a file of frames, or rates.
+
+Called by `relays.cli.tap`, which decides which of them there are. Each takes frames, gaps and notes
+and puts them out in `flush`, once per read; how a message looks is `show_message`'s affair, what is
+counted `watching`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol, TextIO
+
+from protocol.control import UNKNOWN_COUNT, Gap
+from relays.cli.naming import Names
+from relays.cli.show_message import (
+    Frame,
+    Lines,
+    as_object,
+    gap_object,
+    gap_text,
+    hex_dump,
+    one_line,
+)
+from relays.cli.watching import Rates, Row
+
+BUFFER = 1 << 18
+WRITING = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+TOP = 15
+EVERY = 1.0
+
+
+class Output(Protocol):
+    """Takes what tap sees; `flush` after each read, `close` at the end, also after Ctrl-C."""
+
+    def frame(self, frame: Frame) -> None: ...
+    def gap(self, gap: Gap) -> None: ...
+    def note(self, text: str) -> None: ...
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Printer:
+    """Frames as lines for people."""
+
+    def __init__(self, lines: Lines, out: TextIO, *, hexadecimal: bool) -> None:
+        self._lines, self._out, self._hex = lines, out, hexadecimal
+        self._kept: list[str] = []
+
+    def frame(self, frame: Frame) -> None:
+        self._kept.append(self._lines.line(frame))
+        if self._hex:
+            self._kept += hex_dump(frame.raw)
+
+    def gap(self, gap: Gap) -> None:
+        self._kept.append(self._lines.gap(gap))
+
+    def note(self, text: str) -> None:
+        self._kept.append(self._lines.note(text))
+
+    def flush(self) -> None:
+        if self._kept:
+            kept, self._kept = self._kept, []
+            self._out.write("\n".join(kept) + "\n")
+            self._out.flush()
+
+    def close(self) -> None:
+        self.flush()
+
+
+class Objects(Printer):
+    """Frames as JSON, one object a line; notes go to stderr."""
+
+    def __init__(self, names: Names, out: TextIO, *, hexadecimal: bool) -> None:
+        self._names, self._out, self._hex = names, out, hexadecimal
+        self._kept = []
+
+    def frame(self, frame: Frame) -> None:
+        made = as_object(frame, self._names)
+        raw = {"frame": f"0x{bytes(frame.raw).hex()}"} if self._hex else {}
+        self._kept.append(one_line(made | raw))
+
+    def gap(self, gap: Gap) -> None:
+        self._kept.append(one_line(gap_object(gap)))
+
+    def note(self, text: str) -> None:
+        print(f"relays: {text}", file=sys.stderr)
+
+
+class Recorder:
+    """Frames as they are, into a file or `-`; says on stderr what it wrote and what is missing."""
+
+    def __init__(self, path: str, *, force: bool) -> None:
+        self.path = path
+        self.frames = self.bytes = self.missing = 0
+        self._file: Any = sys.stdout.buffer
+        if path != "-":
+            descriptor = os.open(path, WRITING | (os.O_TRUNC if force else os.O_EXCL), 0o666)
+            self._file = os.fdopen(descriptor, "wb", buffering=BUFFER)
+
+    def frame(self, frame: Frame) -> None:
+        self._file.write(frame.raw)
+        self.frames += 1
+        self.bytes += len(frame.raw)
+
+    def gap(self, gap: Gap) -> None:
+        print(f"relays: gap: {gap_text(gap)}", file=sys.stderr)
+
+    def note(self, text: str) -> None:
+        print(f"relays: {text}", file=sys.stderr)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self.flush()
+        if self.path != "-":
+            self._file.close()
+        text = f"relays: {self.path}: {self.frames:,} frames, {self.bytes:,} bytes"
+        print(text, file=sys.stderr)
+
+
+class Statistics:
+    """Rates by type, source and instrument: each `every` seconds and at the end (0: then only).
+
+    On a terminal one table that changes in place, else lines, or JSON objects.
+    """
+
+    def __init__(self, names: Names, out: TextIO, *, every: float, as_json: bool) -> None:
+        self._out, self._every, self._json = out, every, as_json
+        self._begun = self._said = time.monotonic()
+        self.rates = Rates(names, self._begun)
+        self.missed = self.gaps = 0
+        self._live = None if as_json or not out.isatty() else _live()
+
+    def frame(self, frame: Frame) -> None:
+        self.rates.add(frame.raw)
+
+    def gap(self, gap: Gap) -> None:
+        self.gaps += 1
+        self.missed += 0 if gap.count == UNKNOWN_COUNT else gap.count
+
+    def note(self, text: str) -> None:
+        print(f"relays: {text}", file=sys.stderr)
+
+    def flush(self) -> None:
+        now = time.monotonic()
+        if self._every and now - self._said >= self._every:
+            self._said = now
+            self._say(self.rates.rows(now), now)
+
+    def close(self) -> None:
+        now = time.monotonic()
+        rows = self.rates.rows(now, since_begin=True)
+        if self._live is not None:
+            self._live.stop()
+        self._say(rows, now, last=True)
+
+    def _say(self, rows: list[Row], now: float, *, last: bool = False) -> None:
+        seconds = now - self._begun
+        if self._live is None:
+            made = self._object(rows, seconds) if self._json else "\n".join(self._text(rows))
+            print(made, file=self._out, flush=True)
+        elif last:
+            self._live.console.print(self._table(rows, seconds))
+        else:
+            self._live.update(self._table(rows, seconds), refresh=True)
+
+    def _object(self, rows: list[Row], seconds: float) -> str:
+        facts = {"seconds": round(seconds, 3), "gaps": self.gaps, "missed": self.missed}
+        shown = [row._asdict() | {"rate": round(row.rate, 3)} for row in rows]
+        return one_line({"stats": facts | {"rows": shown}})
+
+    def _text(self, rows: list[Row]) -> Iterator[str]:
+        for row in rows:
+            yield (
+                f"stats {row.group} {row.name} messages={row.messages} bytes={row.bytes}"
+                f" rate={row.rate:.1f}"
+            )
+        if self.gaps:
+            yield f"stats gaps {self.gaps} messages={self.missed}"
+
+    def _table(self, rows: list[Row], seconds: float) -> Any:
+        from rich.table import Table
+
+        missed = f", {self.missed:,} messages missed in {self.gaps:,} gaps" if self.gaps else ""
+        title = f"{self.rates.messages:,} messages in {seconds:.0f} s{missed}"
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+        table.add_column("", overflow="fold")
+        for column in ("messages/s", "messages", "bytes"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for group in ("all", "type", "source", "instrument"):
+            _add(table, group, [row for row in rows if row.group == group])
+        return table
+
+
+def _add(table: Any, group: str, rows: list[Row]) -> None:
+    for row in rows[:TOP]:
+        style = "bold" if group == "all" else None
+        shown = (f"{row.rate:,.1f}", f"{row.messages:,}", f"{row.bytes:,}")
+        table.add_row(row.name, *shown, style=style)
+    if len(rows) > TOP:
+        table.add_row(f"and {len(rows) - TOP:,} more", "", "", "", style="dim")
+    table.add_row("", "", "", "")
+
+
+def _live() -> Any:
+    from rich.console import Console
+    from rich.live import Live
+
+    live = Live(console=Console(markup=False, highlight=False), auto_refresh=False, transient=True)
+    live.start()
+    return live

@@ -1,0 +1,77 @@
+"""A real terminal for tests of what people see: tmux, driven by keys, read as a screen.
+
+Used by tests of commands that draw or colour. Skips where tmux is not installed. Nothing waits by
+sleeping: `until` reads the screen again until a deadline.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.harness import eventually
+
+
+class Terminal:
+    """A program in a terminal of its own, `columns` by `rows`; end it with `close`.
+
+    The program's exit code is on the screen as `exit=N` once it has ended.
+    """
+
+    def __init__(
+        self, folder: Path, command: Sequence[str], columns: int = 80, rows: int = 24
+    ) -> None:
+        if shutil.which("tmux") is None:
+            pytest.skip("tmux is not installed")
+        self._socket = str(folder / f"tmux-{id(self)}")
+        words = " ".join(map(shlex.quote, command))
+        script = f"{words}; echo exit=$?; exec sleep 1000"
+        size = ("-x", str(columns), "-y", str(rows))
+        environ = os.environ | {"TERM": "xterm-256color"}
+        environ.pop("NO_COLOR", None)
+        self._tmux("-f", "/dev/null", "new-session", "-d", *size, script, environ=environ)
+
+    def screen(self, *, escapes: bool = False) -> str:
+        """What is on the screen, trailing blanks left out; with SGR codes if asked for."""
+        lines = self._tmux("capture-pane", "-p", *(["-e"] if escapes else [])).splitlines()
+        return "\n".join(line.rstrip() for line in lines).rstrip()
+
+    def until(self, seen: str | Callable[[str], bool], why: str = "") -> str:
+        """The screen once it shows this text, or is as wanted; AssertionError with the screen
+        when it never is."""
+        wanted = (lambda text: seen in text) if isinstance(seen, str) else seen
+        try:
+            return eventually(lambda: text if wanted(text := self.screen()) else "", why)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{seen}\non the screen:\n{self.screen()}") from None
+
+    def press(self, *keys: str) -> None:
+        """Press keys by tmux's names: `C-c`, `Down`, `q`."""
+        self._tmux("send-keys", *keys)
+
+    def close(self) -> None:
+        """End the terminal and what runs in it."""
+        subprocess.run(["tmux", "-S", self._socket, "kill-server"], check=False, timeout=20)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _tmux(self, *words: str, environ: dict[str, str] | None = None) -> str:
+        done = subprocess.run(
+            ["tmux", "-S", self._socket, *words],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        return done.stdout
