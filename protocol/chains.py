@@ -94,7 +94,7 @@ class StrategyKind(IntEnum):
 class PoolType(IntEnum):
     """What contract a venue is, forks included: which calls it takes; other numbers are data.
 
-    * NOT_SET: there is no such venue.
+    * NOT_SET: not said; where the router is zeros too, there is no such venue.
     * UNISWAP_V2: constant product, as Uniswap V2, SushiSwap V2 or QuickSwap V2.
     * UNISWAP_V3: concentrated liquidity, as Uniswap V3.
     * CURVE: a stable swap of Curve.

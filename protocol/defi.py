@@ -392,7 +392,7 @@ class DeFiSignal(Message, type=MessageType.DEFI_SIGNAL, version=1):
     venue_a_router: Bytes20 = field("router of the first venue")
     venue_b_router: Bytes20 = field("router of the second venue; zeros: none", default=bytes(20))
     venue_a_type: U8 = field("first venue: a PoolType", names=PoolType, default=0)
-    venue_b_type: U8 = field("second venue: a PoolType; 0 none", names=PoolType, default=0)
+    venue_b_type: U8 = field("second venue: a PoolType", names=PoolType, default=0)
     fee_a_ppm: U32 = field("fee of the first venue", unit="1e-6", fix="12 Commission", default=0)
     fee_b_ppm: U32 = field("fee of the second venue", unit="1e-6", fix="12 Commission", default=0)
     direction_flag: Annotated[Direction, U8_WIRE] = field(
@@ -400,13 +400,16 @@ class DeFiSignal(Message, type=MessageType.DEFI_SIGNAL, version=1):
     )
     confidence: U8 = field("how sure the strategy is", unit="1/100", within=((0, 100),), default=0)
     expected_profit_q: I128 = field(
-        "profit expected, in the quote token", unit="2**-64 tokens", default=0
+        "profit expected after fees and gas, in the quote token", unit="2**-64 tokens", default=0
     )
     required_capital_q: U128 = field(
         "capital needed, in the base token", unit="2**-64 tokens", default=0
     )
     gas_estimate_q: U128 = field(
-        "cost of gas, in the quote token", unit="2**-64 tokens", fix="137 MiscFeeAmt", default=0
+        "cost of gas, in the quote token, taken off expected_profit_q already; 0 not said",
+        unit="2**-64 tokens",
+        fix="137 MiscFeeAmt",
+        default=0,
     )
     amount_in_q: U128 = field(
         "amount to pay in", unit="2**-64 tokens", fix="38 OrderQty", default=0

@@ -17,6 +17,7 @@ from protocol.defi import (
 from protocol.errors import FieldError
 from protocol.extensions import PoolAddresses
 from protocol.instruments import AssetType, InstrumentId, VenueId
+from protocol.message import Message
 from protocol.signals import ArbitrageOpportunity
 from protocol.tlv import build
 
@@ -26,6 +27,7 @@ MOST_DECIMALS = 19
 FIXED_POINT_DECIMALS = 8
 GWEI_DECIMALS = 9
 PREFIX_BYTES = 8
+NO_ROUTER = bytes(20)
 VERSION = 1
 POOLS: dict[int, int] = {
     VenueId.UNISWAP_V2: PoolType.UNISWAP_V2,
@@ -40,6 +42,17 @@ NAMED: dict[int, int] = {
     PoolType.UNISWAP_V3: VenueId.UNISWAP_V3,
     PoolType.CURVE: VenueId.CURVE,
 }
+# The chain id of each chain that is a venue.
+CHAINS: dict[int, int] = {
+    VenueId.ETHEREUM: 1,
+    VenueId.POLYGON: 137,
+    VenueId.ARBITRUM: 42161,
+    VenueId.BASE: 8453,
+    VenueId.OPTIMISM: 10,
+    VenueId.BSC: 56,
+}
+# Exchanges and markets, as SPEC.md has the ranges: what they trade is not on a chain.
+OFF_CHAIN = range(1, 200)
 RESERVES = ("pool_a_reserve0", "pool_a_reserve1", "pool_b_reserve0", "pool_b_reserve1")
 
 
@@ -53,7 +66,7 @@ class Rest(TypedDict, total=False):
     base_token_addr: Required[bytes]
     quote_token_addr: Required[bytes]
     venue_a_router: Required[bytes]
-    venue_b_router: bytes
+    venue_b_router: Required[bytes]
     adapter_id: int
     fee_a_ppm: int
     fee_b_ppm: int
@@ -99,12 +112,14 @@ def from_q64(number: int, decimals: int) -> int:
 
 
 def from_arbitrage(old: ArbitrageOpportunity, **rest: Unpack[Rest]) -> Migrated:
-    """An ArbitrageOpportunity as DeFiSignal: buy the base on venue A, sell it on venue B.
+    """An ArbitrageOpportunity in two tokens as DeFiSignal: buy the base for the quote on venue A,
+    sell it for the quote on venue B.
 
-    Carried: base_id, quote_id, estimated_profit (1e-8 to Q64.64), confidence in whole percent, a
-    venue that is Uniswap or Curve as the type of its pools. Lost: spread_bps and expires_at unless
-    they are 0, the parts of a percent, other venues. FieldError for a value that does not fit, and
-    for the address of another token than base_id or quote_id.
+    Carried: base_id, quote_id, estimated_profit (1e-8 to Q64.64, after gas in both), confidence in
+    whole percent, a venue that is Uniswap or Curve as the type of its pools. Lost: spread_bps and
+    expires_at unless they are 0, the parts of a percent, other venues on chains. FieldError for a
+    value that does not fit and for what would become another trade: ids that are not two tokens, a
+    venue that is an exchange, the address, chain or router of something else.
 
     >>> weth = InstrumentId.ethereum_token("0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2")
     >>> usdc = InstrumentId.ethereum_token("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48")
@@ -118,6 +133,11 @@ def from_arbitrage(old: ArbitrageOpportunity, **rest: Unpack[Rest]) -> Migrated:
     >>> signal.expected_profit_q / 2**64, signal.confidence, lost
     (3.5, 95, ('venue_b', 'spread_bps'))
     """
+    _demand_tokens(old, "base_id", "quote_id")
+    for name in ("venue_a", "venue_b"):
+        if getattr(old, name) in OFF_CHAIN:
+            what = f"{old.label()}.{name}"
+            raise FieldError(what, expected="a venue on a chain", got=getattr(old, name))
     signal = _signal(
         rest,
         base_instrument=old.base_id,
@@ -151,9 +171,10 @@ def from_pool_arbitrage(
     `decimals0` are those of token0; `native_token0` says that it is the chain's currency, wrapped,
     which makes gas_cost_gwei an amount of it; `pools` go along as a TLV. Carried: both tokens, the
     amount (as amount_in_q and optimal_size_q), the profit, confidence in whole percent, both
-    blocks, the cost of gas if it is in token0, and a pool whose id is made from the address in
-    `pools` on Uniswap or Curve. Lost: reserves, other pool ids, the parts of a percent. FieldError
-    for a value that does not fit and for the address of another token.
+    blocks, the cost of gas if it is in token0 (the profit is after it in both), and a pool whose id
+    is made from the address in `pools` on Uniswap or Curve. Lost: reserves, other pool ids, the
+    parts of a percent. FieldError for a value that does not fit and for what would become another
+    trade: ids that are not two tokens, the address, chain or router of something else.
 
     >>> weth = InstrumentId.ethereum_token("0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2")
     >>> usdc = InstrumentId.ethereum_token("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48")
@@ -172,6 +193,7 @@ def from_pool_arbitrage(
     >>> lost
     ('pool_a_reserve0', 'pool_a_reserve1', 'pool_b_reserve0', 'pool_b_reserve1')
     """
+    _demand_tokens(old, "token1_id", "token0_id")
     amount = to_q64(old.optimal_amount_in, decimals0)
     signal = _signal(
         rest,
@@ -197,6 +219,17 @@ def from_pool_arbitrage(
     return Migrated(signal, _names(lost))
 
 
+def _demand_tokens(old: Message, base: str, quote: str) -> None:
+    """FieldError unless these fields are two tokens: a DeFiSignal trades nothing else."""
+    for name in (base, quote):
+        token: InstrumentId = getattr(old, name)
+        if token.asset_type != AssetType.TOKEN:
+            raise FieldError(f"{old.label()}.{name}", expected="a token", got=str(token))
+    if getattr(old, base) == getattr(old, quote):
+        got = str(getattr(old, quote))
+        raise FieldError(f"{old.label()}.{quote}", expected=f"another token than {base}", got=got)
+
+
 def _signal(rest: Rest, **known: Any) -> DeFiSignal:
     """The signal made of what is known and what the caller adds: the base is bought on venue A."""
     given: dict[str, Any] = {"adapter_id": 0, **rest}
@@ -204,9 +237,16 @@ def _signal(rest: Rest, **known: Any) -> DeFiSignal:
     for name in ("base", "quote"):
         token: InstrumentId = getattr(signal, f"{name}_instrument")
         address: bytes = getattr(signal, f"{name}_token_addr")
-        if token.asset_type == AssetType.TOKEN and token.asset_id != _prefix(address):
+        if token.asset_id != _prefix(address):
             what = f"defi_signal.{name}_token_addr"
             raise FieldError(what, expected=f"the address of {token}", got=address.hex())
+        if CHAINS.get(token.venue, signal.chain_id) != signal.chain_id:
+            expected = f"{CHAINS[token.venue]}, of {token}"
+            raise FieldError("defi_signal.chain_id", expected=expected, got=signal.chain_id)
+    for name in ("venue_a_router", "venue_b_router"):
+        # Zeros say that there is no such venue, and both are needed.
+        if getattr(signal, name) == NO_ROUTER:
+            raise FieldError(f"defi_signal.{name}", expected="the router of that venue", got="0x00")
     return signal
 
 

@@ -172,6 +172,10 @@ class Period(IntEnum):
 class ArbitrageOpportunity(Message, type=MessageType.ARBITRAGE_OPPORTUNITY, version=1):
     """Two venues whose prices differ by more than trading costs, 96 bytes; nearest FIX 35=6 (IOI).
 
+    base_id is bought on venue_a. Where both ids are tokens, quote_id is what base_id is quoted in:
+    paid on venue_a, and got on venue_b for the same base_id. Otherwise quote_id is what base_id is
+    compared with, and is sold on venue_b: the perpetual of a pair, or the pair on another exchange.
+
     >>> from protocol.instruments import InstrumentId, VenueId
     >>> spot = InstrumentId.spot(VenueId.BINANCE, "BTCUSDT")
     >>> future = InstrumentId.perpetual(VenueId.BINANCE_FUTURES, "BTCUSDT")
@@ -182,13 +186,16 @@ class ArbitrageOpportunity(Message, type=MessageType.ARBITRAGE_OPPORTUNITY, vers
     (96, <VenueId.BINANCE_FUTURES: 4>)
     """
 
-    base_id: Instrument = field("what is bought on venue_a", fix="48 SecurityID")
-    quote_id: Instrument = field("what is sold on venue_b", fix="309 UnderlyingSecurityID")
+    base_id: Instrument = field("the instrument, bought on venue_a", fix="48 SecurityID")
+    quote_id: Instrument = field(
+        "of two tokens: what base_id is quoted in; else: what is sold on venue_b instead of it",
+        fix="309 UnderlyingSecurityID",
+    )
     venue_a: U16 = field("where to buy: a VenueId", fix="30 LastMkt", names=VenueId)
     venue_b: U16 = field("where to sell: a VenueId", fix="30 LastMkt", names=VenueId)
     spread_bps: U32 = field("price difference", unit="1/10,000", fix="218 Spread")
     estimated_profit: I64 = field(
-        "profit after costs, in the quote currency", unit="1e-8", default=0
+        "profit after fees and gas, in what base_id is quoted in", unit="1e-8", default=0
     )
     confidence: U16 = field(
         "how sure the strategy is", unit="1/10,000", within=((0, 10_000),), default=0

@@ -1593,12 +1593,14 @@ static inline const char *ap_venue_update_wrong(const ap_venue_update *m) {
 /* ArbitrageOpportunity (type 20, version 1): Two venues whose prices differ by more than trading
  * costs, 96 bytes; nearest FIX 35=6 (IOI). */
 typedef struct ap_arbitrage_opportunity {
-    ap_instrument_id base_id;  /* 0: what is bought on venue_a (FIX 48 SecurityID) */
-    ap_instrument_id quote_id; /* 12: what is sold on venue_b (FIX 309 UnderlyingSecurityID) */
+    ap_instrument_id base_id;  /* 0: the instrument, bought on venue_a (FIX 48 SecurityID) */
+    ap_instrument_id quote_id; /* 12: of two tokens: what base_id is quoted in; else: what is sold
+                                * on venue_b instead of it (FIX 309 UnderlyingSecurityID) */
     uint16_t venue_a;          /* 24: where to buy: a VenueId (FIX 30 LastMkt) */
     uint16_t venue_b;          /* 26: where to sell: a VenueId (FIX 30 LastMkt) */
     uint32_t spread_bps;       /* 28: price difference (1/10,000; FIX 218 Spread) */
-    int64_t estimated_profit;  /* 32: profit after costs, in the quote currency (1e-8) */
+    int64_t estimated_profit;  /* 32: profit after fees and gas, in what base_id is quoted in
+                                * (1e-8) */
     uint16_t confidence;       /* 40: how sure the strategy is (1/10,000) */
     uint64_t expires_at;       /* 42: when it is void; 0 never (ns; FIX 62 ValidUntilTime) */
     uint8_t _end[14];          /* 50: zero */
@@ -2628,16 +2630,17 @@ typedef struct ap_defi_signal {
     uint8_t venue_a_router[20];        /* 84: router of the first venue */
     uint8_t venue_b_router[20];        /* 104: router of the second venue; zeros: none */
     uint8_t venue_a_type;              /* 124: first venue: a PoolType */
-    uint8_t venue_b_type;              /* 125: second venue: a PoolType; 0 none */
+    uint8_t venue_b_type;              /* 125: second venue: a PoolType */
     uint32_t fee_a_ppm;                /* 126: fee of the first venue (1e-6; FIX 12 Commission) */
     uint32_t fee_b_ppm;                /* 130: fee of the second venue (1e-6; FIX 12 Commission) */
     uint8_t direction_flag;            /* 134: buy or sell the base token; a Direction (FIX 54
                                         * Side) */
     uint8_t confidence;                /* 135: how sure the strategy is (1/100) */
-    ap_i128 expected_profit_q;         /* 136: profit expected, in the quote token (2**-64
-                                        * tokens) */
+    ap_i128 expected_profit_q;         /* 136: profit expected after fees and gas, in the quote
+                                        * token (2**-64 tokens) */
     ap_u128 required_capital_q;        /* 152: capital needed, in the base token (2**-64 tokens) */
-    ap_u128 gas_estimate_q;            /* 168: cost of gas, in the quote token (2**-64 tokens; FIX
+    ap_u128 gas_estimate_q;            /* 168: cost of gas, in the quote token, taken off
+                                        * expected_profit_q already; 0 not said (2**-64 tokens; FIX
                                         * 137 MiscFeeAmt) */
     ap_u128 amount_in_q;               /* 184: amount to pay in (2**-64 tokens; FIX 38 OrderQty) */
     ap_u128 min_out_q;                 /* 200: least amount to accept (2**-64 tokens) */

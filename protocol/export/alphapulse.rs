@@ -1503,9 +1503,10 @@ structure! {
     /// Message type 20, version 1: Two venues whose prices differ by more than trading costs, 96
     /// bytes; nearest FIX 35=6 (IOI).
     ArbitrageOpportunity, 64 bytes {
-        /// 0: what is bought on venue_a (FIX 48 SecurityID)
+        /// 0: the instrument, bought on venue_a (FIX 48 SecurityID)
         base_id: InstrumentId,
-        /// 12: what is sold on venue_b (FIX 309 UnderlyingSecurityID)
+        /// 12: of two tokens: what base_id is quoted in; else: what is sold on venue_b instead of
+        /// it (FIX 309 UnderlyingSecurityID)
         quote_id: InstrumentId,
         /// 24: where to buy: a VenueId (FIX 30 LastMkt)
         venue_a: VenueId,
@@ -1513,7 +1514,7 @@ structure! {
         venue_b: VenueId,
         /// 28: price difference (1/10,000; FIX 218 Spread)
         spread_bps: u32,
-        /// 32: profit after costs, in the quote currency (1e-8)
+        /// 32: profit after fees and gas, in what base_id is quoted in (1e-8)
         estimated_profit: i64,
         /// 40: how sure the strategy is (1/10,000)
         confidence: u16,
@@ -2492,7 +2493,7 @@ structure! {
         venue_b_router: [u8; 20],
         /// 124: first venue: a PoolType
         venue_a_type: PoolType,
-        /// 125: second venue: a PoolType; 0 none
+        /// 125: second venue: a PoolType
         venue_b_type: PoolType,
         /// 126: fee of the first venue (1e-6; FIX 12 Commission)
         fee_a_ppm: u32,
@@ -2502,11 +2503,12 @@ structure! {
         direction_flag: Direction,
         /// 135: how sure the strategy is (1/100)
         confidence: u8,
-        /// 136: profit expected, in the quote token (2**-64 tokens)
+        /// 136: profit expected after fees and gas, in the quote token (2**-64 tokens)
         expected_profit_q: i128,
         /// 152: capital needed, in the base token (2**-64 tokens)
         required_capital_q: u128,
-        /// 168: cost of gas, in the quote token (2**-64 tokens; FIX 137 MiscFeeAmt)
+        /// 168: cost of gas, in the quote token, taken off expected_profit_q already; 0 not said
+        /// (2**-64 tokens; FIX 137 MiscFeeAmt)
         gas_estimate_q: u128,
         /// 184: amount to pay in (2**-64 tokens; FIX 38 OrderQty)
         amount_in_q: u128,

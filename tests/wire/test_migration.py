@@ -44,6 +44,7 @@ REST: Rest = {
     "base_token_addr": bytes.fromhex(USDC_ADDRESS),
     "quote_token_addr": bytes.fromhex(WETH_ADDRESS),
     "venue_a_router": b"a" * 20,
+    "venue_b_router": b"b" * 20,
 }
 ARBITRAGE = ArbitrageOpportunity(
     USDC, WETH, VenueId.UNISWAP_V2, VenueId.UNISWAP_V3, 0, estimated_profit=-7, confidence=9_900
@@ -104,13 +105,80 @@ def test_an_arbitrage_that_loses_nothing_says_so() -> None:
         ({"spread_bps": 1}, ("spread_bps",)),
         ({"confidence": 9_901}, ("confidence",)),
         ({"expires_at": 5}, ("expires_at",)),
-        ({"venue_a": VenueId.BINANCE}, ("venue_a",)),
+        ({"venue_a": VenueId.BALANCER}, ("venue_a",)),
         ({"venue_b": VenueId.SUSHISWAP_V2}, ("venue_b",)),
         ({"venue_b": 9_999, "spread_bps": 3}, ("venue_b", "spread_bps")),
     ],
 )
 def test_what_an_arbitrage_loses_is_named(changes: dict[str, int], lost: tuple[str, ...]) -> None:
     assert from_arbitrage(ARBITRAGE.replace(**changes), **REST).lost == lost
+
+
+SPOT = InstrumentId.spot(VenueId.BINANCE, "BTCUSDT")
+PERPETUAL = InstrumentId.perpetual(VenueId.BINANCE_FUTURES, "BTCUSDT")
+
+
+@pytest.mark.parametrize(
+    ("changes", "rest", "text"),
+    [
+        ({"base_id": SPOT}, {}, "arbitrage_opportunity.base_id: expected a token, got "),
+        ({"quote_id": PERPETUAL}, {}, "arbitrage_opportunity.quote_id: expected a token, got "),
+        (
+            {"quote_id": USDC},
+            {"quote_token_addr": bytes.fromhex(USDC_ADDRESS)},
+            "arbitrage_opportunity.quote_id: expected another token than base_id, got ",
+        ),
+        ({"venue_a": VenueId.BINANCE}, {}, "arbitrage_opportunity.venue_a: expected a venue on a"),
+        ({"venue_b": VenueId.NASDAQ}, {}, "arbitrage_opportunity.venue_b: expected a venue on a"),
+        (
+            {},
+            {"chain_id": 137},
+            "defi_signal.chain_id: expected 1, of Ethereum token 0xa0b8699",
+        ),
+        ({}, {"venue_a_router": bytes(20)}, "defi_signal.venue_a_router: expected the router "),
+        ({}, {"venue_b_router": bytes(20)}, "defi_signal.venue_b_router: expected the router "),
+    ],
+)
+def test_an_arbitrage_that_would_become_another_trade_is_refused(
+    changes: dict[str, Any], rest: Any, text: str
+) -> None:
+    with pytest.raises(FieldError) as info:
+        from_arbitrage(ARBITRAGE.replace(**changes), **REST | rest)
+    assert str(info.value).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"token0_id": SPOT}, "pool_arbitrage_signal.token0_id: expected a token, got "),
+        ({"token1_id": PERPETUAL}, "pool_arbitrage_signal.token1_id: expected a token, got "),
+        ({"token0_id": USDC}, "pool_arbitrage_signal.token0_id: expected another token than tok"),
+    ],
+)
+def test_pools_of_no_two_tokens_are_refused(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(FieldError) as info:
+        migrate(POOLS.replace(**changes))
+    assert str(info.value).startswith(text)
+
+
+def test_the_second_router_must_be_given() -> None:
+    rest: Any = {name: value for name, value in REST.items() if name != "venue_b_router"}
+    with pytest.raises(FieldError, match=r"^defi_signal\.venue_b_router: expected the router"):
+        from_arbitrage(ARBITRAGE, **rest)
+
+
+def test_a_profit_after_gas_stays_one_and_says_so() -> None:
+    words = {one.name: one.declared.meaning for one in DeFiSignal.FIELDS}
+    assert "after fees and gas" in words["expected_profit_q"]
+    assert "taken off expected_profit_q already" in words["gas_estimate_q"]
+    for old in (ArbitrageOpportunity, PoolArbitrageSignal, PoolArbitrageSignalV1):
+        said = {one.name: one.declared.meaning for one in old.FIELDS}
+        profit = said.get("estimated_profit") or said["expected_profit_wei"]
+        assert "after" in profit
+        assert "gas" in profit
+    with_gas, without = migrate(POOLS).signal, migrate(POOLS, native_token0=False).signal
+    assert with_gas.expected_profit_q == without.expected_profit_q
+    assert (with_gas.gas_estimate_q > 0, without.gas_estimate_q) == (True, 0)
 
 
 def test_a_fork_goes_by_the_type_of_what_it_is_a_fork_of() -> None:
@@ -193,8 +261,10 @@ def test_any_old_signal_migrates_or_is_a_field_error(data: st.DataObject) -> Non
         structures(data.draw(st.sampled_from([PoolArbitrageSignal, PoolArbitrageSignalV1])))
     )
     assert isinstance(old, PoolArbitrageSignal | PoolArbitrageSignalV1)
+    if data.draw(st.booleans()):
+        old = old.replace(token0_id=WETH, token1_id=USDC)
     try:
-        signal, lost = migrate(old, base_token_addr=bytes(20), quote_token_addr=bytes(20))
+        signal, lost = migrate(old)
     except FieldError:
         return
     assert isinstance(signal, DeFiSignal)
