@@ -76,7 +76,7 @@ def command(given: Given, domain: str | None, as_json: bool) -> None:
 def described(given: Given, domain: str | None) -> dict[str, dict[str, Any] | None]:
     """The status of each relay asked for, None for one that has never run; RelayError if all."""
     every = {domain: given.load(domain)} if domain else given.load_all()
-    states = {name: _opened(name, one.config.runtime_dir) for name, one in every.items()}
+    states = {name: opened(name, one.config.runtime_dir) for name, one in every.items()}
     if not any(states.values()):
         places = ", ".join(dict.fromkeys(one.config.runtime_dir for one in every.values()))
         text = f"no relay has run in {places} (start one: relays run {next(iter(every))})"
@@ -89,7 +89,8 @@ def described(given: Given, domain: str | None) -> dict[str, dict[str, Any] | No
     }
 
 
-def _opened(domain: str, runtime_dir: str) -> State | None:
+def opened(domain: str, runtime_dir: str) -> State | None:
+    """The state of a relay, None when it has never run here; RelayError if it may not be read."""
     try:
         return open_state(domain, runtime_dir)
     except RelayError as error:
@@ -111,15 +112,15 @@ def lines(found: Mapping[str, Data | None]) -> Iterator[str]:
         if data is None:
             yield f"{name} relay state=never_run"
             continue
-        yield f"{name} relay {_words(_relay(data))}"
-        yield f"{name} connections {_words(data['connections'])}"
+        yield f"{name} relay {words(_relay(data))}"
+        yield f"{name} connections {words(data['connections'])}"
         reasons = _reasons(data)
         made_of = {"dropped_reasons": reasons} if reasons else {}
-        yield f"{name} totals {_words(_sums(data) | made_of)}"
+        yield f"{name} totals {words(_sums(data) | made_of)}"
         for row in data["consumers"]:
-            yield f"{name} consumer {_words({key: row[key] for key in CONSUMER})}"
+            yield f"{name} consumer {words({key: row[key] for key in CONSUMER})}"
         for row in data["producers"]:
-            yield f"{name} producer {_words({key: row[key] for key in PRODUCER})}"
+            yield f"{name} producer {words({key: row[key] for key in PRODUCER})}"
 
 
 def _relay(data: Data) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _relay(data: Data) -> dict[str, Any]:
     return {
         "state": data["state"],
         "pid": data["pid"],
-        "uptime": _duration(data["uptime_seconds"]),
+        "uptime": duration(data["uptime_seconds"]),
         "damaged": data["damaged"],
         "position": log["end_position"],
         "oldest": log["oldest_position"],
@@ -150,11 +151,13 @@ def _reasons(data: Data) -> str:
     return ",".join(f"{why}:{count}" for why, count in dropped.items() if count)
 
 
-def _words(values: Data) -> str:
-    return " ".join(f"{key}={_word(value)}" for key, value in values.items())
+def words(values: Data) -> str:
+    """`key=value key=value`, values as JSON where they are not one plain word."""
+    return " ".join(f"{key}={word(value)}" for key, value in values.items())
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """One value of those."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -164,10 +167,10 @@ def _word(value: Any) -> str:
     return text if plain else msgspec.json.encode(text).decode()
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A time for people: the two largest units of it.
 
-    >>> _duration(59.9), _duration(3_700), _duration(200_000)
+    >>> duration(59.9), duration(3_700), duration(200_000)
     ('59s', '1h01m', '2d07h')
     """
     minutes, second = divmod(int(seconds), 60)
@@ -206,7 +209,7 @@ def _heading(name: str, data: Data) -> str:
     process = f"pid {data['pid']}, " if data["pid"] else ""
     verb = "up" if data["alive"] else "ran for"
     heading = (
-        f"{name}: {data['state']}, {process}{verb} {_duration(data['uptime_seconds'])}, "
+        f"{name}: {data['state']}, {process}{verb} {duration(data['uptime_seconds'])}, "
         f"position {log['end_position']:,} (from {log['oldest_position']:,}), "
         f"log {log['filled']:.0%} of {log['bytes'] >> 20} MiB"
     )
@@ -254,4 +257,4 @@ def _cell(column: str, value: Any) -> str:
         return str(value)
     if isinstance(value, float):
         return f"{value:,.3f}"
-    return f"{value:,}" if isinstance(value, int) else _word(value) if value else "-"
+    return f"{value:,}" if isinstance(value, int) else word(value) if value else "-"

@@ -1,7 +1,7 @@
 """What a relay is doing, as plain data read from its state (relays.md 7, 8).
 
-`status` is for `relays status` and for SIGUSR1 in the daemon; `look` is what it and the metrics
-process read. No tables, no metric names, and nothing that writes to the state.
+`status` is for `relays status` and for SIGUSR1 in the daemon; `look` is what it, `relays top` and
+the metrics process read. No tables, no metric names, and nothing that writes to the state.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def look(state: State) -> Look:
     try:
         return _steady(state)
     except BlockingIOError:
-        return _steady(_finished(state))
+        return _steady(finished(state))
 
 
 def _steady(state: State) -> Look:
@@ -99,7 +99,7 @@ def _fill_waiting(state: State, rows: list[dict[str, Any]]) -> None:
             row["waiting_since_ns"] = state.time_at(row["position"])
 
 
-def _finished(state: State) -> State:
+def finished(state: State) -> State:
     """A copy of a state whose writer stopped in the middle, with what it had begun done."""
     geometry = state.read_geometry()
     places = layout(
@@ -183,7 +183,11 @@ def status(domain_name: str, state: State, memory: Path) -> dict[str, Any]:
     >>> status("signals", state, path)["unaccounted"]  # doctest: +SKIP
     {'messages': 0, 'bytes': 0}
     """
-    seen = look(state)
+    return described(domain_name, look(state), memory)
+
+
+def described(domain_name: str, seen: Look, memory: Path) -> dict[str, Any]:
+    """The same of a look that was taken already."""
     roles = Counter(role_name(row["role"]) for row in seen.rows)
     return {
         "domain": domain_name,
@@ -191,8 +195,8 @@ def status(domain_name: str, state: State, memory: Path) -> dict[str, Any]:
         **_process(seen),
         "log": _log(seen),
         "connections": {role: roles.get(role, 0) for role in ROLES},
-        "consumers": [_consumer(row, seen) for row in seen.consumers],
-        "producers": [_producer(row) for row in seen.rows if _produces(row)],
+        "consumers": [consumer(row, seen) for row in seen.consumers],
+        "producers": [producer(row) for row in seen.rows if produces(row)],
         "totals": _totals(seen),
         "unaccounted": {
             "messages": seen.books.unaccounted_messages,
@@ -277,7 +281,8 @@ def _who(row: Row) -> dict[str, Any]:
     }
 
 
-def _consumer(row: Row, seen: Look) -> dict[str, Any]:
+def consumer(row: Row, seen: Look) -> dict[str, Any]:
+    """What is shown of one consumer."""
     sums = row["sums"]
     missing = accounting.being_dropped(row, seen.end)
     return _who(row) | {
@@ -295,12 +300,14 @@ def _consumer(row: Row, seen: Look) -> dict[str, Any]:
     }
 
 
-def _produces(row: Row) -> bool:
+def produces(row: Row) -> bool:
+    """Whether a connection is, or was, a producer."""
     sums = row["sums"]
     return bool(row["role"] == Phase.PRODUCER or sums["accepted"] or sums["rejected"])
 
 
-def _producer(row: Row) -> dict[str, Any]:
+def producer(row: Row) -> dict[str, Any]:
+    """What is shown of one producer."""
     sums = row["sums"]
     return _who(row) | {
         "producer_id": row["producer_id"],

@@ -1,0 +1,324 @@
+"""`relays why`: what happened to one consumer or producer, from the relays' state (relays.md 8).
+
+Called through `relays.cli`; `relays top` shows the same sentences. What was decided comes from
+`relays.edge.history`; here it is put into words: lines for people, key=value for a pipe, JSON for
+programs. Needs no socket and disturbs nobody, and works also where the relay died.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+import msgspec
+from click.shell_completion import CompletionItem
+from rich.console import Console
+from rich.text import Text
+
+from relays.cli.options import Given, configured, optional_domain
+from relays.cli.status import opened, words
+from relays.edge.history import history
+from relays.edge.memory import files
+from relays.errors import RelayError
+
+EXAMPLES = """\b
+Examples:
+  relays why strategy                 a client by the name it gave
+  relays why '#17' market_data        a connection, as log lines number it
+  relays why pid=4711 --json          every connection of a process
+"""
+MANY_NAMES = 12
+TROUBLE = {"breaker_opened", "gap", "closed", "relay_died", "refused", "rejected"}
+GOOD = {"breaker_closed", "caught_up"}
+SECOND = 1_000_000_000
+Data = Mapping[str, Any]
+
+
+def _names(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The client names in the states, for the shell; nothing where none can be read."""
+    given = Given(context.params.get("config"), {})
+    if context.params.get("runtime_dir"):
+        given.flags["runtime_dir"] = context.params["runtime_dir"]
+    try:
+        found = asked(given, None, "")
+    except Exception:
+        return []
+    names = {name for data in found.values() for name in data["names"]}
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+
+
+@click.command("why", epilog=EXAMPLES)
+@click.argument("consumer", shell_complete=_names)
+@optional_domain
+@click.option("--json", "as_json", is_flag=True, help="As JSON: {domain: {...}}.")
+@configured
+def command(given: Given, consumer: str, domain: str | None, as_json: bool) -> None:
+    """Show what happened to CONSUMER: when it joined, lagged, was cut off, and why.
+
+    CONSUMER is the name a client gave (Hello), the number of a connection (7 or #7) or a process
+    (4711 or pid=4711); producers are found the same way. Without a domain all three relays are
+    looked through. Connections count from 1 in each relay process, so a number may mean several.
+
+    \b
+    What is shown of each connection, oldest first:
+      joined           as what, from which position, its on_lag and filters
+      lagged           it was half of what opens its breaker behind; caught up: it no longer is
+      breaker opened   how many messages behind, at which position, when it is tried again
+      gap              the positions lost to it, how many, and the reason: too_slow (it lagged),
+                       too_old (no longer kept), log_replaced (another log)
+      rejected         frames it sent that were refused, their sequences and the reason
+      closed           by the relay: the reason and what was wrong
+      ended            the last: what it was delivered, what was dropped or not delivered
+    and what it is now, if it is still connected.
+
+    A relay keeps the last 4,096 decisions about all its connections, also when it is restarted or
+    killed; what comes again within a second is one. Reading them needs the relay's own user or
+    group, and no relay that runs. Colour is used on a terminal only.
+
+    Exit codes: 0 shown; 64 wrong usage; 69 nothing is known of it, or no relay has run here; 70 a
+    state is damaged; 77 a state may not be read by you; 78 the configuration cannot be used.
+    """
+    found = asked(given, domain, consumer)
+    if not any(data["connections"] for data in found.values()):
+        raise RelayError(unknown(consumer, found), os.EX_UNAVAILABLE)
+    if as_json:
+        shown = {name: _without_names(data) for name, data in found.items() if data["connections"]}
+        click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+    elif sys.stdout.isatty():
+        console = Console(markup=False, highlight=False)
+        for text in told(found):
+            console.print(text, soft_wrap=True)
+    else:
+        for line in lines(found):
+            click.echo(line)
+
+
+def _without_names(data: Data) -> Data:
+    return {key: value for key, value in data.items() if key != "names"}
+
+
+def asked(given: Given, domain: str | None, text: str) -> dict[str, dict[str, Any]]:
+    """The history of whoever `text` means, of each relay that has run; RelayError if none has."""
+    every = {domain: given.load(domain)} if domain else given.load_all()
+    found = {}
+    for name, one in every.items():
+        place = one.config.runtime_dir
+        if (state := opened(name, place)) is not None:
+            found[name] = history(name, state, files(name, place).state, text)
+    if not found:
+        places = ", ".join(dict.fromkeys(one.config.runtime_dir for one in every.values()))
+        raise RelayError(f"no relay has run in {places}", os.EX_UNAVAILABLE)
+    return found
+
+
+def unknown(text: str, found: Mapping[str, Data]) -> str:
+    """One sentence for somebody nothing is known of: who is, and since when."""
+    names = sorted({name for data in found.values() for name in data["names"]})
+    more = f" and {len(names) - MANY_NAMES} more" if len(names) > MANY_NAMES else ""
+    known = f"; known are {', '.join(map(plain, names[:MANY_NAMES]))}{more}" if names else ""
+    since = ", ".join(f"{name} since {clock(data['kept']['since_ns'])}" for name, data in
+                      found.items())  # fmt: skip
+    return f"nothing is known of {plain(text)}{known} (kept: {since})"
+
+
+# --- sentences ---
+
+
+def sentence(row: Data) -> str:
+    """What was decided, in words.
+
+    >>> sentence({"event": "breaker_opened", "lag": 8000, "position": 5, "wait_seconds": 1.0,
+    ...           "in_a_row": 1, "times": 1})
+    'breaker opened at position 5: 8,000 messages behind; tried again after 1 s'
+    """
+    text = SENTENCES.get(row["event"], _other)(row)
+    if row["times"] > 1:
+        lasted = (row["until_ns"] - row["at_ns"]) / SECOND
+        text += f" ({row['times']:,} times in {lasted:.3g} s)"
+    return text
+
+
+def _joined(row: Data) -> str:
+    wants = plain(row["wants"]).replace("; ", ", ")
+    if row["phase"] == "producer":
+        return "joined as a producer"
+    return (
+        f"joined as a {row['phase']} ({wants}) from position {row['start']:,}, log at {_end(row)}"
+    )
+
+
+def _lagged(row: Data) -> str:
+    return f"lagged: {row['lag']:,} messages behind, at position {row['position']:,}"
+
+
+def _opened(row: Data) -> str:
+    again = f"tried again after {row['wait_seconds']:.3g} s"
+    times = f", number {row['in_a_row']} in a row" if row["in_a_row"] > 1 else ""
+    lag, position = row["lag"], row["position"]
+    return f"breaker opened at position {position:,}: {lag:,} messages behind; {again}{times}"
+
+
+def _gap(row: Data) -> str:
+    if row["lost"] is None:
+        return f"gap: {row['reason']}, asked for position {row['first']:,} of another log"
+    return f"gap: lost {row['lost']:,} messages, positions {_range(row)}: {row['reason']}"
+
+
+def _rejected(row: Data) -> str:
+    frames, what = f"{row['frames']:,} frame{'s' * (row['frames'] != 1)}", row["reason"]
+    return f"rejected {frames}, sequence {_range(row)}: {what}"
+
+
+def _closed(row: Data) -> str:
+    lag = f", {row['lag']:,} messages behind" if row["lag"] else ""
+    return f"closed by the relay: {row['reason']}, {plain(row['why'])}{lag}"
+
+
+def _ended(row: Data) -> str:
+    return f"ended ({row['reason']}): {_sums(row)}"
+
+
+def _died(row: Data) -> str:
+    when = clock(row["last_seen_ns"])
+    return f"the relay (pid {row['relay_pid']}) had died, last seen {when}: {_sums(row)}"
+
+
+def _refused(row: Data) -> str:
+    return f"connection refused: {row['reason']}"
+
+
+def _other(row: Data) -> str:
+    return str(row["event"]).replace("_", " ")
+
+
+SENTENCES = {
+    "joined": _joined, "lagged": _lagged, "breaker_opened": _opened, "gap": _gap,
+    "rejected": _rejected, "closed": _closed, "ended": _ended, "relay_died": _died,
+    "refused": _refused,
+}  # fmt: skip
+
+
+def _range(row: Data) -> str:
+    first, last = row["first"], row["last"]
+    return f"{first:,}" if first == last else f"{first:,} to {last:,}"
+
+
+def _end(row: Data) -> str:
+    return f"{row['end']:,}"
+
+
+def _sums(row: Data) -> str:
+    keys = ("delivered", "dropped", "filtered", "undelivered")
+    return ", ".join(f"{key} {row[key]:,}" for key in keys)
+
+
+def present(data: Data, one: Data) -> str:
+    """What a connection is now, in words; empty for one that is gone."""
+    now = one["now"]
+    if now is None:
+        return ""
+    if not data["alive"]:
+        when = clock(data["last_seen_ns"])
+        return f"the relay (pid {data['pid']}) died, last seen {when}; it was connected then"
+    parts = [f"connected as {one['phase']}"]
+    if "breaker" in now:
+        behind = f"{now['lag']:,} messages behind ({now['lag_seconds']:.3f} s)"
+        parts += [f"breaker {now['breaker']}", f"position {now['position']:,}", behind]
+        if now["missing"]:
+            parts.append(f"has missed {now['missing']:,} since it opened")
+    if "last_sequence" in now:
+        parts.append(f"last sequence {now['last_sequence']:,}")
+        parts.append(f"accepted {now['accepted']:,}, rejected {now['rejected']:,}")
+    return "; ".join(parts)
+
+
+# --- for people ---
+
+
+def told(found: Mapping[str, Data]) -> Iterator[Text]:
+    """A heading for each connection, a line for each decision about it, and what it is now."""
+    for domain, data in found.items():
+        for one in data["connections"]:
+            of = "" if one["relay_pid"] == data["pid"] else f", of relay pid {one['relay_pid']}"
+            yield Text(heading(domain, one) + of, "bold")
+            for row in one["decisions"]:
+                yield Text.assemble(f"  {clock(row['at_ns'])}  ", (sentence(row), style(row)))
+            if not one["decisions"]:
+                yield Text("  nothing was decided about it in what is kept")
+            if now := present(data, one):
+                yield Text(f"  now{' ' * 22}{now}")
+        if data["connections"]:
+            kept = data["kept"]
+            since = f"{kept['decisions']:,} decisions kept since {clock(kept['since_ns'])}"
+            gone = f", {kept['overwritten']:,} older gave way" if kept["overwritten"] else ""
+            yield Text(f"  {domain}: {data['state']}, {since}{gone}", "dim")
+
+
+def heading(domain: str, one: Data) -> str:
+    """Who a connection is, in one line."""
+    number = f"#{one['id']} " if one["id"] else ""
+    name = f"{plain(one['name'])} " if one["name"] else ""
+    return f"{domain}: {name}{number}uid={one['uid']} pid={one['pid']} ({one['phase']})"
+
+
+def style(row: Data) -> str:
+    """How a decision looks on a terminal: trouble is bold too, for who sees no colours."""
+    if row["event"] in TROUBLE:
+        return "bold dark_orange"
+    return "cyan" if row["event"] in GOOD else ""
+
+
+def clock(ns: int) -> str:
+    """A time of day with its date, local; "-" where there is none.
+
+    >>> len(clock(1_700_000_000_123_456_789)), clock(0)
+    (23, '-')
+    """
+    if not ns:
+        return "-"
+    moment = datetime.fromtimestamp(ns // SECOND)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{ns % SECOND // 1_000_000:03}"
+
+
+def plain(text: str) -> str:
+    """Text that a peer chose, so that a terminal may be given it.
+
+    >>> plain("a\\x1b[2J"), plain("strategy")
+    ("'a\\\\x1b[2J'", 'strategy')
+    """
+    return text if text.isprintable() else ascii(text)
+
+
+# --- for a pipe ---
+
+
+def lines(found: Mapping[str, Data]) -> Iterator[str]:
+    """`domain why at=... event=... key=value`, then `domain now ...` of those connected."""
+    for domain, data in found.items():
+        for one in data["connections"]:
+            who = {key: one[key] for key in ("id", "uid", "pid", "name")}
+            for row in one["decisions"]:
+                first = {"at": _iso(row["at_ns"]), "event": row["event"], **who}
+                rest = {key: row[key] for key in row if key not in BEFORE | set(who)}
+                yield f"{domain} why {words(first | dict(map(_spelt, rest.items())))}"
+            if one["now"] is not None:
+                now = {key: value for key, value in one["now"].items() if key not in who}
+                yield f"{domain} now {words({'alive': data['alive'], **who, **now})}"
+
+
+BEFORE = {"at_ns", "event", "number"}
+
+
+def _spelt(item: tuple[str, Any]) -> tuple[str, Any]:
+    """Times as text, and what nobody knows by that word."""
+    key, value = item
+    if key.endswith("_ns"):
+        return key.removesuffix("_ns"), _iso(value)
+    return key, "unknown" if value is None else value
+
+
+def _iso(ns: int) -> str:
+    moment = datetime.fromtimestamp(ns // SECOND).astimezone()
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ns % SECOND // 1000:06}{moment:%z}"
