@@ -58,7 +58,8 @@ class Stream:
     What the relay said is kept: `welcome`, `last_ack`, `heartbeat` (the newest of each), `errors`
     and `gaps` (the last 1,024); `on_control` is also called with each, in the order of the stream.
     `position` is what the next frame has (messages since the log began); with a filter the last
-    one told, which is where to resume. In a snapshot (`in_snapshot`) frames have none.
+    one told, which is where to resume. In a snapshot (`in_snapshot`) frames have none. `source` is
+    the relay's SourceType.
 
     >>> stream = Stream()
     >>> frame = Welcome(log_id=1, position=7, end_position=7, oldest_position=0).frame()
@@ -76,6 +77,7 @@ class Stream:
         self.gaps: deque[Gap] = deque(maxlen=REMEMBERED)
         self.position = 0
         self.in_snapshot = False
+        self.source = 0
         self._greeting = self._filtered = False
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._begin = self._end = 0
@@ -116,9 +118,8 @@ class Stream:
             if kind == runs.NO_FRAME:
                 got = f"{bytes(self._buffer[stop : stop + 4]).hex()}, or a size past any frame's"
                 raise HeaderError("what came is not a frame", expected=hex(MAGIC), got=got)
-            message = decode(self._buffer, stop)
-            size = HEADER_SIZE + Header.unpack(self._buffer, stop).payload_size
-            self._begin = stop + size
+            message, header = decode(self._buffer, stop), Header.unpack(self._buffer, stop)
+            self._begin, self.source = stop + HEADER_SIZE + header.payload_size, header.source
             self._heard(message)
             return message
 
