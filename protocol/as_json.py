@@ -22,7 +22,7 @@ from protocol.fields import Field
 from protocol.instruments import InstrumentId
 from protocol.message import Message
 from protocol.structure import Extension, Structure
-from protocol.tails import BLOB, LEVELS, TLVS, Tail
+from protocol.tails import BLOB, LEVELS, TLVS, Tail, parse_json
 from protocol.tlv import build, iterate
 
 INTEGER = re.compile(r"0|-?[1-9][0-9]{0,39}")
@@ -39,12 +39,15 @@ def plain(thing: Message | Extension) -> dict[str, object]:
     """What JSON can say of a message or an extension: dicts, lists, text and small integers.
 
     `type` (of an extension `tlv`), `name`, `version` (not of an extension) and `fields`, which has
-    every field in wire order, counts included.
+    every field in wire order, counts included. FieldError for what has no class.
 
     >>> from protocol.control import Snapshot, SnapshotKind
     >>> plain(Snapshot(SnapshotKind.BEGIN, count=2, position=9))["fields"]
     {'kind': 'BEGIN', 'count': 2, 'position': '9'}
     """
+    if not isinstance(thing, Message | Extension):
+        expected = "a message or an extension of a class known here"
+        raise FieldError("JSON", expected=expected, got=thing)
     cls = type(thing)
     shown = {one.name: show(one, getattr(thing, one.name)) for one in _named(cls)}
     head: dict[str, object] = {"tlv": cls.TYPE, "name": cls.__name__}
@@ -115,22 +118,22 @@ def take_extension(value: object) -> Extension:
 
 
 def read(text: str | bytes) -> object:
-    """The value of JSON text. ProtocolError for what is not JSON (RFC 8259, UTF-8), for NaN and
-    Infinity, and for an object that has a name twice.
+    """The value of JSON text: what `protocol.tails.parse_json` gives, which says what is refused
+    with ProtocolError; bytes are UTF-8.
 
     >>> read('{"a": 1, "a": 2}')
     Traceback (most recent call last):
     ...
     protocol.errors.ProtocolError: JSON: expected a document ..., got '{"a": 1, "a": 2}' (a twice)
     """
+    if not isinstance(text, str | bytes):
+        raise ProtocolError("JSON", expected="text, as str or as bytes of UTF-8", got=text)
     try:
         decoded = text if isinstance(text, str) else text.decode()
-        value: object = json.loads(decoded, parse_constant=_refuse, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+    except UnicodeDecodeError as error:
         expected = "a document (RFC 8259), each name once"
-        raise ProtocolError("JSON", expected=expected, got=text, hint=reason) from None
-    return value
+        raise ProtocolError("JSON", expected=expected, got=text, hint=str(error)) from None
+    return parse_json(decoded)
 
 
 def show(field: Field, value: Any) -> object:
@@ -273,8 +276,8 @@ def _envelope(value: object, needed: set[str]) -> dict[str, object]:
         raise FieldError("JSON", expected="an object", got=value)
     for name in sorted(needed - set(value)):
         raise FieldError(f"JSON, {name}", expected=f"an object with {', '.join(sorted(needed))}")
-    for name in sorted(set(value) - needed - {"name"}):
-        raise FieldError(f"JSON, {name}", expected=f"only {', '.join(sorted(needed))} and name")
+    for other in sorted(set(value) - needed - {"name"}, key=str):
+        raise FieldError(f"JSON, {other}", expected=f"only {', '.join(sorted(needed))} and name")
     return value
 
 
@@ -282,16 +285,3 @@ def _small(value: object, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 255:
         raise FieldError(f"JSON, {name}", expected="0 to 255", got=value)
     return value
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"{name} twice")
-        found[name] = value
-    return found
-
-
-def _refuse(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")

@@ -36,6 +36,7 @@ CLIENT_NAME, INSTRUMENTS = 1, 2
 INSTRUMENTS_IN_TLV = 21
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 ALL_TYPES = bytes(32)
+MOST_TYPE = 255
 UNKNOWN_COUNT = 2**64 - 1
 
 
@@ -175,8 +176,13 @@ class ConfigUpdate(Message, type=MessageType.CONFIG_UPDATE, version=1):
 
     @classmethod
     def of(cls, value: object) -> Self:
-        """The message for a value JSON can say."""
-        return cls(json.dumps(value, ensure_ascii=False, allow_nan=False))
+        """The message for a value JSON can say; FieldError for another."""
+        try:
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            what, expected = f"{cls.label()}.document", "a value JSON can say"
+            raise FieldError(what, expected=expected, got=value, hint=str(error)) from None
+        return cls(text)
 
     def value(self) -> object:
         """The document as Python lists, dicts, numbers and text."""
@@ -277,23 +283,30 @@ class Gap(Message, type=MessageType.GAP, version=1):
 
 def hello_tlvs(name: str | None = None, wanted: Iterable[InstrumentId] = ()) -> bytes:
     """The TLVs of a Hello: client name, instruments wanted (21 to a TLV). FieldError for a name
-    that is not `[A-Za-z0-9_.-]{1,64}`."""
+    that is not `[A-Za-z0-9_.-]{1,64}` and for what is no InstrumentId."""
     items: list[tuple[int, bytes]] = []
     if name is not None:
-        items.append((CLIENT_NAME, _name(name.encode()).encode()))
-    ids = b"".join(one.to_bytes() for one in wanted)
+        items.append((CLIENT_NAME, _name(name).encode()))
+    ids = b"".join(map(_wanted, wanted))
     step = INSTRUMENTS_IN_TLV * SIZE
     items += [(INSTRUMENTS, ids[at : at + step]) for at in range(0, len(ids), step)]
     return build(items)
 
 
 def type_filter(types: Iterable[int]) -> bytes:
-    """The 32 bytes of a Hello's type_filter for these types (0-255); none = every type.
+    """The 32 bytes of a Hello's type_filter for these types (0-255); none = every type. FieldError
+    for what is no type.
 
     >>> type_filter([1, 9])[:2].hex()
     '0202'
     """
-    return sum(1 << kind for kind in set(types)).to_bytes(32, "little")
+    bits = 0
+    for kind in types:
+        if not isinstance(kind, int) or not 0 <= kind <= MOST_TYPE:
+            expected = f"types 0 to {MOST_TYPE}"
+            raise FieldError("hello.type_filter", expected=expected, got=kind)
+        bits |= 1 << kind
+    return bits.to_bytes(len(ALL_TYPES), "little")
 
 
 def client_name(hello: Hello) -> str | None:
@@ -301,7 +314,7 @@ def client_name(hello: Hello) -> str | None:
     names = find(hello.tlvs, CLIENT_NAME)
     if len(names) > 1:
         raise FieldError("hello.tlvs", expected="at most one client name", got=len(names))
-    return _name(names[0]) if names else None
+    return _name(names[0].decode(errors="replace")) if names else None
 
 
 def instruments(hello: Hello) -> list[bytes]:
@@ -316,8 +329,14 @@ def instruments(hello: Hello) -> list[bytes]:
     return found
 
 
-def _name(raw: bytes) -> str:
-    text = raw.decode(errors="replace")
-    if not NAME.fullmatch(text):
+def _name(text: object) -> str:
+    if not isinstance(text, str) or not NAME.fullmatch(text):
         raise FieldError("hello.client_name", expected=NAME.pattern, got=text)
     return text
+
+
+def _wanted(one: object) -> bytes:
+    # Numbers and bytes would become ids of something.
+    if not isinstance(one, InstrumentId):
+        raise FieldError("hello.instruments", expected="an InstrumentId", got=one)
+    return one.to_bytes()

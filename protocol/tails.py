@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import chain
+from math import isinf
 from struct import Struct
 from struct import error as StructError
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from protocol.errors import ProtocolError
 from protocol.tlv import iterate
 
 Bytes = bytes | bytearray | memoryview
+# How much of a number or a name in a document stands in an error.
+SHOWN = 64
 
 
 class Tail(NamedTuple):
@@ -104,19 +107,43 @@ def _decode_json(data: Bytes, base: int) -> str:
 
 
 def parse_json(text: str) -> object:
-    """The value of a JSON document; ProtocolError for anything else, also for NaN and Infinity."""
+    """The value of a JSON document (RFC 8259). ProtocolError for anything else: also for NaN and
+    Infinity, for a number beyond what 64-bit floating point has, for an object with a name twice.
+
+    >>> parse_json('{"a": 1e999}')
+    Traceback (most recent call last):
+    ...
+    protocol.errors.ProtocolError: JSON: expected a document ..., got '{"a": 1e999}' (1e999 is ...)
+    """
     try:
-        value: object = json.loads(text, parse_constant=_refuse)
+        value: object = json.loads(
+            text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once
+        )
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise ProtocolError(
-            "JSON", expected="a document (RFC 8259)", got=text, hint=reason
-        ) from None
+        expected = "a document (RFC 8259), each name once"
+        raise ProtocolError("JSON", expected=expected, got=text, hint=reason) from None
     return value
 
 
 def _refuse(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text[:SHOWN]} is infinite as a number of 64 bits")
+    return number
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name[:SHOWN]} twice")
+        found[name] = value
+    return found
 
 
 def _encode_tlvs(value: object) -> bytes:

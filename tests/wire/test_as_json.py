@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.as_json import dump, load, load_extension, plain, read, show, take, take_extension
-from protocol.control import Error, Hello, Role
+from protocol.control import ConfigUpdate, Error, Hello, Role
 from protocol.defi import DeFiSignal, PoolArbitrageSignal
 from protocol.errors import FieldError, ProtocolError, SchemaError
-from protocol.extensions import PoolAddresses, TertiaryVenue
+from protocol.extensions import CustomStrategy, PoolAddresses, TertiaryVenue
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import BookKind, OrderBook, PoolDiscovered, Side, Trade
-from protocol.message import Message
+from protocol.message import Message, Unknown
+from protocol.objects import Objects
 from protocol.structure import Extension
-from protocol.tails import Level
+from protocol.tails import Level, parse_json
 from protocol.tlv import build
 from tests.wire.strategies import ANY_EXTENSION, ANY_MESSAGE
 
@@ -300,3 +301,44 @@ def test_a_name_twice_is_refused_wherever_it_is() -> None:
     assert read('[{"a": 1}, {"a": 1}]') == [{"a": 1}, {"a": 1}]
     with pytest.raises(ProtocolError, match="a twice"):
         read('[{"b": {"a": 1, "a": 1}}]')
+
+
+@pytest.mark.parametrize("text", ["1e999", '{"type": -1e999}', '[{"a": 1, "a": 1}]', "[NaN]"])
+def test_there_is_one_reader_of_json_and_it_is_strict(text: str) -> None:
+    for reader in (read, parse_json, ConfigUpdate):
+        with pytest.raises(ProtocolError):
+            reader(text)
+    with pytest.raises(FieldError):
+        Objects().feed(PoolDiscovered(BTC, 0, "A/B", b'{"a": %b}' % text.encode()))
+
+
+@pytest.mark.parametrize("thing", [None, 5, ["{}"], memoryview(b"{}")])
+def test_what_is_no_text_is_named(thing: Any) -> None:
+    for reader in (load, load_extension, read):
+        with pytest.raises(ProtocolError) as info:
+            reader(thing)
+        assert str(info.value).startswith("JSON: expected text, as str or as bytes of UTF-8, got ")
+
+
+@pytest.mark.parametrize("thing", [CustomStrategy(150, b"x"), Unknown(200, 1, b""), None, Trade])
+def test_what_has_no_json_is_named(thing: Any) -> None:
+    for writer in (plain, dump):
+        with pytest.raises(FieldError) as info:
+            writer(thing)
+        text = f"JSON: expected a message or an extension of a class known here, got {thing!r}"
+        assert str(info.value) == text
+
+
+def test_names_that_are_no_text_are_refused_wherever_they_are() -> None:
+    shown: Any = plain(TRADE)
+    for mixed in ({1: 2}, {1: 2, None: 3, ("a",): 4}):
+        for bad in (
+            shown | mixed,
+            mixed,
+            shown | {"fields": shown["fields"] | mixed},
+            shown | {"fields": shown["fields"] | {"instrument_id": mixed}},
+        ):
+            with pytest.raises(FieldError):
+                take(bad)
+            with pytest.raises(ProtocolError):
+                take_extension(bad)

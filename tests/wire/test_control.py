@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import struct
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -205,8 +207,85 @@ def test_a_config_update_carries_any_json_value(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"{", b"", b"\xff", b"NaN", b"[Infinity]", b"[" * 60_000, b"9" * 5000, b"\xef\xbb\xbf{}"],
+    [
+        b"{",
+        b"",
+        b"\xff",
+        b"NaN",
+        b"[Infinity]",
+        b"[" * 60_000,
+        b"9" * 5000,
+        b"\xef\xbb\xbf{}",
+        b"1e999",
+        b'{"a": [-1e999]}',
+        b'{"a": 1, "a": 1}',
+        b'[{"b": {"a": 1, "\\u0061": 2}}]',
+    ],
 )
 def test_a_config_update_that_is_not_json_is_a_protocol_error(raw: bytes) -> None:
     with pytest.raises(ProtocolError, match="config_update"):
         decode(Unknown(103, 1, raw).frame())
+    with suppress(UnicodeDecodeError), pytest.raises(ProtocolError, match="config_update"):
+        ConfigUpdate(raw.decode())
+
+
+@pytest.mark.parametrize("text", ['{"b":1,"a":1.0}', " [1e5, 1E+05,-0.0]\n", '"\\u0041"', "1e-999"])
+def test_a_config_update_encodes_to_the_bytes_it_was_decoded_from(text: str) -> None:
+    frame = Unknown(103, 1, text.encode()).frame()
+    update = ConfigUpdate.decode(frame)
+    assert (update.frame(), update.document) == (frame, text)
+    assert ConfigUpdate(update.document).frame() == frame
+
+
+DEEP: list[Any] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+ROUND: list[Any] = []
+ROUND.append(ROUND)
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        (math.nan, "got nan"),
+        ([math.inf], "got [inf]"),
+        ({1}, "got {1}"),
+        ({"a": b"x"}, "got {'a': b'x'}"),
+        ({(1, 2): 3}, "got {(1, 2): 3}"),
+        ("\ud800", "ud800"),
+        ({1: 2, "1": 3}, """got '{"1": 2, "1": 3}'"""),
+        ([10**5000], "got a list"),
+        (ROUND, "got [[...]]"),
+        (DEEP, "got "),
+    ],
+)
+def test_a_value_json_cannot_say_is_a_field_error(value: object, got: str) -> None:
+    with pytest.raises(FieldError) as info:
+        ConfigUpdate.of(value)
+    assert str(info.value).startswith("config_update.document: expected ")
+    assert got in str(info.value)
+
+
+@pytest.mark.parametrize("kind", [256, 300, -1, 1.0, "1", None, True])
+def test_what_is_no_message_type_is_named_by_a_type_filter(kind: Any) -> None:
+    if kind is True:
+        assert type_filter([kind]) == type_filter([1])
+        return
+    with pytest.raises(FieldError) as info:
+        type_filter([1, kind])
+    assert str(info.value) == f"hello.type_filter: expected types 0 to 255, got {kind!r}"
+
+
+@pytest.mark.parametrize("name", ["\ud800", "", "a b", "x" * 65, b"desk", 7])
+def test_a_name_no_client_can_have_is_named(name: Any) -> None:
+    with pytest.raises(FieldError) as info:
+        hello_tlvs(name)
+    assert str(info.value).startswith("hello.client_name: expected [A-Za-z0-9_.-]{1,64}, got ")
+    assert repr(name)[:100] in str(info.value)
+
+
+@pytest.mark.parametrize("one", [5, bytes(12), "BTCUSDT", None])
+def test_what_is_no_instrument_is_named(one: Any) -> None:
+    with pytest.raises(FieldError) as info:
+        hello_tlvs("desk", [InstrumentId(1, 4, 1), one])
+    assert str(info.value) == f"hello.instruments: expected an InstrumentId, got {one!r}"
