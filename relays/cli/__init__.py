@@ -13,6 +13,7 @@ from pathlib import Path
 from traceback import extract_tb
 
 import click
+from click.shell_completion import CompletionItem
 
 from protocol.errors import ProtocolError
 from relays import __version__
@@ -28,6 +29,7 @@ COMMANDS = {
     "show-config": "Show every value and where it came from.",
     "convert": "Recorded venue data to a file of frames.",
     "export": "Write the C header or the Rust module.",
+    "completion": "Print the completion script of a shell.",
 }
 INTERRUPTED = 130
 
@@ -53,6 +55,12 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"relays.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The subcommands and own options that begin like that; no module is imported for it."""
+        own = click.Command.shell_complete(self, ctx, incomplete)
+        found = (item for item in COMMANDS.items() if item[0].startswith(incomplete))
+        return [CompletionItem(name, help=text) for name, text in found] + own
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
