@@ -22,6 +22,7 @@ from protocol.fields import (
     I64,
     I128,
     NO_DEFAULT,
+    TAKEN,
     U8,
     U16,
     U32,
@@ -36,8 +37,10 @@ from protocol.fields import (
     Text,
     Tlvs,
     Wire,
+    counter,
     lay_out,
 )
+from protocol.header import HEADER_SIZE
 from protocol.message import Message
 
 MOST_FIELDS = 64
@@ -51,7 +54,9 @@ CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
 BYTES_NAME = re.compile(r"bytes([1-9][0-9]{0,4})")
 INTEGERS: dict[str, Any] = {"u8": U8, "u16": U16, "u32": U32, "u64": U64, "u128": U128}
 INTEGERS |= {"i32": I32, "i64": I64, "i128": I128}
-UNSIGNED = ["u8", "u16", "u32", "u64"]
+# What can count or start a tail, and the widest type that can have rules: as in compiled code.
+COUNTING = ("u8", "u16", "u32")
+MOST_RULED = 8
 TAILS: dict[str, Any] = {"text": Text, "json": JsonText, "tlvs": Tlvs, "bytes": Blob}
 TAILS |= {"levels": Levels}
 NAMED = INTEGERS | TAILS | {"instrument": Instrument}
@@ -59,7 +64,7 @@ WORDS = {"meaning", "unit", "fix"}
 VALUE = {"name", "type", "default"} | WORDS
 RULED = VALUE | {"within", "enum", "flags", "names"}
 MEMBERS: dict[str, Any] = {"enum": IntEnum, "flags": IntFlag, "names": IntEnum}
-RESERVED = {"self", "cls"}
+RESERVED = {"self", "cls"} | TAKEN
 
 
 class Draft(NamedTuple):
@@ -166,8 +171,8 @@ def _field(where: Where, item: object, at: int) -> tuple[str, Any, Declared]:
         if key in table:
             where.table(table, {"name", "type", "meaning", key}, needed)
             of = (where / key).name(table[key], FIELD_NAME)
-            if table["type"] not in UNSIGNED:
-                raise (where / "type").wrong("an unsigned integer", table["type"])
+            if table["type"] not in COUNTING:
+                raise (where / "type").wrong(" or ".join(COUNTING), table["type"])
             return name, INTEGERS[table["type"]], Declared(kind, meaning, of=of)
     unit, fix = where.words(table, "unit"), where.words(table, "fix")
     hint, within, names = _rules(where, table, name)
@@ -189,6 +194,8 @@ def _rules(
     within: tuple[tuple[int, int], ...] = ()
     wire = hint.__metadata__[0]
     for rule in rules:
+        if wire.size > MOST_RULED and rule != "names":
+            raise (where / rule).wrong(f"a type of at most {8 * MOST_RULED} bits", kind)
         if rule == "within":
             within = _ranges(where / rule, table[rule], wire)
         else:
@@ -237,7 +244,8 @@ def _defaults(
     where: Where, declared: dict[str, Declared], hints: dict[str, Any], items: list[Any]
 ) -> None:
     """Put the defaults in: only a field that is laid out knows what it accepts."""
-    for field, item in zip(_lay_out(where, declared, hints), items, strict=True):
+    fields = _lay_out(where, declared, hints)
+    for field, item in zip(fields, items, strict=True):
         if "default" in item:
             here = where / field.name
             try:
@@ -246,7 +254,28 @@ def _defaults(
                 raise SchemaError(error.what, expected=error.expected, got=error.got) from None
             if not field.accepts(default):
                 raise (here / "default").wrong(field.allowed(), item["default"])
+            _check_length(here / "default", field, counter(fields, field), default)
             declared[field.name] = declared[field.name]._replace(default=default)
+
+
+def _check_length(where: Where, field: Field, counting: Field | None, value: object) -> None:
+    """SchemaError for the content of a tail that is longer than its count can say."""
+    if not field.tail or not counting or not counting.wire:
+        return
+    most, unit = counting.wire.limits[1], field.tail.unit
+    length = len(field.tail.encode(value)) // unit
+    if length > most:
+        units = "bytes" if unit == 1 else field.tail.name
+        raise where.wrong(f"at most {most} {units}, as {counting.name} can say", length)
+
+
+def _check_start(where: Where, field: Field, fields: tuple[Field, ...]) -> None:
+    """SchemaError for a start that cannot say where its tail begins, however short the others."""
+    tail = next(one for one in fields if one.name == field.declared.of)
+    least = HEADER_SIZE + tail.offset
+    if field.wire and least > field.wire.limits[1]:
+        expected = f"a type that can say {least}, where {tail.name} begins at least"
+        raise (where / field.name).wrong(expected, field.type_name)
 
 
 def _lay_out(
@@ -262,6 +291,9 @@ def _lay_out(
     computed = [(field.kind, field.declared.of) for field in fields if field.declared.of]
     if len(set(computed)) != len(computed):
         raise where.wrong("one count and one start for a tail", computed)
+    for field in fields:
+        if field.kind == "start":
+            _check_start(where, field, fields)
     return fields
 
 

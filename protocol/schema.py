@@ -6,14 +6,15 @@ The registry itself is that of `protocol.message`, keyed (type, version): what i
 decoded, listed and sized like the catalogue. How a declaration is taken apart is
 `protocol.declarations`.
 
-Reading and registering need no lock: every look and every entry is one operation of one dict, which
-the interpreter does as a whole. Two threads that register the same get the same class.
+Reading needs no lock: every look is one operation of one dict, which the interpreter does as a
+whole. Registering has one, so that two threads that register the same get the same class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import zip_longest
+from threading import Lock
 from types import new_class
 from typing import Any
 
@@ -30,6 +31,7 @@ MOST_DECLARED = 1_024
 WORDS = {"meaning", "fix"}
 
 _declared: dict[tuple[int, int], type[Message]] = {}
+_registering = Lock()
 
 
 def find(message_type: int, version: int) -> type[Message] | None:
@@ -53,13 +55,16 @@ def newest(message_type: int) -> type[Message] | None:
 
 def declaration(cls: type[Message]) -> dict[str, object]:
     """What a class declares, as JSON can say it: `register` makes a class with the same bytes,
-    names and rules of it. What its `check` demands beyond single fields is not in it.
+    names and rules of it. What its `check` demands beyond single fields is not in it. SchemaError
+    for a class that declares no message.
 
     >>> from protocol.control import Snapshot
     >>> declaration(Snapshot)["fields"][:2]
     [{'name': 'kind', 'type': 'u8', 'meaning': 'begin or end', 'enum': {'BEGIN': 1, 'END': 2}}, \
 {'pad': 3}]
     """
+    if not _is_message(cls):
+        raise SchemaError("declaration", expected="a message class or data", got=cls)
     return describe(cls.__name__, cls.TYPE, cls.VERSION, cls.FIELDS)
 
 
@@ -70,7 +75,7 @@ def register(declared: type[Message] | Mapping[str, object] | str | bytes) -> ty
     `type`, `version` and `fields`. A field has `name` and `type` (u8 to u128, i32 to i128,
     instrument, bytesN; after these text, json, tlvs, bytes, levels) and perhaps `meaning`, `unit`,
     `fix`, `default` and one of `within` (pairs), `enum`, `flags`, `names` (objects of numbers);
-    instead of those `counts` or `starts` names a tail; `{"pad": n}` are n zero bytes.
+    instead of those `counts` or `starts` (u8 to u32) names a tail; `{"pad": n}` are n zero bytes.
 
     Types are 1-255 without the control range 100-109, versions 1-255; 200-255 are free for own
     use. The same again (other words do not count) gives the class that is there. SchemaError for a
@@ -89,21 +94,28 @@ def register(declared: type[Message] | Mapping[str, object] | str | bytes) -> ty
     >>> forget(250, 1)
     """
     if isinstance(declared, type):
-        if not issubclass(declared, Message):
-            raise SchemaError("declaration", expected="a message class or data", got=declared)
-        return _agreed(declaration(declared)) or _enter(declared)
+        said = declaration(declared)
+        with _registering:
+            return _agreed(said) or _enter(declared)
     draft = parse(_data(declared))
     said = describe(draft.name, draft.type, draft.version, draft.fields)
-    return _agreed(said) or _make(draft, said)
+    with _registering:
+        return _agreed(said) or _make(draft, said)
 
 
 def forget(message_type: int, version: int) -> None:
     """Take a class that was declared from data out of the registry again; frames of it come back
     as Unknown from then on. SchemaError when there is none."""
-    if _declared.pop((message_type, version), None) is None:
-        what = f"type {message_type} version {version}"
-        raise SchemaError(what, expected="one that was declared from data")
-    REGISTRY.pop((message_type, version), None)
+    with _registering:
+        if _declared.pop((message_type, version), None) is None:
+            what = f"type {message_type} version {version}"
+            raise SchemaError(what, expected="one that was declared from data")
+        REGISTRY.pop((message_type, version), None)
+
+
+def _is_message(cls: object) -> bool:
+    """Whether a class declares a message; the base of all of them does not."""
+    return isinstance(cls, type) and issubclass(cls, Message) and cls is not Message
 
 
 def _data(declared: Mapping[str, object] | str | bytes) -> object:
@@ -118,7 +130,7 @@ def _data(declared: Mapping[str, object] | str | bytes) -> object:
 
 
 def _make(draft: Draft, said: dict[str, Any]) -> type[Message]:
-    """A class of a draft that nothing contradicts; of two made at once the first one stays."""
+    """A class of a draft that nothing contradicts; one that a program made meanwhile stays."""
     if len(_declared) >= MOST_DECLARED:
         raise SchemaError(f"{draft.name}, one more declared", expected=f"at most {MOST_DECLARED}")
     body = {"__doc__": draft.doc or None, "__module__": __name__, "__annotations__": draft.hints}
@@ -134,6 +146,8 @@ def _make(draft: Draft, said: dict[str, Any]) -> type[Message]:
         if there is None:
             raise
         return there
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SchemaError(f"{draft.name}: {error}") from None
     _declared[draft.type, draft.version] = made
     return made
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from protocol.as_json import dump, load
 from protocol.declarations import INTEGERS, TAILS
 from protocol.errors import ProtocolError, SchemaError
-from protocol.message import REGISTRY, decode
+from protocol.message import REGISTRY, Message, decode
 from protocol.schema import declaration, forget, register
 from tests.wire.declared import TOLD, registry, told
 from tests.wire.strategies import structures
@@ -85,10 +85,14 @@ BAD: list[tuple[object, str]] = [
         with_field({"name": "x", "type": "u8", "within": [[0, 1]] * 17}),
         "OptionQuote.x.within: expected a list of 1 to 16",
     ),
-    (
-        with_field({"name": "x", "type": "u128", "within": [[0, 1]]}),
-        "OptionQuote: x: ranges are for integers of up to 64 bits",
-    ),
+    *[
+        (
+            with_field({"name": "x", "type": kind, rule: value}),
+            f"OptionQuote.x.{rule}: expected a type of at most 64 bits, got '{kind}'",
+        )
+        for kind in ("u128", "i128")
+        for rule, value in (("within", [[0, 1]]), ("enum", {"A": 1}), ("flags", {"A": 1}))
+    ],
     (
         with_field({"name": "x", "type": "bytes8", "within": [[0, 1]]}),
         "OptionQuote.x: expected at most one of within, enum, flags, names, for an integer",
@@ -141,7 +145,40 @@ BAD: list[tuple[object, str]] = [
     ),
     (
         with_field({"name": "x", "type": "i64", "counts": "y"}, {"name": "y", "type": "text"}),
-        "OptionQuote.x.type: expected an unsigned integer, got 'i64'",
+        "OptionQuote.x.type: expected u8 or u16 or u32, got 'i64'",
+    ),
+    *[
+        (
+            with_field({"name": "x", "type": kind, key: "y"}, {"name": "y", "type": "text"}),
+            f"OptionQuote.x.type: expected u8 or u16 or u32, got '{kind}'",
+        )
+        for kind in ("u64", "u128", "i32", "bytes4", "text")
+        for key in ("counts", "starts")
+    ],
+    *[
+        (
+            with_field(
+                {"name": "n", "type": "u8", "counts": "y"},
+                {"name": "y", "type": kind, "default": default},
+            ),
+            f"OptionQuote.y.default: expected at most 255 {unit}, as n can say, got ",
+        )
+        for kind, default, unit in (
+            ("text", "x" * 256, "bytes"),
+            ("text", "\u20ac" * 86, "bytes"),
+            ("bytes", "0x" + "00" * 256, "bytes"),
+            ("json", "[" + " " * 254 + "]", "bytes"),
+            ("tlvs", [{"type": 1, "payload": "0x" + "00" * 254}], "bytes"),
+            ("levels", [["1", "1"]] * 256, "levels"),
+        )
+    ],
+    (
+        with_field(
+            {"name": "n", "type": "u8", "starts": "y"},
+            {"name": "z", "type": "bytes222"},
+            {"name": "y", "type": "text"},
+        ),
+        "OptionQuote.n: expected a type that can say 256, where y begins at least, got 'u8'",
     ),
     (
         with_field({"name": "x", "type": "u8", "counts": "y", "unit": "s"}),
@@ -177,7 +214,8 @@ def test_a_declaration_that_makes_no_sense_says_where(declared: Any, text: str) 
 
 
 @pytest.mark.parametrize(
-    "name", ["frame", "payload", "values", "check", "replace", "self", "class", "tail", "view"]
+    "name",
+    ["self", "cls", "class", "header", *(name for name in dir(Message) if name[0] != "_"), "mro"],
 )
 def test_a_field_cannot_take_the_name_of_what_every_message_has(name: str) -> None:
     with pytest.raises(SchemaError, match="a name that has no meaning in every message"):
@@ -188,6 +226,39 @@ def test_a_field_cannot_take_the_name_of_what_every_message_has(name: str) -> No
 def test_other_names_are_fields_and_nothing_else(name: str) -> None:
     cls = register(told(fields=[{"name": name, "type": "u8"}, {"pad": 1}]))
     assert decode(cls(**{name: 7}).frame()).values() == {name: 7}  # type: ignore[union-attr]
+
+
+def test_the_longest_defaults_and_the_farthest_starts_are_taken() -> None:
+    counted = {"name": "n", "type": "u8", "counts": "y"}
+    for kind, default in (("text", "x" * 255), ("levels", [["1", "2"]] * 255)):
+        tail = {"name": "y", "type": kind, "default": default}
+        cls = register(told(fields=[counted, tail]))
+        assert decode(cls().frame()) == cls()
+        forget(210, 1)
+    started = {"name": "at", "type": "u8", "starts": "y"}
+    fields = [started, {"name": "z", "type": "bytes222"}, {"name": "y", "type": "text"}]
+    cls = register(told(fields=fields))
+    one = cls(z=bytes(222), y="hm")  # type: ignore[call-arg]
+    assert (decode(one.frame()), one.values()["at"]) == (one, 255)
+
+
+@pytest.mark.parametrize("rule", ["enum", "flags", "names"])
+@pytest.mark.parametrize("kind", ["u64", "i64", "u8"])
+def test_members_may_have_every_bit_of_their_type(rule: str, kind: str) -> None:
+    most = 2 ** (int(kind[1:]) - (kind[0] == "i")) - 1
+    top = (most + 1) // 2 if rule == "flags" else most
+    cls = register(told(fields=[{"name": "x", "type": kind, rule: {"TOP": str(top)}}]))
+    one = cls(x=top)  # type: ignore[call-arg]
+    assert decode(one.frame()) == one == load(dump(one))
+    assert one.values()["x"].name == "TOP"
+
+
+def test_names_may_be_given_to_numbers_of_any_size() -> None:
+    cls = register(told(fields=[{"name": "x", "type": "u128", "names": {"TOP": str(2**128 - 1)}}]))
+    for number, shown in ((2**128 - 1, "TOP"), (2**127, str(2**127))):
+        one = cls(x=number)  # type: ignore[call-arg]
+        assert decode(one.frame()) == one == load(dump(one))
+        assert f'"{shown}"' in dump(one)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 60_000, '{"name": 1, "name": 2}', b"\xff"])
@@ -238,9 +309,8 @@ def declarations(draw: st.DrawFn) -> dict[str, Any]:
         elif kind in INTEGERS and rule:
             members = draw(MEMBERS.filter(lambda found: len(set(found.values())) == len(found)))
             flags = {name: 1 << number for name, number in members.items()}
-            one[rule if rule != "within" else "names"] = flags if rule == "flags" else members
-            if kind in ("i32", "i64", "i128") and rule == "flags":
-                del one[rule]
+            rule = "names" if kind.endswith("128") else rule
+            one[rule] = flags if rule == "flags" else members
         fields.append(one)
         fields += [{"pad": draw(st.integers(1, 5))}] * draw(st.integers(0, 1))
     tails = draw(st.lists(st.sampled_from(list(TAILS)), max_size=3))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
+from types import new_class
 from typing import Any
 
 import pytest
@@ -20,6 +24,7 @@ from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Trade
 from protocol.message import REGISTRY, Message, Unknown, decode
 from protocol.schema import declaration, find, forget, newest, register
+from protocol.structure import Extension, Structure
 from tests.wire.declared import TOLD, registry, told
 from tests.wire.strategies import CLASSES, structures
 
@@ -163,6 +168,45 @@ def test_a_python_class_is_registered_when_it_is_made_and_again_when_asked() -> 
         register(Pulse)
 
 
+@pytest.mark.parametrize("thing", [Message, Structure, Extension, int])
+def test_a_class_that_declares_no_message_is_named(thing: Any) -> None:
+    for asked in (register, declaration):
+        with pytest.raises(SchemaError) as info:
+            asked(thing)
+        text = f"declaration: expected a message class or data, got {thing!r}"
+        assert str(info.value) == text
+
+
+@pytest.mark.parametrize("thing", [None, 5, [], bytearray(b"{}"), object])
+def test_what_is_no_declaration_is_a_schema_error(thing: Any) -> None:
+    with pytest.raises(SchemaError, match=r"^declaration: expected "):
+        register(thing)
+
+
+@pytest.mark.parametrize("error", [TypeError("no"), OverflowError("no"), ValueError("no")])
+def test_whatever_a_class_cannot_be_made_for_is_a_schema_error(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(schema, "new_class", fail)
+    with pytest.raises(SchemaError, match=r"^OptionQuote: no$"):
+        register(TOLD)
+    assert find(210, 1) is None
+
+
+def test_messages_of_declared_types_can_be_pickled_and_copied() -> None:
+    cls = register(TOLD)
+    quote = cls(BTC, strike=5_500, venue=103, size=1)  # type: ignore[call-arg]
+    written = pickle.dumps(quote)
+    assert pickle.loads(written) == copy.copy(quote) == copy.deepcopy(quote) == quote
+    forget(210, 1)
+    assert pickle.loads(written) == Unknown(210, 1, quote.payload)
+    assert register(TOLD) is not cls
+    assert pickle.loads(written).frame() == quote.frame()
+
+
 def test_what_was_declared_can_be_forgotten_and_the_catalogue_not() -> None:
     frame = register(TOLD)(BTC, strike=1, venue=1, size=1).frame()  # type: ignore[call-arg]
     forget(210, 1)
@@ -209,6 +253,36 @@ def test_threads_that_register_the_same_get_one_class_and_readers_never_see_half
         made = [writer.result(timeout=60) for writer in writers]
         assert [reader.result(timeout=60) for reader in readers] == [40, 40]
     assert all(one == made[0] for one in made)
+
+
+@pytest.fixture
+def slow_making(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may make a class at the same time as another has the time to begin."""
+    making, make = Barrier(2), new_class
+
+    def make_slowly(*told: Any) -> type:
+        with suppress(BrokenBarrierError):
+            making.wait(0.3)
+        return make(*told)
+
+    monkeypatch.setattr(schema, "new_class", make_slowly)
+
+
+@pytest.mark.usefixtures("slow_making")
+def test_of_two_threads_that_make_one_class_at_once_both_get_the_same() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(register, [TOLD, TOLD])
+    assert first is second is find(210, 1)
+
+
+@pytest.mark.usefixtures("slow_making")
+def test_two_threads_do_not_get_past_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "MOST_DECLARED", 1)
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(register, told(version=version)) for version in (1, 2)]
+        errors = [one.exception(timeout=60) for one in done]
+    assert sorted(type(one).__name__ for one in errors) == ["NoneType", "SchemaError"]
+    assert len([version for version in (1, 2) if find(210, version)]) == 1
 
 
 def test_threads_that_contradict_each_other_leave_one_class() -> None:
