@@ -7,10 +7,10 @@ call them. What a line means is for the venue modules; files, sockets and clocks
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import merge as merge_sorted
 from operator import attrgetter
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from protocol.catalogue import SourceType
 from protocol.errors import InstrumentError
@@ -18,6 +18,9 @@ from protocol.message import Message
 from relays.adapters.symbols import Collision, Instruments
 
 LATEST = 2**64 - 1
+# Characters; a recording without line ends is not to be held in memory whole.
+LONGEST_LINE = 1 << 24
+Made = TypeVar("Made")
 
 
 class Record(NamedTuple):
@@ -29,6 +32,13 @@ class Record(NamedTuple):
 
 class Skipped(Exception):
     """A line that gives no message; the text is the reason it is counted under."""
+
+
+# All that reading a line may raise.
+REFUSED = (
+    *(Skipped, Collision, AttributeError, LookupError, TypeError, ValueError, ArithmeticError),
+    RecursionError,
+)
 
 
 class Adapter:
@@ -59,26 +69,43 @@ class Adapter:
         `skipped`. Nothing that a line can hold raises."""
         self.read += 1
         try:
+            if len(line) > LONGEST_LINE:
+                self._lost()
+                raise Skipped("too_long")
             records = list(self._convert(line))
-        except Skipped as reason:
-            self.skipped[str(reason)] += 1
-            return []
-        except Collision as collision:
-            self.skipped["id_collision"] += 1
-            self.collisions.setdefault(str(collision))
-            return []
-        except InstrumentError:
-            self.skipped["bad_symbol"] += 1
-            return []
-        except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError):
-            self.skipped["bad_field"] += 1
-            return []
-        if not records or not 0 <= records[0].received <= LATEST:
-            self.skipped["bad_time" if records else "gave_nothing"] += 1
+            if not records:
+                raise Skipped("gave_nothing")
+            if not 0 <= records[0].received <= LATEST:
+                raise Skipped("bad_time")
+        except REFUSED as error:
+            self.skipped[self.reason(error)] += 1
             return []
         if self.instruments.discovered:
             return self.introductions(records[0].received) + records
         return records
+
+    def reason(self, error: Exception) -> str:
+        """What a line or event is counted under that raised one of REFUSED."""
+        if isinstance(error, Skipped):
+            return str(error)
+        if isinstance(error, Collision):
+            self.collisions.setdefault(str(error))
+            return "id_collision"
+        return "bad_symbol" if isinstance(error, InstrumentError) else "bad_field"
+
+    def each(self, events: Iterable[Any], make: Callable[[Any], Made]) -> list[Made]:
+        """What `make` makes of each event of a list. One that cannot be read is counted in
+        `left_out` and takes none with it; Skipped when that is all of them."""
+        made, reasons = [], []
+        for event in events:
+            try:
+                made.append(make(event))
+            except REFUSED as error:
+                reasons.append(self.reason(error))
+        if reasons and not made:
+            raise Skipped(reasons[0])
+        self.left_out.update(reasons)
+        return made
 
     def introductions(self, received: int) -> list[Record]:
         """The InstrumentDiscovered that wait, as records: for lines that are lists of products."""
@@ -92,6 +119,9 @@ class Adapter:
     def _convert(self, line: str) -> Iterable[Record]:
         """Written by the venue's module: the records of a line, or Skipped with the reason."""
         raise NotImplementedError
+
+    def _lost(self) -> None:
+        """A line cannot be read: what it may have changed is forgotten, where there is such."""
 
 
 def merge(recordings: Iterable[Iterable[Record]]) -> Iterator[Record]:

@@ -17,10 +17,12 @@ from typing import Any, NamedTuple
 from protocol.instruments import AssetType, InstrumentId, VenueId
 from protocol.market_data import Side
 from relays.adapters.adapter import Record, Skipped
-from relays.adapters.venue import Levels, Venue, exact_price, exact_size
+from relays.adapters.venue import Form, Levels, Venue, exact_price, exact_size
 
 NUMBERED, TIMED = 65_536, 32_768
 EXACT_PRICES = "P0"
+# Levels a side of a book that was not asked for deeper.
+DEPTH = 25
 EVENTS = {
     "subscribed": "subscription",
     "unsubscribed": "subscription",
@@ -49,6 +51,7 @@ class Channel(NamedTuple):
     name: str
     symbol: str
     precision: str
+    form: Form
 
 
 class Bitfinex(Venue):
@@ -94,12 +97,11 @@ class Bitfinex(Venue):
             raise Skipped("funding")
         symbol = channel.symbol.removeprefix("t")
         if channel.name == "ticker":
-            bid, _, ask, *_ = event[1]
-            return [self.quote(received, symbol, bid, ask)]
+            return self.each(event[1:2], lambda said: self._quote(received, symbol, said))
         if channel.name == "trades":
-            return [self._trade(received, symbol, event)]
+            return self.each([event], lambda trade: self._trade(received, symbol, trade))
         if channel.name == "book":
-            return self._book(received, symbol, channel.precision, event[1])
+            return self._book(received, symbol, channel, event[1])
         raise Skipped("candle" if channel.name == "candles" else "other_event")
 
     def _said(self, event: Any) -> str:
@@ -107,11 +109,14 @@ class Bitfinex(Venue):
         if event["event"] == "subscribed":
             number, name = int(event["chanId"]), str(event["channel"])
             precision = str(event.get("prec", EXACT_PRICES))
-            self._channels[number] = Channel(name, str(event.get("symbol", "")), precision)
+            form = int(event.get("len", DEPTH)), str(event.get("freq", ""))
+            self._channels[number] = Channel(name, str(event.get("symbol", "")), precision, form)
         elif event["event"] == "unsubscribed":
             self._channels.pop(event["chanId"], None)
         elif event["event"] == "conf" and event.get("status") == "OK":
+            # Numbers begin anew, or end.
             self._flags, self._number = int(event["flags"]), None
+            self._lost()
         return EVENTS.get(event["event"], "other_event")
 
     def _count(self, event: Any) -> None:
@@ -122,8 +127,12 @@ class Bitfinex(Venue):
         if type(number) is not int:
             raise ValueError(number)
         if self._number is not None and number != self._number + 1:
-            self._lose_books()
+            self._lost()
         self._number = number
+
+    def _quote(self, received: int, symbol: str, said: Any) -> Record:
+        bid, _, ask, *_ = said
+        return self.quote(received, symbol, bid, ask)
 
     def _trade(self, received: int, symbol: str, event: Any) -> Record:
         mark = event[1]
@@ -136,16 +145,17 @@ class Bitfinex(Venue):
         side, size = _signed(amount)
         return self.trade(received, symbol, price, size, side)
 
-    def _book(self, received: int, symbol: str, precision: str, said: Any) -> list[Record]:
+    def _book(self, received: int, symbol: str, channel: Channel, said: Any) -> list[Record]:
         if said == "cs":
             raise Skipped("checksum")
-        if precision != EXACT_PRICES:
-            raise Skipped("raw_book" if precision.startswith("R") else "aggregated_book")
-        if not said or isinstance(said[0], list):
-            return self.book(
-                symbol, lambda book: self._snapshot(received, book, said), snapshot=True
-            )
-        return self.book(symbol, lambda book: self._delta(received, book, said))
+        if channel.precision != EXACT_PRICES:
+            raw = channel.precision.startswith("R")
+            raise Skipped("raw_book" if raw else "aggregated_book")
+        whole = not said or isinstance(said[0], list)
+        read = self._snapshot if whole else self._delta
+        return self.book(
+            symbol, lambda book: read(received, book, said), snapshot=whole, form=channel.form
+        )
 
     def _snapshot(self, received: int, book: InstrumentId, said: Any) -> list[Record]:
         return self.books.snapshot(received, book, self._number, *_sides(said))

@@ -18,6 +18,7 @@ from protocol.instruments import AssetType, InstrumentId, VenueId
 from relays.adapters.adapter import Record, Skipped
 from relays.adapters.venue import (
     BUY_OR_SELL,
+    WHOLE,
     Levels,
     Venue,
     decimals_of,
@@ -26,7 +27,8 @@ from relays.adapters.venue import (
 )
 
 FUTURE = re.compile(r"[FGHJKMNQUVXZ]\d\d$")
-BOOKS = {"orderBookL2", "orderBookL2_25"}
+# The whole book, and its best levels.
+BOOKS = {"orderBookL2": WHOLE, "orderBookL2_25": (25, "orderBookL2_25")}
 WITHOUT = {
     "funding": "funding",
     "liquidation": "liquidation",
@@ -51,7 +53,7 @@ class Bitmex(Venue):
     (index).
 
     Reasons of its own: `funding`, `liquidation`, `insurance`, `settlement`, `candle`,
-    `best_levels` (the ten best, whole each time: the full book has them), `instrument_update`.
+    `best_levels` (the ten or 25 best: the full book has them), `instrument_update`.
     `one_sided` is in `left_out` for single quotes of a line.
 
     >>> adapter = Bitmex()
@@ -84,9 +86,9 @@ class Bitmex(Venue):
         if table == "trade":
             if action != "insert":
                 raise Skipped("past_trades")
-            return [self._trade(received, trade) for trade in data]
+            return self.each(data, lambda trade: self._trade(received, trade))
         if table == "quote":
-            return self._quotes(received, data)
+            return self.each(data, lambda quote: self._quote(received, quote))
         if table == "instrument":
             return self._products(received, action, data)
         if table.startswith(("tradeBin", "quoteBin")):
@@ -97,18 +99,10 @@ class Bitmex(Venue):
         side = BUY_OR_SELL[trade["side"].lower()]
         return self.trade(received, trade["symbol"], trade["price"], trade["size"], side)
 
-    def _quotes(self, received: int, data: Any) -> list[Record]:
-        whole = [one for one in data if one.get("bidPrice") and one.get("askPrice")]
-        if not whole:
-            raise Skipped("one_sided" if data else "no_change")
-        quotes = [self._quote(received, quote) for quote in whole]
-        if len(whole) < len(data):
-            self.left_out["one_sided"] += len(data) - len(whole)
-        return quotes
-
     def _quote(self, received: int, quote: Any) -> Record:
-        sizes = quote["bidSize"], quote["askSize"]
-        return self.quote(received, quote["symbol"], quote["bidPrice"], quote["askPrice"], sizes)
+        bid, ask = quote.get("bidPrice"), quote.get("askPrice")
+        sizes = quote.get("bidSize"), quote.get("askSize")
+        return self.quote(received, quote["symbol"], bid, ask, sizes)
 
     def _books_of(self, received: int, action: str, event: Any) -> list[Record]:
         """A message has one symbol, by all that is recorded; nothing says that it must."""
@@ -117,11 +111,27 @@ class Bitmex(Venue):
             symbols = {event["filter"]["symbol"]: None}
         if len(symbols) != 1:
             raise Skipped("other_event" if symbols else "no_change")
-        read = {"partial": self._snapshot, "insert": self._insert}.get(action, self._change)
         (symbol,), data = symbols, event["data"]
         return self.book(
-            symbol, lambda book: read(received, book, data), snapshot=action == "partial"
+            symbol,
+            lambda book: self._book(received, book, action, data),
+            snapshot=action == "partial",
+            form=BOOKS[event["table"]],
         )
+
+    def _book(self, received: int, book: InstrumentId, action: str, data: Any) -> list[Record]:
+        if action == "partial":
+            return self._snapshot(received, book, data)
+        if action == "insert":
+            return self._insert(received, book, data)
+        if action == "update":
+            # One without a size changes no level.
+            sized = [level for level in data if "size" in level]
+            return self._change(received, book, data, sized)
+        if action == "delete":
+            zeros = [level | {"size": 0} for level in data]
+            return self._change(received, book, data, zeros)
+        raise self.hole(book)
 
     def _snapshot(self, received: int, book: InstrumentId, data: Any) -> list[Record]:
         prices = {(level["side"], level["id"]): exact_price(level["price"]) for level in data}
@@ -140,44 +150,51 @@ class Bitmex(Venue):
             raise self.hole(book)
         return records
 
-    def _change(self, received: int, book: InstrumentId, data: Any) -> list[Record]:
-        """An update has sizes, a deletion none."""
+    def _change(
+        self, received: int, book: InstrumentId, data: Any, changes: list[Any]
+    ) -> list[Record]:
+        """All of `data` must be levels of the book; `changes` have the sizes."""
         prices = self._prices.get(book)
         if prices is None:
             raise Skipped("book_before_snapshot")
         if any((level["side"], level["id"]) not in prices for level in data):
             raise self.hole(book)
-        records = self.books.delta(received, book, None, None, *_sides(data, prices))
-        for level in data:
-            if "size" not in level:
-                del prices[level["side"], level["id"]]
+        if not changes:
+            raise Skipped("no_change")
+        sides = _sides(changes, prices)
+        records = self.books.delta(received, book, None, None, *sides)
+        for level in changes:
+            if level["size"] == 0:
+                prices.pop((level["side"], level["id"]), None)
         return records
 
     def _products(self, received: int, action: str, data: Any) -> list[Record]:
         if action not in ("partial", "insert"):
             raise Skipped("instrument_update")
-        for one in data:
-            self.product(
-                one["symbol"],
-                decimals_of(str(one.get("tickSize") or 1)),
-                base=one.get("underlying"),
-                quote=one.get("quoteCurrency"),
-                settle=one.get("settlCurrency"),
-                price_step=one.get("tickSize"),
-                size_step=one.get("lotSize"),
-                multiplier=one.get("multiplier"),
-                inverse=one.get("isInverse"),
-                expires=one.get("expiry"),
-                status=one.get("state"),
-            )
+        self.each(data, self._product)
         return self.introductions(received)
+
+    def _product(self, one: Any) -> None:
+        self.product(
+            one["symbol"],
+            decimals_of(str(one.get("tickSize") or 1)),
+            base=one.get("underlying"),
+            quote=one.get("quoteCurrency"),
+            settle=one.get("settlCurrency"),
+            price_step=one.get("tickSize"),
+            size_step=one.get("lotSize"),
+            multiplier=one.get("multiplier"),
+            inverse=one.get("isInverse"),
+            expires=one.get("expiry"),
+            status=one.get("state"),
+        )
 
 
 def _sides(data: Any, prices: Prices) -> tuple[Levels, Levels]:
     sides: dict[str, Levels] = {"Buy": [], "Sell": []}
     for level in data:
         price = prices[level["side"], level["id"]]
-        sides[level["side"]].append((price, exact_size(level.get("size", 0))))
+        sides[level["side"]].append((price, exact_size(level["size"])))
     return sides["Buy"], sides["Sell"]
 
 

@@ -7,9 +7,10 @@ OrderBook messages and wants books. Venue formats belong in the venue's module.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 from protocol.instruments import InstrumentId
 from protocol.market_data import BookKind, OrderBook
@@ -54,32 +55,48 @@ class Book:
         return min(self.asks.items(), default=None)
 
 
+class _Delta(NamedTuple):
+    """A change with the venue's numbers, as it was handed over."""
+
+    first: int | None
+    last: int | None
+    bids: Levels
+    asks: Levels
+    previous: int | None
+
+
 @dataclass(slots=True)
 class _Kept:
     """A book and where its venue is with it: `whole` until a hole, `fresh` from a snapshot of the
-    venue to the first delta, `deltas` since the last snapshot sent."""
+    venue to the first delta, `deltas` since the last snapshot sent, `before` the number that the
+    last delta followed. `restarts`: the venue may begin its numbers anew."""
 
     book: Book
     depth: int | None
+    restarts: bool
     whole: bool = True
     fresh: bool = True
     deltas: int = 0
+    before: int | None = None
 
     def check(self, first: int | None, last: int | None, previous: int | None) -> None:
         """Skipped unless a delta with these numbers comes right after what the book holds."""
         now = self.book.sequence
         if last is None:
             return
-        if last <= now:
-            raise Skipped("book_old")
-        if previous is not None:
-            # The first after a snapshot may reach back before it.
-            joined = previous == now or (self.fresh and previous < now)
+        old = last <= now
+        if previous is None:
+            joined = not old and (first is None or first <= now + 1)
         else:
-            joined = first is None or first <= now + 1
-        if not joined:
-            self.whole = False
-            raise Skipped("book_hole")
+            # The first after a snapshot may reach back before it.
+            joined = previous == now or (self.fresh and previous < now < last)
+            if self.restarts:
+                old = (previous, last) == (self.before, now)
+        if joined:
+            self.before = previous
+            return
+        self.whole = old
+        raise Skipped("book_old" if old else "book_hole")
 
     def take(self, change: Book) -> None:
         """Change the book; what falls out below `depth` is added to the change as deleted."""
@@ -97,8 +114,13 @@ class Books:
     Levels are (price, size) in units of 1e-8, in any order; size 0 deletes. Numbers are the
     venue's own; a venue without any gives None, and messages are counted instead. Raises Skipped
     with `book_before_snapshot` (a delta, but no snapshot yet), `book_hole` (the venue's numbers
-    have a hole here, or had one and no snapshot came since), `book_old` (the book is newer).
+    have a hole here, or had one and no snapshot came since), `book_old` (the book is newer),
+    `book_snapshot_too_old` (deltas that wait do not join it).
     Hand over a delta only when the whole line has been read: a line that raises later is lost.
+
+    `restarts`: the venue may begin its numbers anew, so a lower one is not older. `waits`: so many
+    deltas that find no book are kept for a snapshot that is still on its way; what they say beyond
+    it is in the snapshot sent.
 
     >>> from protocol.instruments import VenueId
     >>> pair, books = InstrumentId.spot(VenueId.OKX, "BTCUSDT"), Books()
@@ -108,10 +130,19 @@ class Books:
     Book(sequence=12, bids={98: 3}, asks={101: 7})
     """
 
-    def __init__(self, every: int = SNAPSHOT_EVERY, max_payload: int = MAX_PAYLOAD) -> None:
+    def __init__(
+        self,
+        every: int = SNAPSHOT_EVERY,
+        max_payload: int = MAX_PAYLOAD,
+        *,
+        restarts: bool = False,
+        waits: int = 0,
+    ) -> None:
         self._every = every
         self._most = (max_payload - FIXED_PART) // LEVEL_BYTES
+        self._restarts, self._waits = restarts, waits
         self._kept: dict[InstrumentId, _Kept] = {}
+        self._waiting: dict[InstrumentId, deque[_Delta]] = {}
 
     def book(self, instrument: InstrumentId) -> Book | None:
         """The book as it is kept, None before its first snapshot and after a hole. Not to be
@@ -122,8 +153,15 @@ class Books:
     def broken(self, instrument: InstrumentId) -> None:
         """The adapter knows that this book is wrong (a checksum, a message of the venue): deltas
         are `book_hole` until the next snapshot."""
+        self._waiting.pop(instrument, None)
         if instrument in self._kept:
             self._kept[instrument].whole = False
+
+    def lost(self) -> None:
+        """Something is missing, and nobody knows of which book: all are broken."""
+        self._waiting.clear()
+        for kept in self._kept.values():
+            kept.whole = False
 
     def snapshot(
         self,
@@ -134,17 +172,23 @@ class Books:
         asks: Levels,
         depth: int | None = None,
     ) -> list[Record]:
-        """A snapshot of the venue, which replaces the book whatever it was.
+        """A snapshot of the venue, which replaces the book unless that is as new (`book_old`).
 
         `depth`: the venue keeps that many levels a side and does not say what falls out; it is
         deleted here, and in the messages.
         """
+        now = self.book(instrument)
         if sequence is None:
             sequence = self._next(instrument)
+        elif now and sequence <= now.sequence and not self._restarts:
+            raise Skipped("book_old")
         book = Book(sequence)
         book.change(sequence, bids, asks)
+        kept = _Kept(book, depth, self._restarts)
+        _join(kept, self._waiting.get(instrument, ()))
         records = self._records(received, instrument, BookKind.SNAPSHOT, book)
-        self._kept[instrument] = _Kept(book, depth)
+        self._waiting.pop(instrument, None)
+        self._kept[instrument] = kept
         return records
 
     def delta(
@@ -162,12 +206,13 @@ class Books:
         A hole is looked for by `previous` (the `last` of the delta before) where the venue says
         it, else by `first` (one more than the `last` before), else not at all.
         """
-        kept = self._kept.get(instrument)
-        if kept is None:
-            raise Skipped("book_before_snapshot")
-        if not kept.whole:
-            raise Skipped("book_hole")
-        kept.check(first, last, previous)
+        try:
+            kept = self._joined(instrument, first, last, previous)
+        except Skipped:
+            if self._waits and self.book(instrument) is None:
+                waiting = self._waiting.setdefault(instrument, deque(maxlen=self._waits))
+                waiting.append(_Delta(first, last, bids, asks, previous))
+            raise
         change = Book(self._next(instrument) if last is None else last, dict(bids), dict(asks))
         kept.take(change)
         try:
@@ -179,6 +224,18 @@ class Books:
             kept.deltas = 0
             records += self._records(received, instrument, BookKind.SNAPSHOT, kept.book)
         return records
+
+    def _joined(
+        self, instrument: InstrumentId, first: int | None, last: int | None, previous: int | None
+    ) -> _Kept:
+        """The book that a delta with these numbers changes."""
+        kept = self._kept.get(instrument)
+        if kept is None:
+            raise Skipped("book_before_snapshot")
+        if not kept.whole:
+            raise Skipped("book_hole")
+        kept.check(first, last, previous)
+        return kept
 
     def _next(self, instrument: InstrumentId) -> int:
         kept = self._kept.get(instrument)
@@ -204,6 +261,24 @@ class Books:
             )
             for number, (bids, asks) in enumerate(parts, 1)
         ]
+
+
+def _join(kept: _Kept, waiting: Iterable[_Delta]) -> None:
+    """The deltas that wait, onto a snapshot; Skipped where they do not join it."""
+    sequence = kept.book.sequence
+    for number, (first, last, bids, asks, previous) in enumerate(waiting):
+        if last is None or last <= sequence:
+            continue
+        # Without more numbers, what came between is known only if one that waits is older.
+        unknown = number == 0 and first is None and previous is None
+        try:
+            kept.check(first, last, previous)
+        except Skipped:
+            unknown = True
+        if unknown:
+            raise Skipped("book_snapshot_too_old")
+        kept.take(Book(last, dict(bids), dict(asks)))
+    kept.deltas = 0
 
 
 def _cut(side: dict[int, int], depth: int, worst: Callable[[Iterable[int]], int]) -> dict[int, int]:

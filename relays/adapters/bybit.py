@@ -15,9 +15,11 @@ from typing import Any
 
 from protocol.instruments import AssetType, InstrumentId, VenueId
 from relays.adapters.adapter import Record, Skipped
-from relays.adapters.venue import BUY_OR_SELL, Levels, Venue, exact_price, exact_size
+from relays.adapters.venue import BUY_OR_SELL, Form, Levels, Venue, exact_price, exact_size
 
 FUTURE = re.compile(r"[FGHJKMNQUVXZ]\d\d$|-\d{2}[A-Z]{3}\d{2}$")
+# How deep the books of a topic are.
+BOOKS = {"orderBookL2_25": 25, "orderBook_200": 200}
 WITHOUT = {
     "instrument_info": "instrument_info",
     "klineV2": "candle",
@@ -54,23 +56,25 @@ class Bybit(Venue):
             raise Skipped(_acknowledged(event))
         topic, *rest = event["topic"].split(".")
         if topic == "trade":
-            return [self._trade(received, trade) for trade in event["data"]]
-        if topic in ("orderBookL2_25", "orderBook_200"):
-            return self._book(received, rest[-1], event)
+            return self.each(event["data"], lambda trade: self._trade(received, trade))
+        if topic in BOOKS:
+            return self._book(received, rest[-1], event, (BOOKS[topic], topic))
         raise Skipped(WITHOUT.get(topic, "other_event"))
 
     def _trade(self, received: int, trade: Any) -> Record:
         side = BUY_OR_SELL[trade["side"].lower()]
         return self.trade(received, trade["symbol"], trade["price"], trade["size"], side)
 
-    def _book(self, received: int, symbol: str, event: Any) -> list[Record]:
-        if event["type"] == "snapshot":
-            return self.book(
-                symbol, lambda book: self._snapshot(received, book, event), snapshot=True
-            )
-        if event["type"] != "delta":
+    def _book(self, received: int, symbol: str, event: Any, form: Form) -> list[Record]:
+        read = {"snapshot": self._snapshot, "delta": self._delta}.get(event["type"])
+        if read is None:
             raise Skipped("other_event")
-        return self.book(symbol, lambda book: self._delta(received, book, event))
+        return self.book(
+            symbol,
+            lambda book: read(received, book, event),
+            snapshot=event["type"] == "snapshot",
+            form=form,
+        )
 
     def _snapshot(self, received: int, book: InstrumentId, event: Any) -> list[Record]:
         data = event["data"]
@@ -85,7 +89,12 @@ class Bybit(Venue):
         bids, asks = _sides([*zeros, *there, *new])
         if not bids and not asks:
             raise Skipped("no_change")
-        fits = self._has(book, [*zeros, *there], True) and self._has(book, new, False)
+        removed = {(level["side"], exact_price(level["price"])) for level in gone}
+        # A level that this message deletes and inserts is a change of its size.
+        fresh = [
+            level for level in new if (level["side"], exact_price(level["price"])) not in removed
+        ]
+        fits = self._has(book, [*zeros, *there], True) and self._has(book, fresh, False)
         records = self.books.delta(received, book, None, last, bids, asks)
         if not fits:
             raise self.hole(book)

@@ -55,10 +55,9 @@ class Coinbase(Venue):
         if kind == "l2update":
             return self.book(event["product_id"], lambda book: self._delta(received, book, event))
         if kind == "match":
-            side = TAKER[event["side"]]
-            return [self.trade(received, event["product_id"], event["price"], event["size"], side)]
+            return self.each([event], lambda match: self._trade(received, match))
         if kind == "ticker":
-            return [self._quote(received, event)]
+            return self.each([event], lambda ticker: self._quote(received, ticker))
         if kind == "snapshot":
             return self.book(
                 event["product_id"],
@@ -73,6 +72,10 @@ class Coinbase(Venue):
         if not address.endswith("/products"):
             raise Skipped("other_answer")
         return self._products(received, answer)
+
+    def _trade(self, received: int, match: Any) -> Record:
+        side: Side = TAKER[match["side"]]
+        return self.trade(received, match["product_id"], match["price"], match["size"], side)
 
     def _quote(self, received: int, event: Any) -> Record:
         sizes = event.get("best_bid_size", 0), event.get("best_ask_size", 0)
@@ -92,15 +95,17 @@ class Coinbase(Venue):
         return self.books.delta(received, book, None, None, sides["buy"], sides["sell"])
 
     def _products(self, received: int, products: Any) -> list[Record]:
-        for product in products:
-            self.product(
-                product["id"],
-                decimals_of(product["quote_increment"]),
-                base=product["base_currency"],
-                quote=product["quote_currency"],
-                price_step=product["quote_increment"],
-                size_step=product.get("base_increment"),
-                least_size=product.get("base_min_size"),
-                status=product.get("status"),
-            )
+        self.each(products, self._product)
         return self.introductions(received)
+
+    def _product(self, product: Any) -> None:
+        self.product(
+            product["id"],
+            decimals_of(product["quote_increment"]),
+            base=product["base_currency"],
+            quote=product["quote_currency"],
+            price_step=product["quote_increment"],
+            size_step=product.get("base_increment"),
+            least_size=product.get("base_min_size"),
+            status=product.get("status"),
+        )

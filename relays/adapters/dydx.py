@@ -70,8 +70,8 @@ class Dydx(Venue):
         if channel == "v3_trades":
             if kind == "subscribed":
                 raise Skipped("past_trades")
-            trades = event["contents"]["trades"]
-            return [self._trade(received, event["id"], trade) for trade in trades]
+            trades, symbol = event["contents"]["trades"], event["id"]
+            return self.each(trades, lambda trade: self._trade(received, symbol, trade))
         if channel != "v3_orderbook":
             raise Skipped(CHANNELS.get(channel, "other_event"))
         return self._book(received, event, kind == "subscribed")
@@ -84,7 +84,7 @@ class Dydx(Venue):
         """Notice the ids that do not come; some come late."""
         number, connection = event["message_id"], event.get("connection_id", "")
         if connection != self._connection:
-            self._lose_books()
+            self._lost()
             self._connection, self._top, self._missing = connection, number, []
         elif number > self._top:
             first = max(self._top + 1, number - LATEST - 1)
@@ -94,7 +94,7 @@ class Dydx(Venue):
             self._missing.remove(number)
         if self._missing and self._missing[0] < self._top - LATEST:
             self._missing = []
-            self._lose_books()
+            self._lost()
 
     def _book(self, received: int, event: Any, snapshot: bool) -> list[Record]:
         read = self._snapshot if snapshot else self._delta

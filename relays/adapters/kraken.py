@@ -64,13 +64,11 @@ class Kraken(Venue):
             return self._book(received, pair, contents, depth)
         content = contents[0]
         if channel == "trade":
-            return [self._trade(received, pair, *trade[:4]) for trade in content]
+            return self.each(content, lambda trade: self._trade(received, pair, *trade[:4]))
         if channel == "spread":
-            bid, ask, _, *sizes = content[:5]
-            return [self.quote(received, pair, bid, ask, sizes)]
+            return self.each([content], lambda spread: self._spread(received, pair, *spread[:5]))
         if channel == "ticker":
-            (bid, _, bid_size), (ask, _, ask_size) = content["b"], content["a"]
-            return [self.quote(received, pair, bid, ask, (bid_size, ask_size))]
+            return self.each([content], lambda ticker: self._ticker(received, pair, ticker))
         raise Skipped("candle" if channel == "ohlc" else "other_event")
 
     def _trade(
@@ -78,14 +76,25 @@ class Kraken(Venue):
     ) -> Record:
         return self.trade(received, pair, price, volume, SIDES[side])
 
+    def _spread(
+        self, received: int, pair: str, bid: str, ask: str, _time: str, *sizes: str
+    ) -> Record:
+        return self.quote(received, pair, bid, ask, sizes)
+
+    def _ticker(self, received: int, pair: str, ticker: Any) -> Record:
+        (bid, _, bid_size), (ask, _, ask_size) = ticker["b"], ticker["a"]
+        return self.quote(received, pair, bid, ask, (bid_size, ask_size))
+
     def _book(self, received: int, pair: str, contents: Any, depth: str) -> list[Record]:
+        form = int(depth), "book"
         if "as" in contents[0]:
             return self.book(
                 pair,
                 lambda book: self._snapshot(received, book, contents[0], int(depth)),
                 snapshot=True,
+                form=form,
             )
-        return self.book(pair, lambda book: self._delta(received, book, contents))
+        return self.book(pair, lambda book: self._delta(received, book, contents), form=form)
 
     def _snapshot(
         self, received: int, book: InstrumentId, said: dict[str, Any], depth: int
@@ -126,8 +135,7 @@ class Kraken(Venue):
     def _answer(self, received: int, address: str, answer: Any) -> Iterable[Record]:
         if not address.endswith("/AssetPairs"):
             raise Skipped("other_answer")
-        for name, pair in answer["result"].items():
-            self._pair(name, pair)
+        self.each(answer["result"].items(), lambda item: self._pair(*item))
         return self.introductions(received)
 
     def _pair(self, name: str, pair: Any) -> None:

@@ -16,13 +16,16 @@ from typing import Any
 from protocol.instruments import AssetType, InstrumentId, VenueId
 from protocol.market_data import Side
 from relays.adapters.adapter import Record, Skipped
+from relays.adapters.book import Books
 from relays.adapters.checked import Texts, checksum, interleaved
 from relays.adapters.venue import BUY_OR_SELL, Venue, decimals_of, exact_price, levels
 
 CHECKED_LEVELS = 25
 FUTURE = re.compile(r"-\d{6}$")
 OPTION = re.compile(r"-\d{6}-\d+-[CP]$")
-BOOKS = {"books", "books-l2-tbt", "books50-l2-tbt"}
+# How deep the books of a channel are.
+BOOKS = {"books": 400, "books-l2-tbt": 400, "books50-l2-tbt": 50}
+FIVE = (5, "books5")
 EVENTS = {"subscribe": "subscription", "unsubscribe": "subscription", "error": "venue_error"}
 WITHOUT = {
     "funding-rate": "funding",
@@ -46,8 +49,8 @@ class Okx(Venue):
     `BTC-USD-220527-30000-C` (option).
 
     Reasons of its own: `funding`, `liquidation`, `open_interest`, `mark_price`, `index`,
-    `price_limit`, `estimated_price`, `candle`, `best_levels` (five, of a book that comes
-    whole too). Books without numbers of OKX: messages are counted.
+    `price_limit`, `estimated_price`, `candle`, `best_levels` (of a book that comes
+    deeper too). Books without numbers of OKX: messages are counted.
 
     >>> adapter = Okx()
     >>> told = '{"instId":"A-B","px":"10.5","sz":"2","side":"sell"}'
@@ -61,6 +64,8 @@ class Okx(Venue):
 
     def __init__(self) -> None:
         super().__init__()
+        # OKX begins its numbers anew after maintenance.
+        self.books = Books(restarts=True)
         self._texts: dict[InstrumentId, Texts] = {}
 
     def asset_type(self, symbol: str) -> AssetType:
@@ -80,13 +85,14 @@ class Okx(Venue):
             raise Skipped(EVENTS.get(event["event"], "other_event"))
         channel, data = event["arg"]["channel"], event["data"]
         if channel in BOOKS:
-            return self._book(received, event["arg"]["instId"], event["action"], *data)
+            return self._book(received, event["arg"], event["action"], *data)
         if channel in ("trades", "trades-all"):
-            return [self._trade(received, trade) for trade in data]
+            return self.each(data, lambda trade: self._trade(received, trade))
         if channel == "tickers":
-            return [self._quote(received, ticker) for ticker in data]
+            return self.each(data, lambda ticker: self._quote(received, ticker))
         if channel == "bbo-tbt":
-            return [self._best(received, event["arg"]["instId"], best) for best in data]
+            symbol = event["arg"]["instId"]
+            return self.each(data, lambda best: self._best(received, symbol, best))
         if channel == "books5":
             return self._five(received, event["arg"]["instId"], *data)
         if channel == "instruments":
@@ -111,25 +117,25 @@ class Okx(Venue):
         (bid, bid_size, *_), (ask, ask_size, *_) = best["bids"][0], best["asks"][0]
         return self.quote(received, symbol, bid, ask, (bid_size, ask_size))
 
-    def _book(self, received: int, symbol: str, action: str, said: Any) -> list[Record]:
-        if action == "snapshot":
-            return self.book(
-                symbol, lambda book: self._snapshot(received, book, said), snapshot=True
-            )
-        if action != "update":
+    def _book(self, received: int, arg: Any, action: str, said: Any) -> list[Record]:
+        read = {"snapshot": self._snapshot, "update": self._delta}.get(action)
+        if read is None:
             raise Skipped("other_event")
-        return self.book(symbol, lambda book: self._delta(received, book, said))
+        return self.book(
+            arg["instId"],
+            lambda book: read(received, book, said),
+            snapshot=action == "snapshot",
+            form=(BOOKS[arg["channel"]], arg["channel"]),
+        )
 
     def _five(self, received: int, symbol: str, said: Any) -> list[Record]:
         """The best five, whole each time: the book, where the whole one does not come."""
 
         def read(book: InstrumentId) -> list[Record]:
-            if book in self._texts:
-                raise Skipped("best_levels")
             bids, asks = levels(said["bids"]), levels(said["asks"])
             return self.books.snapshot(received, book, said.get("seqId"), bids, asks)
 
-        return self.book(symbol, read, snapshot=True)
+        return self.book(symbol, read, snapshot=True, form=FIVE)
 
     def _snapshot(self, received: int, book: InstrumentId, said: Any) -> list[Record]:
         bids, asks = levels(said["bids"]), levels(said["asks"])
@@ -161,18 +167,20 @@ class Okx(Venue):
             raise self.hole(book, "book_checksum")
 
     def _products(self, received: int, products: Any) -> list[Record]:
-        for product in products:
-            self.product(
-                product["instId"],
-                decimals_of(product["tickSz"]),
-                base=product.get("baseCcy") or None,
-                quote=product.get("quoteCcy") or None,
-                settle=product.get("settleCcy") or None,
-                price_step=product["tickSz"],
-                size_step=product.get("lotSz"),
-                least_size=product.get("minSz"),
-                contract_value=product.get("ctVal") or None,
-                contract_currency=product.get("ctValCcy") or None,
-                status=product.get("state"),
-            )
+        self.each(products, self._product)
         return self.introductions(received)
+
+    def _product(self, product: Any) -> None:
+        self.product(
+            product["instId"],
+            decimals_of(product["tickSz"]),
+            base=product.get("baseCcy") or None,
+            quote=product.get("quoteCcy") or None,
+            settle=product.get("settleCcy") or None,
+            price_step=product["tickSz"],
+            size_step=product.get("lotSz"),
+            least_size=product.get("minSz"),
+            contract_value=product.get("ctVal") or None,
+            contract_currency=product.get("ctValCcy") or None,
+            status=product.get("state"),
+        )

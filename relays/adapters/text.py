@@ -95,15 +95,19 @@ def _shifted(number: str, value: int, shift: int) -> int:
 
 def nanoseconds(seconds: str) -> int:
     """Seconds since the epoch as a recorder writes them, in ns; digits beyond are dropped.
+    ValueError when that is no time, or one that no header can hold.
 
     >>> nanoseconds("1618677816.8414998")
     1618677816841499800
     """
     whole, _, fraction = seconds.partition(".")
-    digits = whole + fraction[:NANOSECONDS].ljust(NANOSECONDS, "0")
+    digits = whole + fraction
     if not (whole and digits.isascii() and digits.isdigit()):
         raise ValueError(f"{seconds!r} is not a time")
-    return int(digits)
+    time = int(whole + fraction[:NANOSECONDS].ljust(NANOSECONDS, "0"))
+    if time > MOST_UNSIGNED:
+        raise ValueError(f"{seconds!r} is not a time of 64 bits")
+    return time
 
 
 def recorded(line: str) -> tuple[int, str]:

@@ -15,26 +15,31 @@ from typing import Any, ClassVar
 from protocol.catalogue import SourceType
 from protocol.instruments import AssetType, InstrumentId, VenueId
 from protocol.market_data import InstrumentDiscovered, Quote, Side, Trade
-from relays.adapters.adapter import Adapter, Record, Skipped
+from relays.adapters.adapter import REFUSED, Adapter, Record, Skipped
 from relays.adapters.book import Books
+from relays.adapters.symbols import Collision
 from relays.adapters.text import events, quantity, recorded, units
 
 NUMBER = re.compile(r"\d+(\.\d*)?([eE][+-]?\d+)?")
 # After one of these nobody knows what the line was: it may have changed any book.
-LOST = {"not_json", "no_receive_time"}
-UNREADABLE = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError)
+LOST = {"not_json", "no_receive_time", "other_event"}
 BUY_OR_SELL = {"buy": Side.BUY, "sell": Side.SELL}
 
 Levels = list[tuple[int, int]]
+# How deep a book of this channel goes, and the channel: the greater one is the better book.
+Form = tuple[int, str]
+WHOLE = (1 << 30, "")
 
 
 class Venue(Adapter):
     """An adapter of websocket text: derive, set VENUE, write `_event` and, for more than spot,
     `asset_type`.
 
-    Books are never guessed. A line that cannot be read may have changed any of them, so all wait
-    for their next snapshots (`book_hole`); a book message that cannot be read, or that has numbers
-    finer than 1e-8 (`not_in_units`), does that to its own book; a new connection to all.
+    Books are never guessed. A line that cannot be read, or of an unknown kind, may have changed any
+    of them, so all wait for their next snapshots (`book_hole`); a book message that cannot be read,
+    or that has numbers finer than 1e-8 (`not_in_units`), does that to its own book; a new
+    connection to all. Trades, quotes and products that cannot be read change no book. A book is of
+    one channel, the deepest that is recorded: what others say of it is `best_levels`.
 
     Reasons, besides those of `Adapter`, `Books` and `text`: `heartbeat`, `subscription`, `status`,
     `venue_error`, `other_event`, `other_answer`, `past_trades` (trades from before the
@@ -48,8 +53,8 @@ class Venue(Adapter):
     def __init__(self) -> None:
         super().__init__()
         self.books = Books()
-        self._booked: set[InstrumentId] = set()
         self._unfit: set[InstrumentId] = set()
+        self._forms: dict[InstrumentId, Form] = {}
 
     def _convert(self, line: str) -> Iterable[Record]:
         address, arrow, answer = line.partition(" -> ")
@@ -61,9 +66,11 @@ class Venue(Adapter):
         try:
             received, text = recorded(line)
             return self._some(self._event(received, self._parse(text)))
-        except Skipped as reason:
-            if str(reason) in LOST:
-                self._lose_books()
+        except REFUSED as error:
+            # What trades and books raise is Skipped, a Collision has a symbol without a book.
+            known = isinstance(error, Skipped | Collision) and str(error) not in LOST
+            if not known:
+                self._lost()
             raise
 
     def _some(self, records: Iterable[Record]) -> Iterable[Record]:
@@ -84,7 +91,11 @@ class Venue(Adapter):
 
     def _connected(self) -> None:
         """A new connection: what was kept of the old one is over."""
-        self._lose_books()
+        self._lost()
+        self._forms.clear()
+
+    def _lost(self) -> None:
+        self.books.lost()
 
     def asset_type(self, symbol: str) -> AssetType:
         """What the venue's symbol stands for."""
@@ -125,35 +136,44 @@ class Venue(Adapter):
             self.instruments.discovered.append(message)
 
     def book(
-        self, symbol: str, read: Callable[[InstrumentId], list[Record]], *, snapshot: bool = False
+        self,
+        symbol: str,
+        read: Callable[[InstrumentId], list[Record]],
+        *,
+        snapshot: bool = False,
+        form: Form = WHOLE,
     ) -> list[Record]:
         """What `read` makes of a message for this symbol's book; the book is lost where it cannot
-        be read."""
+        be read. Messages of a shallower form than the book's are `best_levels`; a deeper one takes
+        the book over, from its next snapshot on."""
         instrument = self.instrument(symbol)
+        self._claim(instrument, form)
         if instrument in self._unfit and not snapshot:
             raise Skipped("not_in_units")
         try:
             records = read(instrument)
-        except Skipped as reason:
-            if str(reason) == "not_in_units":
+        except REFUSED as error:
+            reason = self.reason(error)
+            if reason == "not_in_units":
                 self._unfit.add(instrument)
+            if reason == "not_in_units" or not isinstance(error, Skipped):
                 self.books.broken(instrument)
-            raise
-        except UNREADABLE:
-            self.books.broken(instrument)
-            raise
-        self._booked.add(instrument)
+            raise Skipped(reason) from None
         self._unfit.discard(instrument)
         return records
+
+    def _claim(self, instrument: InstrumentId, form: Form) -> None:
+        owner = self._forms.setdefault(instrument, form)
+        if form < owner:
+            raise Skipped("best_levels")
+        if form > owner:
+            self._forms[instrument] = form
+            self.books.broken(instrument)
 
     def hole(self, instrument: InstrumentId, reason: str = "book_hole") -> Skipped:
         """This book is not the venue's any more: to be raised."""
         self.books.broken(instrument)
         return Skipped(reason)
-
-    def _lose_books(self) -> None:
-        for instrument in self._booked:
-            self.books.broken(instrument)
 
 
 def exact_price(number: Any) -> int:

@@ -31,8 +31,8 @@ def said(records: list[Record]) -> list[OrderBook]:
     return [message for message in found if isinstance(message, OrderBook)]
 
 
-def begun(sequence: int | None = 10, **more: int) -> Books:
-    books = Books(**more)
+def begun(sequence: int | None = 10, every: int = 1_000) -> Books:
+    books = Books(every)
     books.snapshot(1, PAIR, sequence, [(99, 5), (98, 4)], [(101, 6), (102, 7)])
     return books
 
@@ -90,6 +90,45 @@ def test_numbers_say_what_joins_what_is_old_and_what_is_a_hole() -> None:
     books = begun()
     assert books.delta(2, PAIR, 20, 30, [], [], previous=9)
     assert refusal(books, 31, 32, previous=29) == "book_hole"
+
+
+def test_a_snapshot_that_is_not_newer_than_a_whole_book_does_not_replace_it() -> None:
+    for number in (9, 10):
+        books = begun()
+        with pytest.raises(Skipped, match="book_old"):
+            books.snapshot(2, PAIR, number, [(1, 1)], [])
+        books.broken(PAIR)
+        assert said(books.snapshot(3, PAIR, number, [(1, 1)], []))
+
+
+def test_numbers_that_may_begin_anew_join_by_the_number_before_alone() -> None:
+    books = Books(restarts=True)
+    books.snapshot(1, PAIR, 10, [], [])
+    assert books.delta(2, PAIR, None, 3, [], [], previous=10)
+    assert books.delta(2, PAIR, None, 5, [], [], previous=3)
+    with pytest.raises(Skipped, match="book_old"):
+        books.delta(2, PAIR, None, 5, [], [], previous=3)
+    assert said(books.snapshot(2, PAIR, 2, [], []))
+    with pytest.raises(Skipped, match="book_hole"):
+        books.delta(2, PAIR, None, 1, [], [], previous=0)
+    assert books.book(PAIR) is None
+
+
+def test_deltas_wait_for_a_snapshot_that_is_on_its_way() -> None:
+    books = Books(waits=3)
+    for number in range(5, 10):
+        with pytest.raises(Skipped, match="book_before_snapshot"):
+            books.delta(1, PAIR, None, number, [(number, 1)], [])
+    # 5 and 6 wait no more: whether something is missing before 7 is not known.
+    with pytest.raises(Skipped, match="book_snapshot_too_old"):
+        books.snapshot(2, PAIR, 6, [], [])
+    (message,) = said(books.snapshot(3, PAIR, 8, [(8, 1)], []))
+    assert (message.kind, message.book_sequence) == (S, 9)
+    assert message.bids == ((9, 1), (8, 1))
+    assert said(books.delta(4, PAIR, None, 10, [(9, 0)], []))
+    books.lost()
+    with pytest.raises(Skipped, match="book_hole"):
+        books.delta(4, PAIR, None, 11, [], [])
 
 
 def test_after_a_hole_nothing_is_sent_until_a_snapshot() -> None:
@@ -172,7 +211,7 @@ def test_what_does_not_fit_one_frame_comes_in_parts_and_is_read_whole(count: int
 
 def test_a_delta_in_parts_changes_the_book_with_its_last_part() -> None:
     books, reader = begun(), Reader()
-    (first,) = said(begun().snapshot(1, PAIR, 10, [(99, 5), (98, 4)], [(101, 6), (102, 7)]))
+    (first,) = said(Books().snapshot(1, PAIR, 10, [(99, 5), (98, 4)], [(101, 6), (102, 7)]))
     kept = reader.read(first)
     parts = said(books.delta(2, PAIR, 11, 11, *large(3_000, seed=1)))
     assert len(parts) == 2
