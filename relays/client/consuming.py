@@ -158,6 +158,8 @@ class Consuming:
         self._heard = self._next_beat = 0.0
         self._had = Had()
         self._owed: Gap | None = None
+        # Whether this consumer needs the next snapshot: not where it goes on without a hole.
+        self._stateless = True
         self._waiting: deque[Item] = deque()
 
     # --- a connection ---
@@ -287,6 +289,7 @@ class Consuming:
         assert self.stream is not None
         assert self.welcome is not None
         self._owed = None
+        self._stateless = True
         self.position, self.log_id = self.stream.position, self.welcome.log_id
         if gap.reason == GapReason.LOG_REPLACED:
             self._had.clear()
@@ -301,16 +304,22 @@ class Consuming:
             self._had.told()
 
     def _snapshot(self, snapshot: Snapshot) -> None:
-        if snapshot.kind == SnapshotKind.END:
-            self._told(snapshot.position)
+        if not self._stateless:
+            return
         self._waiting.append(snapshot)
+        if snapshot.kind == SnapshotKind.END:
+            self._stateless = False
+            # What follows it belongs to it, had before or not.
+            self._had.clear()
+            self._told(snapshot.position)
 
     def _span(self, span: Span) -> None:
         assert self.stream is not None
         assert self.welcome is not None
         data, frames = bytes(span.data), span.frames
         if self.stream.in_snapshot:
-            self._waiting.append(Run(None, frames, data, False, True, self.log_id))
+            if self._stateless:
+                self._waiting.append(Run(None, frames, data, False, True, self.log_id))
         elif self.wanted.filtered:
             self._filtered(data, frames)
         else:

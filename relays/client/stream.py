@@ -150,6 +150,7 @@ class Stream:
                 self.errors.append(message)
             case Gap():
                 self.gaps.append(message)
+                self.in_snapshot = False  # one that was not at its end begins again
                 if message.reason != GapReason.LOG_REPLACED:
                     self.position = message.last_position + 1
             case Snapshot():

@@ -216,7 +216,9 @@ class World:
         assert (found.unaccounted_messages, found.unaccounted_bytes) == (0, 0), found
 
 
-def new_state(log_bytes: int, places: int = PLACES, windows: bool = False) -> State:
+def new_state(
+    log_bytes: int, places: int = PLACES, windows: bool = False, log_id: int = 11
+) -> State:
     """An empty state and log in memory that has no name."""
     size = layout(log_bytes, places, 64, windows)["end"]
     state_fd, log_fd = os.memfd_create("state"), os.memfd_create("log")
@@ -229,6 +231,6 @@ def new_state(log_bytes: int, places: int = PLACES, windows: bool = False) -> St
         os.close(log_fd)
     State.format(
         memory, log_bytes=log_bytes, connections=places, producers=64, windows=windows,
-        log_id=11, now_ns=BEGIN,
+        log_id=log_id, now_ns=BEGIN,
     )  # fmt: skip
     return State(memory, ring)
