@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum, IntFlag
 from pathlib import Path
 
-from protocol import extensions, header
+from protocol import declarations, extensions, header, schema
 from protocol.catalogue import CONTROL, MessageType, SourceType
 from protocol.errors import ProtocolError
 from protocol.fields import Field, counter
@@ -75,6 +75,7 @@ def sections() -> dict[str, str]:
         "enumerations": "\n\n".join(map(_enumeration, enumerations())),
         "instruments": _instruments(),
         "rejects": _rejects(),
+        "limits": _limits(),
     }
 
 
@@ -220,6 +221,30 @@ def _instruments() -> str:
 def _rejects() -> str:
     columns = ("code", "name", "what happened", "sequence", "connection")
     return _table(columns, ((int(code), code.name, *row) for code, row in ROWS.items()))
+
+
+def _limits() -> str:
+    """What a declaration may be, so that one from anywhere can be taken."""
+    patterns = (
+        ("`name` of the message", declarations.CLASS_NAME),
+        ("`name` of a field", declarations.FIELD_NAME),
+        ("name in `enum`, `flags`, `names`", declarations.MEMBER_NAME),
+    )
+    most = (
+        ("bytes of JSON text", schema.MOST_TEXT),
+        ("fields, pads included", declarations.MOST_FIELDS),
+        ("bytes of the fixed part", declarations.MOST_BYTES),
+        ("names in one `enum`, `flags` or `names`", declarations.MOST_MEMBERS),
+        ("pairs in one `within`", declarations.MOST_RANGES),
+        ("characters of one `doc`, `meaning`, `unit`, `fix`", declarations.MOST_WORDS),
+        ("declarations from data that a program keeps", schema.MOST_DECLARED),
+    )
+    taken = {one for one in dir(Message) + dir(type(Message)) if one[0] != "_"}
+    names = sorted(declarations.RESERVED | taken)
+    rows = [(what, f"`{one.pattern}`") for what, one in patterns]
+    rows += [("no `name` of a field", f"{', '.join(names)}; the keywords of Python")]
+    rows += [(what, f"at most {number:,}") for what, number in most]
+    return _table(("of a declaration", "allowed"), rows)
 
 
 def _names(names: Iterable[IntEnum]) -> str:

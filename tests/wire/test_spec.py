@@ -8,15 +8,20 @@ from pathlib import Path
 import pytest
 
 from protocol import as_json, extensions, schema
-from protocol.errors import ProtocolError
+from protocol.control import Heartbeat
+from protocol.errors import ProtocolError, SchemaError
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Side, Trade
-from protocol.message import catalogue
+from protocol.message import catalogue, decode
 from protocol.spec import SPEC, enumerations, render, sections
+from protocol.tlv import build
+from relays.config import load
+from relays.domains import DOMAINS
 
 TEXT = SPEC.read_text()
 ROOT = SPEC.parent.parent
 HEADINGS = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+YES = {True: "yes", False: "no"}
 EXAMPLES = re.findall(r"```json\n(.+?)```", TEXT, re.DOTALL)
 
 
@@ -110,3 +115,28 @@ def test_the_specification_corrects_what_the_source_documents_say(said: str) -> 
     rows = [row for row in corrections.splitlines() if said in row]
     assert len(rows) == 1
     assert all(cell.strip() for cell in rows[0].strip("|").split("|")), "what, why, what holds"
+
+
+def test_the_specification_has_the_defaults_of_the_relays() -> None:
+    section = TEXT[TEXT.index("## Sessions") : TEXT.index("## Reject codes")]
+    text = " ".join(section.split())
+    for domain in DOMAINS.values():
+        config = load(domain.name, environ={}).config
+        assert Path(domain.socket("/")).name == f"{domain.name}.sock"
+        said = [domain.name, f"`{domain.name}.sock`", f"{domain.types[0]}-{domain.types[-1]}"]
+        said += [YES[config.validate_checksums], YES[config.require_sequence], config.on_lag]
+        assert f"| {' | '.join(said)} |" in text
+        assert f"max_payload {config.max_payload:,} bytes" in text
+        assert f"frame_timeout {config.frame_timeout:g} s" in text
+        assert f"plain_after {config.plain_after * 1000:g} ms" in text
+        assert f"heartbeat_ms {config.heartbeat_ms:,}" in text
+        assert f"else in `{config.runtime_dir}`" in text
+        assert domain.name.upper() in text
+
+
+def test_a_known_tlv_of_another_size_is_refused_by_its_reader_only() -> None:
+    assert "a frame with a known TLV of another size" in TEXT
+    beat = Heartbeat(position=7, tlvs=build([(1, b"short"), (5, bytes(25))]))
+    assert decode(beat.frame()) == beat
+    with pytest.raises(SchemaError):
+        extensions.of(beat.tlvs)
