@@ -32,6 +32,7 @@ EXECUTION_MAX_AGE = 1.0
 # Ages are known to this part of max_age, and never taken for less than they are.
 AGE_STEPS = 20
 SEQUENCES = 2**64
+SOME_DAY = float("inf")
 
 # The relay took this producer for good, or cannot have it: another try would end the same way.
 FINAL = {
@@ -82,10 +83,11 @@ class Producing:
         self.producer_id = producer_id or 1 + secrets.randbelow(SEQUENCES - 1)
         self.source, self.linger, self.batch_bytes = source, linger, batch_bytes
         self.window_bytes, self.max_age, self.reconnect = window_bytes, max_age, reconnect
-        self.window = Window(max(1, min(batch_bytes, window_bytes // 8)), float("inf"))
+        self.window = Window(max(1, min(batch_bytes, window_bytes // 8)), SOME_DAY)
         self.phase = Phase.OFFLINE
         self.acked = 0
         self.hurry = False
+        self.look_again = SOME_DAY  # how long after a message came `deadline` is, at the least
         self.retry_at = 0.0
         self.why = "not connected yet"
         self.over: HandedBack | None = None
@@ -135,13 +137,12 @@ class Producing:
 
     def _admit(self, message: Message | Unknown, frame: bytes) -> None:
         header = Header.unpack(frame)
-        self.check(header)
+        self.check(header.message_type, header.version, header.flags, header.payload_size)
         if isinstance(message, Message) and message.EXACT:
             self._fit.add(type(message))
 
-    def check(self, header: Header) -> None:
-        """FieldError or SchemaError when the relay would refuse a frame for this header."""
-        kind, size = header.message_type, header.payload_size
+    def check(self, kind: int, version: int, flags: int, size: int) -> None:
+        """FieldError or SchemaError when the relay would refuse a frame with this header."""
         if self.domain and kind not in self.domain.types:
             types = self.domain.types
             expected = f"{types[0]} to {types[-1]}, what {self.domain.name} takes"
@@ -149,11 +150,11 @@ class Producing:
         most = self.welcome.max_payload if self.welcome else 0
         if most and size > most:
             raise FieldError("payload_size", expected=f"at most {most} bytes", got=size)
-        if header.flags & COMPRESSED:
+        if flags & COMPRESSED:
             return
-        least, exact = sizes().get((kind, header.version), (0, False))
+        least, exact = sizes().get((kind, version), (0, False))
         if size < least or (exact and size != least):
-            what = f"payload of {type_name(kind)} version {header.version}"
+            what = f"payload of {type_name(kind)} version {version}"
             expected = f"{'' if exact else 'at least '}{least} bytes"
             raise SchemaError(what, expected=expected, got=size)
 
@@ -293,6 +294,7 @@ class Producing:
             self.max_age = EXECUTION_MAX_AGE
         if self.max_age:
             self.window.span = self.max_age / AGE_STEPS
+        self.look_again = min(self.linger or SOME_DAY, self.max_age or SOME_DAY)
 
     def _renumber(self, last: int) -> None:
         """Close the holes that handed back frames have left. What is kept now is above `last`, so

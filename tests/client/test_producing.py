@@ -7,22 +7,18 @@ end, and what came back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.catalogue import SourceType
-from protocol.control import Ack, Error, Heartbeat, Hello, Welcome
+from protocol.control import Ack, Error, Heartbeat
 from protocol.errors import FieldError, SchemaError
-from protocol.execution import OrderCancel, OrderRequest
-from protocol.header import Header
-from protocol.instruments import InstrumentId, VenueId
-from protocol.market_data import Trade
-from protocol.message import Message, Unknown, decode
+from protocol.execution import OrderCancel
+from protocol.market_data import Side, Trade
+from protocol.message import Unknown
 from protocol.reject import CONSUMED, Reject
-from relays.client.dial import Backoff
 from relays.client.outcomes import (
     Ended,
     FencedError,
@@ -30,150 +26,11 @@ from relays.client.outcomes import (
     UnknownOutcome,
 )
 from relays.client.producing import Phase, Producing
-from relays.client.window import Window
-from tests.harness import split
-
-BTC = InstrumentId.spot(VenueId.BINANCE, "BTCUSDT")
-PRODUCER = 42
+from tests.client.model_relay import BTC, PRODUCER, Model, Pair
 
 
 def trade(number: int) -> Trade:
     return Trade(BTC, price=number, volume=1)
-
-
-@dataclass
-class Model:
-    """A relay: what it has read of a connection it scans as relays.md 4 says."""
-
-    strict: bool
-    source: SourceType = SourceType.EXECUTION_RELAY
-    last: int = 0
-    known: bool = False
-    log: list[tuple[int, int]] = field(default_factory=list)  # sequence, what was sent
-    refuse: set[int] = field(default_factory=set)  # these are refused, by `code`
-    code: Reject = Reject.BAD_SIZE
-    inbox: bytes = b""
-    answers: bytes = b""
-    greeted: bool = False
-    closed: bool = False
-
-    def connect(self) -> None:
-        self.inbox = self.answers = b""
-        self.greeted = self.closed = False
-
-    def say(self, message: Message) -> None:
-        self.answers += message.frame(source=self.source)
-
-    def read(self, data: bytes) -> None:
-        """Read, and acknowledge once, as a relay does for one read."""
-        if self.closed:
-            return
-        self.inbox += data
-        before = self.last
-        for frame in list(split(self.inbox)):
-            self.inbox = self.inbox[len(frame) :]
-            self._frame(frame)
-            if self.closed:
-                return
-        if self.last != before:
-            self.say(Ack(self.last, len(self.log)))
-
-    def _frame(self, frame: bytes) -> None:
-        message, sequence = decode(frame), Header.unpack(frame).sequence
-        if isinstance(message, Hello):
-            assert message.producer_id == PRODUCER
-            self.greeted = True
-            welcome = Welcome(
-                log_id=1, position=0, end_position=0, oldest_position=0, last_sequence=self.last,
-                max_payload=65536,
-            )  # fmt: skip
-            self.say(welcome)
-            return
-        assert self.greeted, "a frame before Welcome"
-        number = getattr(message, "price", 0)
-        if self.known and sequence <= self.last:
-            assert (sequence, number) in self.log, "a sequence again, with another message"
-            return
-        if self.known and sequence > self.last + 1 and self.strict:
-            raise AssertionError(f"a gap: {sequence} after {self.last}")
-        if number in self.refuse:
-            self._refuse(sequence)
-            return
-        self.last, self.known = sequence, True
-        self.log.append((sequence, number))
-
-    def _refuse(self, sequence: int) -> None:
-        fatal = self.code not in CONSUMED
-        self.say(Error(self.code, fatal=fatal, sequence=sequence, expected=sequence, text="no"))
-        if fatal:
-            self.closed = True
-        else:
-            self.last, self.known = sequence, True
-
-
-class Pair:
-    """A core and its relay, and the wires between them."""
-
-    def __init__(self, relay: Model, **options: object) -> None:
-        self.relay, self.now, self.sent = relay, 0.0, 0
-        values: dict[str, object] = {"producer_id": PRODUCER, "backoff": Backoff(0.01, 0.02)}
-        self.core = Producing(**{**values, **options})  # type: ignore[arg-type]
-        self.told: list[object] = []
-        self.settle()
-
-    def send(self, count: int = 1) -> None:
-        for _ in range(count):
-            self.sent += 1
-            message = OrderRequest(
-                BTC, side=1, order_type=2, time_in_force=1, owner_id=1, account_id=1,
-                client_order_id=self.sent, price=self.sent, quantity=1,
-            )  # fmt: skip
-            self.core.put(message, self.now, timestamp=0, flags=0)
-
-    def write(self, most: int = 1 << 30, *, arrives: bool = True) -> int:
-        """So many bytes go out at most; they may be lost with the connection."""
-        with self.core.due(self.now) as due:
-            data = bytes(due[:most])
-        if data:
-            self.core.sent(len(data))
-        if arrives:
-            self.relay.read(data)
-        return len(data)
-
-    def answer(self, most: int = 1 << 30) -> int:
-        data, self.relay.answers = self.relay.answers[:most], self.relay.answers[most:]
-        self.core.received(data, self.now)
-        return len(data)
-
-    def cut(self) -> None:
-        """The connection ends; what was on its way in either direction is gone."""
-        self.core.lost(self.now, "cut")
-        self.relay.connect()
-
-    def pass_time(self, seconds: float) -> None:
-        self.now += seconds
-        self.core.tick(self.now)
-
-    def connect(self) -> None:
-        if self.core.phase is Phase.OFFLINE:
-            self.now = max(self.now, self.core.retry_at)
-            self.relay.connect()
-            self.core.connected(self.now)
-
-    def settle(self) -> None:
-        """Everything that can be said is said, over new connections if need be."""
-        for _ in range(1000):
-            self.connect()
-            moved = self.write() + self.answer()
-            if self.relay.closed and not self.relay.answers:
-                self.cut()
-            elif not moved and self.core.phase is not Phase.OFFLINE:
-                return
-        raise AssertionError("it never settles")
-
-    def handed_back(self) -> list[int]:
-        frames = b"".join(outcome.frames for outcome in self.core.outcomes)
-        return [decode(frame).price for frame in split(frames)]  # type: ignore[union-attr]
 
 
 steps = st.one_of(
@@ -192,7 +49,7 @@ def play(pair: Pair, script: list[tuple[str, int]]) -> None:
     actions: dict[str, Callable[[int], object]] = {
         "send": pair.send,
         "write": pair.write,
-        "lose": lambda size: (pair.write(size, arrives=False), pair.cut()),
+        "lose": pair.lose,
         "answer": pair.answer,
         "time": lambda tenth: pair.pass_time(tenth / 100),
         "settle": lambda _: pair.settle(),
@@ -437,7 +294,7 @@ def test_a_refusal_by_source_hands_back_those_of_that_source_only() -> None:
     for number, source in enumerate([1, 100, 1, 100, 100], 1):
         pair.core.source = source
         cancel = OrderCancel(
-            BTC, side=1, owner_id=1, account_id=1, client_order_id=number,
+            BTC, side=Side.BUY, owner_id=1, account_id=1, client_order_id=number,
             original_client_order_id=1,
         )  # fmt: skip
         pair.core.put(cancel, pair.now, 0, 0)
@@ -468,49 +325,3 @@ def test_heartbeats_and_what_later_relays_say_change_nothing() -> None:
     pair.answer()
     assert pair.core.phase is Phase.OPEN
     assert not pair.core.outcomes
-
-
-# --- the window by itself ---
-
-
-@given(
-    sizes=st.lists(st.integers(0, 90), min_size=1, max_size=60),
-    through=st.integers(0, 60),
-    gone=st.sets(st.integers(1, 60), max_size=5),
-    batch=st.sampled_from([1, 100, 1000, 100_000]),
-)
-@settings(max_examples=100, deadline=None)
-def test_the_window_keeps_what_it_should_and_numbers_it(
-    sizes: list[int], through: int, gone: set[int], batch: int
-) -> None:
-    window = Window(batch, span=1.0)
-    frames = [Unknown(45, 9, bytes(size)).frame(n) for n, size in enumerate(sizes, 1)]
-    for n, frame in enumerate(frames):
-        window.put(frame, now=n * 0.3)
-    window.through(through, exact=False)
-    assert window.first <= through + 1
-    window.through(through)
-    left = {n: frame for n, frame in enumerate(frames, 1) if n > through}
-    assert window.take(1, len(frames)) == bytes(window.frames) == b"".join(left.values())
-    for n in sorted(gone, reverse=True):
-        window.without(n)
-        left.pop(n, None)
-    window.number(1000)
-    found = [decode(frame) for frame in split(bytes(window.frames))]
-    assert found == [decode(frame) for frame in left.values()]
-    assert [Header.unpack(frame).sequence for frame in split(bytes(window.frames))] == list(
-        range(1000, 1000 + len(left))
-    )
-    assert (window.first, window.next) == (1000, 1000 + len(left))
-    for n, frame in enumerate(split(bytes(window.frames)), 1000):
-        assert window.take(n, n) == frame
-
-
-def test_ages_are_known_to_a_part_of_what_matters() -> None:
-    window = Window(batch_bytes=1 << 20, span=0.05)
-    for n in range(100):
-        window.put(Unknown(45, 9, b"").frame(n + 1), now=n / 100)
-    for tenth in range(1, 10):
-        last = window.older(tenth / 10)
-        assert tenth * 10 <= last <= tenth * 10 + 6
-    assert window.older(-1) == 0

@@ -1,0 +1,173 @@
+"""What the two fronts of Producer share: their options, and what comes back to the program.
+
+Called by `relays.client.producer` and `relays.client.aio.producer`. No sockets and no waiting: that
+is what the fronts differ in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from protocol.catalogue import SourceType
+from protocol.errors import FieldError
+from relays.client.dial import Backoff, locate
+from relays.client.errors import ClientError
+from relays.client.outcomes import HandedBack, UnknownOutcome, WindowFull
+from relays.client.producing import SEQUENCES, Phase, Producing
+
+OnError = Callable[[HandedBack], object]
+OnUnknown = Callable[[UnknownOutcome], object]
+HURRIED = 0.5
+
+
+class ProducerBase:
+    """Options, counts and outcomes of a Producer; see the two classes of that name."""
+
+    def __init__(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        producer_id: int | None = None,
+        source: int = SourceType.EXTERNAL,
+        linger_us: int = 0,
+        batch_bytes: int = 65536,
+        window_bytes: int = 16 << 20,
+        on_full: Literal["block", "raise"] = "block",
+        send_timeout: float | None = 5.0,
+        max_age: float | None = None,
+        on_error: OnError | None = None,
+        on_unknown: OnUnknown | None = None,
+        reconnect: bool = True,
+        backoff: tuple[float, float] = (0.05, 2.0),
+        connect_timeout: float = 5.0,
+    ) -> None:
+        _whole("producer_id", producer_id, 1, SEQUENCES - 1)
+        _whole("source", source, 0, 255)
+        _whole("linger_us", linger_us, 0, 60_000_000)
+        _whole("batch_bytes", batch_bytes, 1, 1 << 30)
+        _whole("window_bytes", window_bytes, 1, 1 << 40)
+        if on_full not in ("block", "raise"):
+            raise FieldError("producer.on_full", expected='"block" or "raise"', got=on_full)
+        self.path = locate(target)
+        self._core = Producing(
+            name=name, producer_id=producer_id, source=source, linger=linger_us / 1e6,
+            batch_bytes=batch_bytes, window_bytes=window_bytes, max_age=max_age,
+            reconnect=reconnect, backoff=Backoff(*backoff), patience=connect_timeout,
+        )  # fmt: skip
+        self._on_full, self._send_timeout = on_full, send_timeout
+        self._on_error, self._on_unknown = on_error, on_unknown
+        self._connect_timeout = connect_timeout
+        # What the program is told at its next call, and what callbacks are called with.
+        self._pending: deque[Exception] = deque()
+        self._calls: deque[tuple[Callable[..., object], HandedBack]] = deque()
+        self._trouble = self._closed = self._told = self._over_told = False
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """What the front needs besides, once the options are known."""
+
+    @property
+    def producer_id(self) -> int:
+        """This producer's identity: with it and its user, the relay knows its last sequence."""
+        return self._core.producer_id
+
+    @property
+    def last_sequence(self) -> int:
+        """Of the newest message; messages that are handed back give their sequences to those
+        behind them."""
+        return self._core.window.next - 1
+
+    @property
+    def acked(self) -> int:
+        """The last sequence the relay has answered for."""
+        return self._core.acked
+
+    @property
+    def unacked(self) -> int:
+        """Messages that are neither acknowledged nor handed back."""
+        return self._core.unacked
+
+    @property
+    def connected(self) -> bool:
+        """Whether the relay has said Welcome on the connection there is now."""
+        return self._core.phase is Phase.OPEN
+
+    @property
+    def reconnects(self) -> int:
+        """How often a lost connection was made again."""
+        return max(0, self._core.connections - 1)
+
+    # --- what comes back ---
+
+    def _collect(self) -> None:
+        """Sort what the core has to tell: for callbacks, or for the next call."""
+        core = self._core
+        while core.outcomes:
+            outcome = core.outcomes.popleft()
+            unknown = isinstance(outcome, UnknownOutcome)
+            self._file(self._on_unknown if unknown else self._on_error, outcome)
+        if core.over is not None and not self._over_told:
+            self._over_told = True
+            if self._on_error is not None:
+                self._calls.append((self._on_error, core.over))
+            if self._on_unknown is not None and core.over.frames:
+                lost = UnknownOutcome(f"not acknowledged: {core.over}", core.over.frames)
+                self._calls.append((self._on_unknown, lost))
+        self._trouble = bool(self._pending) or core.over is not None or self._closed
+
+    def _file(self, callback: Callable[..., object] | None, outcome: HandedBack) -> None:
+        if callback is None:
+            self._pending.append(outcome)
+        else:
+            self._calls.append((callback, outcome))
+
+    def _call_back(self) -> None:
+        """Call what is to be called; what a callback raises, the program's next call does."""
+        while self._calls:
+            callback, outcome = self._calls.popleft()
+            try:
+                callback(outcome)
+            except Exception as error:
+                self._pending.append(error)
+                self._trouble = True
+
+    def _raise(self) -> None:
+        """Tell the program what is pending: one thing a call, and the end at each call."""
+        if self._pending:
+            error = self._pending.popleft()
+            self._trouble = bool(self._pending) or self._core.over is not None or self._closed
+            raise error
+        if self._core.over is not None:
+            self._told = True
+            raise self._core.over.with_traceback(None)
+        if self._closed:
+            raise ClientError(f"{self.path}: this producer is closed")
+
+    def _raise_last(self) -> None:
+        """At the end: everything that has not been told, the rest in notes of the first."""
+        errors: list[Exception] = list(self._pending)
+        self._pending.clear()
+        if self._core.over is not None and not self._told:
+            errors.append(self._core.over.with_traceback(None))
+            self._told = True
+        if errors:
+            for other in errors[1:]:
+                errors[0].add_note(f"and: {other}")
+            raise errors[0]
+
+    def _window_full(self) -> WindowFull:
+        kept = f"{self._core.unacked} messages unacknowledged ({self._core.window_bytes} bytes)"
+        waited = f" for {self._send_timeout:g} s" if self._on_full == "block" else ""
+        return WindowFull(f"{self.path}: {kept}{waited}{self._state()}")
+
+    def _state(self) -> str:
+        return "" if self.connected else f"; {self._core.why}"
+
+
+def _whole(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not (isinstance(value, int) and least <= value <= most):
+        raise FieldError(f"producer.{name}", expected=f"{least} to {most}", got=value)
