@@ -397,13 +397,18 @@ def catalogue() -> dict[int, type[Extension]]:
 def register(cls: type[Extension]) -> type[Extension]:
     """Let `of` and `find` read a strategy's own TLVs (types 100-199) as this class; returns it.
 
-    SchemaError, naming both, when the type has another class.
+    The same class statement run again (a module that is reloaded) takes the place of the first.
+    SchemaError, naming both, when the type has another class, and for what is no extension.
     """
+    if not (isinstance(cls, type) and issubclass(cls, Extension) and cls is not Extension):
+        raise SchemaError("registered", expected="a class of an extension", got=cls)
     if cls.TYPE not in CUSTOM and _known.get(cls.TYPE) is not cls:
         raise SchemaError(f"TLV type of {cls.__name__}", expected="100 to 199", got=cls.TYPE)
     there = _known.setdefault(cls.TYPE, cls)
     if there is not cls:
-        raise SchemaError(f"TLV {cls.TYPE} is {there.__name__} already", got=cls.__name__)
+        if _statement(there) != _statement(cls):
+            raise SchemaError(f"TLV {cls.TYPE} is {there.__name__} already", got=cls.__name__)
+        _known[cls.TYPE] = cls
     return cls
 
 
@@ -432,6 +437,12 @@ def find(data: Buffer, cls: type[E]) -> list[E]:
     if not issubclass(cls, Extension):
         return [one for tlv in iterate(data) if isinstance(one := _plain(tlv), cls)]
     return [_read(cls, tlv.payload) for tlv in iterate(data) if tlv.type == cls.TYPE]
+
+
+def _statement(cls: type[Extension]) -> tuple[object, ...]:
+    """Where a class is from, and what its payload is."""
+    fields = ((f.name, f.kind, f.type_name, f.declared.unit, f.ranges, f.mask) for f in cls.FIELDS)
+    return cls.__module__, cls.__qualname__, *fields
 
 
 def _typed(tlv: Tlv) -> Extension | Tlv:

@@ -42,7 +42,7 @@ def build(items: Iterable[Item]) -> bytes:
     """
     parts = bytearray()
     for item in items:
-        kind, payload = item if isinstance(item, tuple) else item.tlv()
+        kind, payload = _pair(item)
         if not isinstance(kind, int) or not 0 <= kind <= MOST:
             raise TlvError("TLV type", expected=f"0 to {MOST}", got=kind)
         # The length of a memoryview counts its items, which need not be bytes.
@@ -120,6 +120,14 @@ def append(frame: Buffer, items: Iterable[Item]) -> bytes:
         raise SchemaError(kind, expected="a message with TLVs, known here, not compressed")
     longer = message.replace(**{name: getattr(message, name) + build(items)})
     return longer.frame(header.sequence, header.timestamp, header.source, header.flags)
+
+
+def _pair(item: Item) -> tuple[int, Buffer]:
+    if not isinstance(item, tuple) and hasattr(item, "tlv"):
+        return item.tlv()
+    if not isinstance(item, tuple) or len(item) != 2:
+        raise TlvError("TLV", expected="(type, payload) or an extension", got=item)
+    return item
 
 
 def _octets(data: Buffer) -> Buffer:

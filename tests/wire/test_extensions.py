@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -239,3 +240,27 @@ def test_only_a_strategys_own_types_can_be_registered(kind: int) -> None:
     with pytest.raises(SchemaError, match="TLV type of Odd: expected 100 to 199"):
         register(Odd)
     assert register(PoolAddresses) is PoolAddresses
+
+
+@pytest.mark.parametrize("thing", [Extension, Tlv, int, None, PoolAddresses(bytes(20))])
+def test_what_is_no_class_of_an_extension_cannot_be_registered(thing: Any) -> None:
+    with pytest.raises(SchemaError) as info:
+        register(thing)
+    assert str(info.value).startswith("registered: expected a class of an extension, got ")
+
+
+def test_the_same_statement_run_again_takes_the_place_of_the_first() -> None:
+    def run(unit: str, meaning: str = "a rate") -> type[Extension]:
+        class Mine(Extension, type=150):
+            """One number."""
+
+            rate: U64 = field(meaning, unit=unit)
+
+        return Mine
+
+    first, again, other = run("1/s"), run("1/s", "the rate"), run("1/min")
+    assert register(first) is first
+    assert register(again) is again
+    assert type(of(build([(150, bytes(8))]))[0]) is again
+    with pytest.raises(SchemaError, match="TLV 150 is Mine already"):
+        register(other)

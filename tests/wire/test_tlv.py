@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,9 +80,14 @@ def test_tlvs_cut_anywhere_name_the_offset_however_they_are_read(
         (("1", b""), "TLV type: expected 0 to 255, got '1'"),
         ((1, bytes(256)), "TLV 1: expected at most 255 bytes, got 256"),
         ((1, "text"), "TLV 1: expected at most 255 bytes, got 'text'"),
+        ((1,), "TLV: expected (type, payload) or an extension, got (1,)"),
+        ((1, b"", 2), "TLV: expected (type, payload) or an extension, got (1, b'', 2)"),
+        (5, "TLV: expected (type, payload) or an extension, got 5"),
+        (None, "TLV: expected (type, payload) or an extension, got None"),
+        (b"\1\0", "TLV: expected (type, payload) or an extension, got b'\\x01\\x00'"),
     ],
 )
-def test_an_item_that_is_no_tlv_is_named(item: tuple[int, bytes], text: str) -> None:
+def test_an_item_that_is_no_tlv_is_named(item: Any, text: str) -> None:
     with pytest.raises(TlvError) as info:
         build([item])
     assert str(info.value) == text
