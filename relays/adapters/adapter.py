@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from heapq import merge as merge_sorted
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from protocol.catalogue import SourceType
 from protocol.errors import InstrumentError
@@ -28,6 +29,14 @@ class Record(NamedTuple):
 
     received: int
     message: Message
+
+
+class Table(Protocol):
+    """A file that an adapter looks things up in: its lines, and those of no use by reason."""
+
+    path: Path | None
+    read: int
+    skipped: Counter[str]
 
 
 class Skipped(Exception):
@@ -48,7 +57,9 @@ class Adapter:
     or gave messages. `left_out` counts, by reason, single events of lines that did give messages
     (one trade of a list, say). `instruments` makes the ids: what it sees for the first time comes
     out as an InstrumentDiscovered before the messages of the line that gives the next ones. An
-    adapter keeps the state of its recording (ids, books), so each recording has its own.
+    adapter keeps the state of its recording (ids, books), so each recording has its own. `order`
+    is where the last line stands among those of the same time, for merging: block and index of a
+    log, (0, 0) where nothing says it. `table` is what lines are looked up in, where there is one.
 
     Reasons every adapter has: `bad_field` (a field is missing, or not what the venue documents),
     `bad_symbol` (no id can be made of it), `id_collision` (two symbols with one id: both names are
@@ -63,6 +74,8 @@ class Adapter:
         self.left_out: Counter[str] = Counter()
         self.collisions: dict[str, None] = {}
         self.instruments = Instruments()
+        self.order = (0, 0)
+        self.table: Table | None = None
 
     def convert(self, line: str) -> list[Record]:
         """The records of one line, in the venue's order; none when the line is counted in

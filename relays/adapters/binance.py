@@ -7,10 +7,10 @@ is here; what every book does with snapshots, deltas and holes is in `relays.ada
 
 from __future__ import annotations
 
-from collections import deque
+import re
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from protocol.catalogue import SourceType
 from protocol.instruments import AssetType, InstrumentId, VenueId
@@ -22,6 +22,8 @@ from relays.adapters.text import MOST_UNSIGNED, events, quantity, units
 
 # Trades of the insurance fund and of forced settlement are on the stream but not of the market.
 MARKET_TRADES = (None, "MARKET")
+# The last day of a future: BTCUSDT_240927.
+DELIVERY = re.compile(r"_\d{6}$")
 # Updates kept for a snapshot that is still to come: a minute or more of them.
 MOST_WAITING = 1_024
 
@@ -32,37 +34,32 @@ class Market(IntEnum):
     SPOT = VenueId.BINANCE
     USDM = VenueId.BINANCE_FUTURES
 
-    @property
-    def asset_type(self) -> AssetType:
-        return AssetType.SPOT if self is Market.SPOT else AssetType.PERPETUAL
+    def asset_type(self, symbol: str) -> AssetType:
+        """Spot; of USD-M a perpetual, or a future where the symbol ends with its last day."""
+        if self is Market.SPOT:
+            return AssetType.SPOT
+        return AssetType.FUTURE if DELIVERY.search(symbol) else AssetType.PERPETUAL
 
     def instrument(self, symbol: str) -> InstrumentId:
-        """The InstrumentId of an exchange symbol: spot pair, or USD-M perpetual."""
-        return symbols.instrument(self, self.asset_type, symbol)
-
-
-class Update(NamedTuple):
-    """A depth update: the venue's numbers, and levels in units of 1e-8."""
-
-    first: int
-    last: int
-    bids: list[tuple[int, int]]
-    asks: list[tuple[int, int]]
-    previous: int | None
+        """The InstrumentId of an exchange symbol: spot pair, or USD-M contract."""
+        return symbols.instrument(self, self.asset_type(symbol), symbol)
 
 
 class Binance(Adapter):
     """Lines of one market; Trade, Quote and OrderBook out (without `with_books`, no OrderBook: all
     that is about books is counted as `depth`).
 
-    A REST snapshot does not say whose it is: it is taken for the recording's only symbol. Depth
-    updates before it are counted as `book_before_snapshot`, and what they say beyond it is in the
-    snapshot sent, as Binance documents it: spot joins by `U` and `u`, futures by `pu`.
+    A REST snapshot does not say whose it is: it is taken for the only symbol that has depth updates
+    (or that was seen, where none has). Depth updates before it are counted as
+    `book_before_snapshot`, and what they say beyond it is in the snapshot sent, as Binance
+    documents it: spot joins by `U` and `u`, futures by `pu`.
 
     Reasons: `blank`, `no_receive_time`, `not_json`, `other_stream`, `partial_depth` (streams of the
-    best 5, 10 or 20 levels), `not_a_market_trade`, `book_before_snapshot`, `book_hole`, `book_old`,
-    `book_snapshot_too_old` (updates that wait do not join it), `book_snapshot_of_unknown` (no
-    symbol seen yet, or several), and those of every adapter.
+    best 5, 10 or 20 levels), `wrong_market` (spot has no `X` and `pu` and no `E` in a best quote,
+    futures have; futures have no `M`), `not_a_market_trade`, `nothing_traded`, `one_sided`,
+    `book_before_snapshot`, `book_hole`, `book_old`, `book_snapshot_too_old` (updates that wait do
+    not join it), `book_snapshot_of_unknown` (no symbol yet, or several), and those of every
+    adapter.
 
     >>> adapter = Binance(Market.SPOT)
     >>> adapter.convert('1723161254087891268 {"stream":"btcusdt@kline_1m","data":{}}')
@@ -76,9 +73,9 @@ class Binance(Adapter):
     def __init__(self, market: Market, *, with_books: bool = True) -> None:
         super().__init__()
         self.market, self.with_books = market, with_books
-        self.books = Books()
+        self.books = Books(waits=MOST_WAITING)
         self._seen: dict[str, InstrumentId] = {}
-        self._waiting: dict[InstrumentId, deque[Update]] = {}
+        self._changing: set[InstrumentId] = set()
         self._readers = {"trade": self._trade, "bookTicker": self._quote, "depth": self._depth}
 
     def _convert(self, line: str) -> list[Record]:
@@ -101,29 +98,46 @@ class Binance(Adapter):
     def _instrument(self, symbol: str) -> InstrumentId:
         seen = self._seen.get(symbol)
         if seen is None:
-            seen = self.instruments.get(self.market, self.market.asset_type, symbol)
+            seen = self.instruments.get(self.market, self.market.asset_type(symbol), symbol)
             self._seen[symbol] = seen
         return seen
 
+    def _of_market(self, futures: bool, spot: bool = False) -> None:
+        """Skipped where fields that only one of the markets has are of the other."""
+        if futures if self.market is Market.SPOT else spot:
+            raise Skipped("wrong_market")
+
     def _trade(self, received: int, data: Any) -> list[Record]:
+        self._of_market(futures="X" in data, spot="M" in data)
         if data.get("X") not in MARKET_TRADES:
             raise Skipped("not_a_market_trade")
         # m: the buyer was the maker, so the one who came and traded sold.
         if not isinstance(data["m"], bool):
             raise ValueError(data["m"])
+        price, volume = units(data["p"]), quantity(data["q"])
+        if price < 0:
+            raise ValueError(data["p"])
+        if not price or not volume:
+            raise Skipped("nothing_traded")
         trade = Trade(
             instrument_id=self._instrument(data["s"]),
-            price=units(data["p"]),
-            volume=quantity(data["q"]),
+            price=price,
+            volume=volume,
             side=Side.SELL if data["m"] else Side.BUY,
         )
         return [Record(received, trade)]
 
     def _quote(self, received: int, data: Any) -> list[Record]:
+        self._of_market(futures="E" in data, spot="E" not in data)
+        bid, ask = units(data["b"]), units(data["a"])
+        if min(bid, ask) < 0:
+            raise ValueError(data)
+        if not bid or not ask:
+            raise Skipped("one_sided")
         quote = Quote(
             instrument_id=self._instrument(data["s"]),
-            bid_price=units(data["b"]),
-            ask_price=units(data["a"]),
+            bid_price=bid,
+            ask_price=ask,
             bid_size=quantity(data["B"]),
             ask_size=quantity(data["A"]),
         )
@@ -132,46 +146,23 @@ class Binance(Adapter):
     def _depth(self, received: int, data: Any) -> list[Record]:
         if not self.with_books:
             raise Skipped("depth")
+        self._of_market(futures="pu" in data, spot="pu" not in data)
+        first, last = _number(data["U"]), _number(data["u"])
         previous = _number(data["pu"]) if self.market is Market.USDM else None
         bids, asks = _levels(data["b"]), _levels(data["a"])
-        update = Update(_number(data["U"]), _number(data["u"]), bids, asks, previous)
         instrument = self._instrument(data["s"])
-        try:
-            return self.books.delta(received, instrument, *update)
-        except Skipped:
-            if self.books.book(instrument) is None:
-                waiting = self._waiting.setdefault(instrument, deque(maxlen=MOST_WAITING))
-                waiting.append(update)
-            raise
+        self._changing.add(instrument)
+        return self.books.delta(received, instrument, first, last, bids, asks, previous)
 
     def _snapshot(self, received: int, event: Any) -> list[Record]:
         if not self.with_books:
             raise Skipped("depth")
         last, bids, asks = _number(event["lastUpdateId"]), event["bids"], event["asks"]
-        if len(self._seen) != 1:
+        whose = self._changing or set(self._seen.values())
+        if len(whose) != 1:
             raise Skipped("book_snapshot_of_unknown")
-        (instrument,) = self._seen.values()
-        kept = self.books.book(instrument)
-        if kept is not None and last <= kept.sequence:
-            raise Skipped("book_old")
-        joined = Books()
-        joined.snapshot(received, instrument, last, _levels(bids), _levels(asks))
-        self._join(joined, received, instrument, last)
-        book = joined.book(instrument)
-        if book is None:
-            raise Skipped("book_snapshot_too_old")
-        self._waiting.pop(instrument, None)
-        sides = book.bids.items(), book.asks.items()
-        return self.books.snapshot(received, instrument, book.sequence, *sides)
-
-    def _join(self, books: Books, received: int, instrument: InstrumentId, last: int) -> None:
-        """The updates that wait, onto a snapshot; the book is broken where they do not join it."""
-        for update in self._waiting.get(instrument, ()):
-            if update.last > last:
-                try:
-                    books.delta(received, instrument, *update)
-                except Skipped:
-                    return
+        (instrument,) = whose
+        return self.books.snapshot(received, instrument, last, _levels(bids), _levels(asks))
 
 
 def _number(value: Any) -> int:

@@ -13,16 +13,27 @@ from zlib import crc32
 
 from relays.adapters.book import Book
 
+# Texts of levels that are gone, kept before it is worth while to look for them.
+SPARE = 64
 # Price in units of 1e-8 to what the checksum is over.
 Side = dict[int, str]
 
 
 class Texts:
-    """The text of one book's levels; levels that the book has no more may stay."""
+    """The text of one book's levels."""
 
     def __init__(self) -> None:
         self.bids: Side = {}
         self.asks: Side = {}
+
+    def change(self, book: Book, bids: Side, asks: Side) -> None:
+        """Take the text of levels that changed; what the book has no more is dropped."""
+        for texts, levels, changed in ((self.bids, book.bids, bids), (self.asks, book.asks, asks)):
+            texts |= changed
+            # Also what fell out at the end without a word: looked for once it is many.
+            if len(texts) > 2 * len(levels) + SPARE:
+                for price in texts.keys() - levels.keys():
+                    del texts[price]
 
     def best(self, book: Book, depth: int) -> tuple[list[str], list[str]]:
         """The text of the best `depth` bids and asks of the book, best first."""

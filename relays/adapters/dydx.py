@@ -26,8 +26,10 @@ TYPES = {
 }
 CHANNELS = {"v3_markets": "markets", "v3_accounts": "account"}
 
-# Price to the offset that changed it last; also of levels that are gone.
+# Price to the offset that changed it last, the latest change last; also of levels that are gone.
 Offsets = dict[int, int]
+# Levels that are gone whose offsets are kept: far more than change while a message is on its way.
+GONE = 10_000
 
 
 def adapter(_path: Path) -> Dydx:
@@ -118,8 +120,9 @@ class Dydx(Venue):
         if not bids and not asks:
             raise Skipped("old_level" if old_bids or old_asks else "no_change")
         records = self.books.delta(received, book, None, None, bids, asks)
-        for side, levels in zip(known, (bids, asks), strict=True):
-            side.update((price, offset) for price, _ in levels)
+        if kept := self.books.book(book):
+            _remember(known[0], bids, offset, kept.bids)
+            _remember(known[1], asks, offset, kept.asks)
         if old_bids + old_asks:
             self.left_out["old_level"] += old_bids + old_asks
         return records
@@ -130,6 +133,16 @@ def _rows(levels: Any) -> list[tuple[int, int, int]]:
         (exact_price(level["price"]), exact_size(level["size"]), int(level["offset"]))
         for level in levels
     ]
+
+
+def _remember(known: Offsets, levels: Levels, offset: int, there: dict[int, int]) -> None:
+    for price, _ in levels:
+        known.pop(price, None)
+        known[price] = offset
+    if len(known) > len(there) + 2 * GONE:
+        gone = [price for price in known if price not in there]
+        for price in gone[:-GONE]:
+            del known[price]
 
 
 def _newer(levels: Levels, offset: int, known: Offsets) -> tuple[Levels, int]:

@@ -13,16 +13,17 @@ from pathlib import Path
 
 from relays.adapters.adapter import Adapter
 
-Factory = Callable[[Path], Adapter]
+Factory = Callable[..., Adapter]
 
 
-def _made(where: str, path: Path) -> Adapter:
+def _made(where: str, path: Path, **more: object) -> Adapter:
     module, _, name = where.partition(":")
     factory: Factory = getattr(import_module(f"relays.adapters.{module}"), name)
-    return factory(path)
+    return factory(path, **more)
 
 
-# "module:factory"; a factory is called with the path of the recording and gives its adapter.
+# "module:factory"; a factory is called with the path of the recording and gives its adapter. It
+# may take more by name: `table` (uniswap), `listing` (us-equities).
 _PLACES = {
     "binance": "binance:spot",
     "binance-futures": "binance:futures",

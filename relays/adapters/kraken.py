@@ -118,10 +118,8 @@ class Kraken(Venue):
         return records
 
     def _remember(self, book: InstrumentId, bids: Any, asks: Any) -> None:
-        texts = self._texts[book]
-        for side, pairs in ((texts.bids, bids), (texts.asks, asks)):
-            for pair in pairs:
-                side[exact_price(pair[0])] = _digits(pair[0]) + _digits(pair[1])
+        if kept := self.books.book(book):
+            self._texts[book].change(kept, _text(bids), _text(asks))
 
     def _checksum(self, book: InstrumentId) -> int:
         """Of price and size of the best asks, then of the best bids: digits alone, from the first
@@ -149,6 +147,10 @@ class Kraken(Venue):
             size_decimals=pair["lot_decimals"],
             least_size=pair.get("ordermin"),
         )
+
+
+def _text(pairs: Any) -> dict[int, str]:
+    return {exact_price(pair[0]): _digits(pair[0]) + _digits(pair[1]) for pair in pairs}
 
 
 def _digits(number: str) -> str:

@@ -156,10 +156,10 @@ class Okx(Venue):
     def _check(self, book: InstrumentId, said: Any) -> None:
         """Remember the text of these levels; `book_checksum` where the best do not agree."""
         texts, kept = self._texts[book], self.books.book(book)
-        for side, pairs in ((texts.bids, said["bids"]), (texts.asks, said["asks"])):
-            for pair in pairs:
-                side[exact_price(pair[0])] = f"{pair[0]}:{pair[1]}"
-        if kept is None or not said.get("checksum"):
+        if kept is None:
+            return
+        texts.change(kept, _text(said["bids"]), _text(said["asks"]))
+        if not said.get("checksum"):
             return
         best = interleaved(*texts.best(kept, CHECKED_LEVELS))
         # OKX says it with a sign.
@@ -184,3 +184,7 @@ class Okx(Venue):
             contract_currency=product.get("ctValCcy") or None,
             status=product.get("state"),
         )
+
+
+def _text(pairs: Any) -> dict[int, str]:
+    return {exact_price(pair[0]): f"{pair[0]}:{pair[1]}" for pair in pairs}

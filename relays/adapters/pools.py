@@ -59,6 +59,11 @@ class Token(NamedTuple):
     decimals: int | None
 
     @property
+    def name(self) -> str:
+        """Chain and address: what it is, whole."""
+        return f"{self.chain_id}:{self.address}"
+
+    @property
     def instrument(self) -> InstrumentId:
         """Its id (SPEC.md, Identifiers)."""
         return InstrumentId.token(CHAINS[self.chain_id], self.address)
@@ -85,6 +90,11 @@ class Pool(NamedTuple):
     token0: Token
     token1: Token
     fee_ppm: int | None
+
+    @property
+    def name(self) -> str:
+        """Chain and address: what it is, whole. The chain is not in the id."""
+        return f"{self.chain_id}:{self.address}"
 
     @property
     def instrument(self) -> InstrumentId:
@@ -129,8 +139,8 @@ class Pool(NamedTuple):
         """Have the pool and its tokens introduced, each once; Collision when two share an id."""
         for token in (self.token0, self.token1):
             if message := token.discovered():
-                instruments.introduce(token.instrument, token.address, message)
-        instruments.introduce(self.instrument, self.address, self.discovered())
+                instruments.introduce(token.instrument, token.name, message)
+        instruments.introduce(self.instrument, self.name, self.discovered())
 
 
 class Rows:
@@ -172,8 +182,9 @@ class Rows:
 class Pools:
     """Pools by chain and address.
 
-    `skipped` counts the rows that gave none, by reason: those of `Rows`, `repeated`, and
-    `id_collision` for a pool whose id another pool has.
+    `read` counts the lines of the table, `skipped` those that gave none, by reason: those of
+    `Rows`, `repeated`, and `id_collision` for a pool whose id another pool has (the same address
+    on another chain, say).
 
     >>> rows = ["chain_id,pool,version,token0,token1,symbol0,decimals0,symbol1,decimals1,fee_ppm",
     ...         f"1,0x{'cc' * 20},3,0x{'0a' * 20},0x{'0b' * 20},USDC,6,WETH,18,500"]
@@ -182,12 +193,14 @@ class Pools:
     ('USDC', (6, 18), 500)
     """
 
-    def __init__(self, lines: Iterable[str] = ()) -> None:
+    def __init__(self, lines: Iterable[str] = (), path: Path | None = None) -> None:
+        self.path, self.read = path, 0
         self.skipped: Counter[str] = Counter()
         self._pools: dict[tuple[int, str], Pool] = {}
-        self._ids: dict[tuple[int, InstrumentId], Pool] = {}
+        self._ids: dict[InstrumentId, Pool] = {}
         rows = Rows()
         for line in lines:
+            self.read += 1
             try:
                 self.add(rows.pool(line))
             except Skipped as reason:
@@ -197,7 +210,7 @@ class Pools:
         """Take a pool into the table. Raises Skipped: `repeated`, `id_collision`."""
         if (pool.chain_id, pool.address) in self._pools:
             raise Skipped("repeated")
-        if self._ids.setdefault((pool.chain_id, pool.instrument), pool) is not pool:
+        if self._ids.setdefault(pool.instrument, pool) is not pool:
             raise Skipped("id_collision")
         self._pools[pool.chain_id, pool.address] = pool
 
@@ -282,8 +295,8 @@ def _token(chain_id: int, cells: dict[str, str], which: str) -> Token:
 
 
 def _is_text(text: str) -> bool:
-    """Whether it can be written as UTF-8: half a surrogate pair cannot."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    """Whether it was UTF-8, and can be written as such again: half a surrogate pair cannot."""
+    return not any("\ud800" <= one <= "\udfff" or one == "\ufffd" for one in text)
 
 
 def _address(text: str) -> str:

@@ -53,6 +53,7 @@ class UniswapAdapter(Adapter):
 
     def __init__(self, pools: Pools, logs: JsonLogs | CsvLogs, chain_id: int = ETHEREUM) -> None:
         super().__init__()
+        self.table = pools
         self._pools, self._logs, self._chain_id = pools, logs, chain_id
         self._last = BEFORE_ALL
         self._introduced: set[str] = set()
@@ -85,8 +86,11 @@ class UniswapAdapter(Adapter):
         except Skipped as reason:
             if str(reason) not in NO_LOGS:
                 # Whatever it was, it may have moved a price.
-                self._states.forget_all()
+                self._lost()
             raise
+
+    def _lost(self) -> None:
+        self._states.forget_all()
 
     def _messages(self, handle: Handler, pool: Pool, log: Log) -> list[Message]:
         try:
@@ -97,7 +101,7 @@ class UniswapAdapter(Adapter):
             raise
 
     def _order(self, log: Log) -> None:
-        position = (log.block, log.log_index)
+        position = self.order = (log.block, log.log_index)
         if log.removed:
             self._last = min(self._last, (log.block, log.log_index - 1))
             self._states.forget(log.address)
@@ -125,7 +129,8 @@ def adapter(path: Path, table: Path | None = None) -> UniswapAdapter:
     chain's (`polygon-...`).
 
     `table` is the table of pools (`pools`); without it `pools.csv` beside the file or in the folder
-    above. RelayError when there is none, or the name of a CSV file has no pool.
+    above. RelayError when there is none or it cannot be read, or the name of a CSV file has no
+    pool.
     """
     pools = _table(table or _near(path))
     named = FILE_NAME.fullmatch(path.name)
@@ -148,10 +153,15 @@ def _near(path: Path) -> Path:
 
 @lru_cache(1)
 def _read(table: Path, _changed: int) -> Pools:
-    with table.open(encoding="utf-8") as lines:
-        return Pools(lines)
+    # Rows that are no UTF-8 are counted with the others that are of no use.
+    with table.open(encoding="utf-8", errors="replace") as lines:
+        return Pools(lines, table)
 
 
 def _table(path: Path) -> Pools:
-    # Many files share one table; it is read again only when it has changed.
-    return _read(path, path.stat().st_mtime_ns)
+    try:
+        # Many files share one table; it is read again only when it has changed.
+        return _read(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        code = os.EX_NOPERM if isinstance(error, PermissionError) else os.EX_NOINPUT
+        raise RelayError(f"{path} cannot be read: {error.strerror or error}", code) from None

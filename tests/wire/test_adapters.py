@@ -12,7 +12,7 @@ from protocol.catalogue import SourceType
 from protocol.errors import InstrumentError
 from protocol.instruments import AssetType, InstrumentId, VenueId
 from protocol.market_data import InstrumentDiscovered, Trade
-from relays.adapters.adapter import Adapter, Record, Skipped
+from relays.adapters.adapter import LONGEST_LINE, Adapter, Record, Skipped
 from relays.adapters.symbols import Collision, Instruments, instrument, short_form
 from relays.adapters.text import events, nanoseconds, quantity, recorded, scaled, units
 
@@ -127,7 +127,10 @@ def test_seconds_become_nanoseconds_digit_by_digit(text: str, time: int) -> None
     assert nanoseconds(text) == time
 
 
-@pytest.mark.parametrize("text", ["", ".5", "-1", "1e9", "1_0.0", "\u0663", "1.2.3", "1. 2"])
+@pytest.mark.parametrize(
+    "text",
+    ["", ".5", "-1", "1e9", "1_0.0", "\u0663", "1.2.3", "1. 2", "1.000000000z", "18446744074"],
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a time"):
         nanoseconds(text)
@@ -230,7 +233,12 @@ class Scripted(Adapter):
     def _convert(self, line: str) -> Iterable[Record]:
         symbol, _, count = line.partition(" ")
         if symbol == "raise":
-            raise {"value": ValueError, "key": KeyError, "zero": ZeroDivisionError}[count]("no")
+            raise {
+                "value": ValueError,
+                "key": KeyError,
+                "zero": ZeroDivisionError,
+                "deep": RecursionError,
+            }[count]("no")
         made = self.instruments.get(VenueId.OKX, AssetType.SPOT, symbol)
         if count == "skip":
             raise Skipped("because")
@@ -251,6 +259,13 @@ def test_every_line_is_messages_or_one_reason() -> None:
         gave_nothing=1, because=1, bad_time=1, bad_field=3, bad_symbol=1, id_collision=1
     )
     assert list(adapter.collisions) == ["'A' and 'A-' have one id: Okx spot A"]
+
+
+def test_what_python_gives_up_on_is_a_bad_field() -> None:
+    adapter = Scripted()
+    assert adapter.convert("raise deep") == []
+    assert adapter.convert("A" * (LONGEST_LINE + 1)) == []
+    assert adapter.skipped == {"bad_field": 1, "too_long": 1}
 
 
 def test_introductions_wait_for_the_next_messages() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.instruments import InstrumentId, VenueId
+from protocol.instruments import AssetType, InstrumentId, VenueId
 from protocol.market_data import BookKind, InstrumentDiscovered, OrderBook, Quote, Side, Trade
 from protocol.message import Message
 from relays.adapters.adapter import Record, merge
@@ -124,7 +124,15 @@ def test_a_symbol_that_is_too_long_gets_a_short_form_and_is_introduced_whole() -
         ('17 {"stream":"btcusdt@trade","data":[]}', "bad_field"),
         (SPOT_TRADE.replace("BTCUSDT", "BTC\u20ac"), "bad_symbol"),
         (SPOT_TRADE.replace("BTCUSDT", ""), "bad_symbol"),
-        (USDM_TRADE.replace("MARKET", "INSURANCE_FUND"), "not_a_market_trade"),
+        (USDM_TRADE, "wrong_market"),
+        (depth(1, 2, pu=0), "wrong_market"),
+        (SPOT_QUOTE.replace('"u"', '"E":1,"u"'), "wrong_market"),
+        (SPOT_TRADE.replace('"0.02000000"', '"0.00"'), "nothing_traded"),
+        (SPOT_TRADE.replace('"61837.63000000"', '"0"'), "nothing_traded"),
+        (SPOT_TRADE.replace('"61837.63000000"', '"-5"'), "bad_field"),
+        (SPOT_QUOTE.replace('"61837.63000000"', '"-5"'), "bad_field"),
+        (SPOT_QUOTE.replace('"61837.63000000"', '"0.00000000"'), "one_sided"),
+        (SPOT_QUOTE.replace('"61837.64000000"', '"0.00000000"'), "one_sided"),
         (SPOT_TRADE.replace('"0.02000000"', '"-0.02"'), "bad_field"),
         (SPOT_TRADE.replace('"0.02000000"', '"0.020000001"'), "bad_field"),
         (SPOT_TRADE.replace('"0.02000000"', '"999999999999999"'), "bad_field"),
@@ -246,7 +254,32 @@ def test_futures_join_by_the_number_of_the_update_before() -> None:
 def test_futures_without_the_number_of_the_update_before_are_refused() -> None:
     adapter = Binance(Market.USDM)
     assert adapter.convert(depth(1, 5)) == []
-    assert adapter.skipped == {"bad_field": 1}
+    assert adapter.skipped == {"wrong_market": 1}
+
+
+def test_lines_of_spot_are_refused_as_futures() -> None:
+    adapter = Binance(Market.USDM)
+    assert messages(adapter, SPOT_TRADE, SPOT_QUOTE, depth(1, 5)) == []
+    assert adapter.skipped == {"wrong_market": 3}
+
+
+def test_trades_that_are_not_of_the_market_are_counted() -> None:
+    adapter = Binance(Market.USDM)
+    assert adapter.convert(USDM_TRADE.replace("MARKET", "INSURANCE_FUND")) == []
+    assert adapter.skipped == {"not_a_market_trade": 1}
+
+
+def test_a_contract_with_a_last_day_is_a_future() -> None:
+    _, trade = messages(Binance(Market.USDM), USDM_TRADE.replace("BTCUSDT", "BTCUSDT_240927"))
+    assert isinstance(trade, Trade)
+    assert trade.instrument_id == Market.USDM.instrument("BTCUSDT_240927")
+    assert trade.instrument_id.asset_type == AssetType.FUTURE
+
+
+def test_a_symbol_without_depth_does_not_hide_whose_snapshot_it_is() -> None:
+    adapter = Binance(Market.SPOT)
+    given = [SPOT_TRADE.replace("BTCUSDT", "ETHUSDT"), depth(1, 5), snapshot(5), depth(6, 6)]
+    assert books(adapter, *given) == [(S, 5), (D, 6)]
 
 
 def test_a_snapshot_of_one_of_several_symbols_is_counted() -> None:

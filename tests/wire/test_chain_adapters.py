@@ -12,7 +12,7 @@ import pytest
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import InstrumentDiscovered, PoolDiscovered, Quote, Side, Trade
 from relays.adapters import uniswap, uniswap_v2
-from relays.adapters.adapter import Adapter, Skipped
+from relays.adapters.adapter import LONGEST_LINE, Adapter, Skipped
 from relays.adapters.logs import CsvLogs, block_time, signed, unsigned
 from relays.adapters.pools import Pools
 from relays.adapters.uniswap import UniswapAdapter
@@ -233,6 +233,19 @@ def test_words_are_sign_extended_and_bounded() -> None:
 # --- order, time, chains, files ---
 
 
+def test_a_line_says_where_it_stands_in_the_chain_for_those_who_merge() -> None:
+    made = adapter()
+    made.convert(swapped(logIndex=5))
+    assert made.order == (7, 5)
+
+
+def test_a_line_that_is_too_long_ends_what_is_known_of_the_pools() -> None:
+    made = adapter()
+    market(made, swapped())
+    assert reason(made, "1" * (LONGEST_LINE + 1)) == "too_long"
+    assert reason(made, mint(TICK, TICK + 1, 1, logIndex=4)) == "no_price_yet"
+
+
 def test_logs_come_in_the_order_of_the_chain() -> None:
     made = adapter()
     assert market(made, sync(10**12, 10**21, blockNumber="0x7", logIndex="0x3"))
@@ -349,6 +362,8 @@ def test_json_logs_are_of_ethereum_unless_the_file_name_begins_with_a_chain(tmp_
 def test_a_file_without_a_table_or_a_pool_is_an_error_that_says_so(tmp_path: Path) -> None:
     with pytest.raises(RelayError, match=r"no table of pools, tried .*pools\.csv"):
         uniswap.adapter(tmp_path / "logs" / "a.jsonl")
+    with pytest.raises(RelayError, match=r"my\.csv cannot be read: No such file"):
+        uniswap.adapter(tmp_path / "a.jsonl", tmp_path / "my.csv")
     (tmp_path / "pools.csv").write_text("\n".join(TABLE))
     with pytest.raises(RelayError, match="expected a name like ethereum-0x<pool>"):
         uniswap.adapter(tmp_path / "logs.csv.gz")

@@ -86,6 +86,23 @@ def test_two_pools_with_one_id_are_both_named() -> None:
     assert Pools([HEADER, TABLE[1], TABLE[1].replace(V2, other)]).skipped["id_collision"] == 1
 
 
+def test_one_address_on_two_chains_is_one_id_and_both_are_named() -> None:
+    """The id of a pool does not say its chain: that of a token does."""
+    rows = [TABLE[2], TABLE[2].replace("1,", "137,", 1)]
+    table = PoolsAdapter()
+    for line in (HEADER, *rows):
+        table.convert(line)
+    assert table.skipped == {"header": 1, "id_collision": 1}
+    (collision,) = table.collisions
+    assert f"1:{V3}" in collision
+    assert f"137:{V3}" in collision
+    assert Pools([HEADER, *rows]).skipped == {"header": 1, "id_collision": 1}
+
+
+def test_a_symbol_that_was_no_text_is_counted() -> None:
+    assert Pools([HEADER, TABLE[2].replace("WETH", "W\ufffdTH")]).skipped["bad_symbol"] == 1
+
+
 @pytest.mark.parametrize(
     ("line", "why"), [(HEADER.replace("fee_ppm", "fee"), "unknown_header"), ("1,2,3", "no_header")]
 )

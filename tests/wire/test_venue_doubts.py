@@ -4,13 +4,16 @@ of which could leave a book that the venue has not, or take sound events with a 
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
 from protocol.market_data import InstrumentDiscovered, OrderBook
-from relays.adapters.adapter import LONGEST_LINE, Adapter
+from relays.adapters import dydx
+from relays.adapters.adapter import LONGEST_LINE, Adapter, Record
 from relays.adapters.book import Book, Reader
 from relays.adapters.kinds import KINDS
+from relays.adapters.kraken import Kraken
 
 ONE = 10**8
 
@@ -300,3 +303,78 @@ def test_two_bitfinex_books_of_one_pair_are_not_mixed() -> None:
     deep = [[price, 1, "1"] for price in range(10, 2, -1)]
     assert len(book(adapter, line([7, deep[:5]]), line([8, deep]), line([7, deep[:5]]))[0]) == 8
     assert adapter.skipped == {"subscription": 2, "best_levels": 1}
+
+
+# --- what is kept stays small ---
+
+
+def test_the_texts_of_levels_that_are_gone_are_not_kept() -> None:
+    adapter = made("kraken")
+    assert isinstance(adapter, Kraken)
+    adapter.convert(line([1, {"as": [], "bs": [["1.0", "1.0", "1"]]}, "book-10", "A/B"]))
+    for price in range(2, 500):
+        bids = [[f"{price - 1}.0", "0.0", "1"], [f"{price}.0", "1.0", "1"]]
+        change = {"b": bids, "c": str(crc32(f"{price}010".encode()))}
+        assert adapter.convert(line([1, change, "book-10", "A/B"]))
+    (texts,) = adapter._texts.values()
+    assert len(texts.bids) < 100
+
+
+def test_the_offsets_of_levels_that_are_gone_are_kept_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dydx, "GONE", 10)
+    adapter = made("dydx")
+    assert isinstance(adapter, dydx.Dydx)
+
+    def convert(number: int, **contents: object) -> list[Record]:
+        kind = "channel_data" if number > 1 else "subscribed"
+        event = {"message_id": number, "id": "A", "channel": "v3_orderbook", "type": kind}
+        return adapter.convert(line(event | {"contents": {"bids": [], "asks": []} | contents}))
+
+    assert convert(1, bids=[{"price": "1", "offset": "3", "size": "5"}])
+    for number in range(2, 200):
+        changes = [[str(number), "1"], [str(number - 1), "0"]]
+        assert convert(number, offset=str(10 * number), bids=changes)
+    ((bids, _),) = adapter._offsets.values()
+    assert len(bids) < 30
+    # What went last is known still.
+    assert convert(200, offset="1985", bids=[["198", "7"]]) == []
+    assert adapter.skipped == {"old_level": 1}
+
+
+def test_a_new_connection_id_of_dydx_ends_its_books() -> None:
+    adapter = made("dydx")
+
+    def told(number: int, connection: str, kind: str = "channel_data") -> str:
+        said = {"message_id": number, "id": "A", "channel": "v3_orderbook", "type": kind}
+        bids = [] if kind == "subscribed" else [["1", "1"]]
+        contents = {"offset": str(number), "bids": bids, "asks": []}
+        return line(said | {"connection_id": connection, "contents": contents})
+
+    assert adapter.convert(told(1, "a", "subscribed"))
+    assert adapter.convert(told(2, "a"))
+    assert adapter.convert(told(3, "b")) == []
+    assert adapter.skipped == {"book_hole": 1}
+
+
+def test_the_second_telling_of_a_bitfinex_trade_is_not_a_trade() -> None:
+    adapter = made("bitfinex")
+    told = {"event": "subscribed", "channel": "trades", "chanId": 7, "symbol": "tAB"}
+    adapter.convert(line(told))
+    assert adapter.convert('1.5: [7,"te",[1,1500,-2,10.5]]')
+    assert adapter.convert('1.5: [7,"tu",[1,1500,-2,10.5]]') == []
+    assert adapter.skipped == {"subscription": 1, "trade_again": 1}
+
+
+def test_bitfinex_numbers_that_begin_anew_end_the_books() -> None:
+    adapter = made("bitfinex")
+    conf = line({"event": "conf", "status": "OK", "flags": 65536})
+    told = {"event": "subscribed", "channel": "book", "chanId": 7, "symbol": "tAB", "prec": "P0"}
+    for given in (conf, line(told)):
+        adapter.convert(given)
+    assert adapter.convert(line([7, [[10, 1, "1"]], 5]))
+    adapter.convert(conf)
+    assert adapter.convert(line([7, [10, 1, "2"], 1])) == []
+    assert adapter.skipped["book_hole"] == 1
+    assert adapter.convert(line([7, [[10, 1, "1"]], 2]))
