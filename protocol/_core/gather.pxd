@@ -1,4 +1,5 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from protocol._core.scan cimport VERSIONS
 from protocol._core.state cimport ConnectionRecord, State
@@ -9,6 +10,16 @@ cdef enum:
 cdef struct Place:
     uint32_t count
     uint32_t at[IDS]                   # byte offsets in the frame
+
+cdef inline uint64_t scatter(const uint8_t *id, uint64_t seed) noexcept nogil:
+    """A hash of 12 bytes; `seed` is odd, and of this process."""
+    cdef uint64_t low
+    cdef uint32_t high
+    memcpy(&high, id, 4)
+    memcpy(&low, id + 4, 8)
+    low = (low ^ (low >> 31) ^ (<uint64_t>high << 29) ^ seed) * seed
+    low = (low ^ (low >> 32)) * <uint64_t>0x9E3779B97F4A7C15
+    return low ^ (low >> 32)
 
 cdef class Filter:
     cdef uint8_t types[256]

@@ -20,16 +20,6 @@ cdef enum:
 cdef uint64_t SEED = int.from_bytes(os.urandom(8), "little") | 1
 
 
-cdef inline uint64_t scatter(const uint8_t *id) noexcept nogil:
-    cdef uint64_t low
-    cdef uint32_t high
-    memcpy(&high, id, 4)
-    memcpy(&low, id + 4, 8)
-    low = (low ^ (low >> 31) ^ (<uint64_t>high << 29) ^ SEED) * SEED
-    low = (low ^ (low >> 32)) * <uint64_t>0x9E3779B97F4A7C15
-    return low ^ (low >> 32)
-
-
 cdef class Filter:
     """Which frames a session wants: types (empty = every), and 12-byte instrument ids (likewise).
 
@@ -71,14 +61,14 @@ cdef class Filter:
         cdef uint64_t n
         if len(id) != 12:
             raise ValueError(f"an instrument id has 12 bytes, got {len(id)}")
-        n = scatter(key) & self.mask
+        n = scatter(key, SEED) & self.mask
         while self.table[n * 16 + 12]:
             n = (n + 1) & self.mask
         memcpy(self.table + n * 16, key, 12)
         self.table[n * 16 + 12] = 1
 
     cdef bint has(self, const uint8_t *id) noexcept nogil:
-        cdef uint64_t n = scatter(id) & self.mask
+        cdef uint64_t n = scatter(id, SEED) & self.mask
         while self.table[n * 16 + 12]:
             if memcmp(self.table + n * 16, id, 12) == 0:
                 return True

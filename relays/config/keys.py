@@ -178,6 +178,13 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True):
         _choice(("gap", "disconnect", "catch_up"), "what happens to a consumer that lags"),
     ]
     allow_loss: Annotated[bool, _flag('let execution have on_lag = "gap"')] = False
+    snapshots: Annotated[bool, _flag("keep the state of instruments for sessions that come late")]
+    snapshot_instruments: Annotated[
+        int, _whole(1, MIB // 4, "instruments whose state is kept, those seen first")
+    ] = 65_536
+    snapshot_bytes: Annotated[
+        int, _whole(MIB, 2**40, "memory for the state of instruments, in bytes")
+    ] = 256 * MIB
     journal: Annotated[
         Literal["off"], Key('"off"', _journal, "keep the log on disk; not built yet")
     ] = "off"

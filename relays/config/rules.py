@@ -50,11 +50,18 @@ def _socket_path(domain: Domain, config: RelayConfig) -> Iterator[Complaint]:
         yield "runtime_dir", expected, "runtime_dir"
 
 
+def _snapshots(domain: Domain, config: RelayConfig) -> Iterator[Complaint]:
+    if config.snapshots and domain.name != "market_data":
+        expected = "false: only market_data has messages that snapshots are made of"
+        yield "snapshots", expected, "snapshots"
+
+
 _RULES: tuple[Callable[[Domain, RelayConfig], Iterator[Complaint]], ...] = (
     _breaker,
     _log_size,
     _loss,
     _socket_path,
+    _snapshots,
 )
 
 

@@ -2,8 +2,8 @@
 
 Called by `relays.core.hub` and, through it, by the edge's send loop: `offer` says what to send
 next, `took` how much of it the kernel took. In this order: the rest of a frame (or of control
-frames) half sent, control frames, the log from the cursor. Nothing here decides when a consumer is
-cut off.
+frames) half sent, control frames, a snapshot, the log from the cursor. Nothing here decides when a
+consumer is cut off.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from protocol._core.connection import Record
 from protocol._core.gather import Filter
 from relays.core.log import Log
 from relays.core.outbox import Outbox
+from relays.core.snapshot import Snapshots
 
 NOTHING, REST, TAIL, SPAN, GATHERED = range(5)
 TURN = 256 * 1024
@@ -28,7 +29,7 @@ class Outlet:
 
     __slots__ = (
         "_kind", "_offered", "_since_heartbeat", "blocked", "feeding", "log", "outbox", "record",
-        "rest", "scratch", "tail", "wanted",
+        "rest", "scratch", "snapshots", "tail", "wanted",
     )  # fmt: skip
 
     def __init__(self, log: Log, record: Record, scratch: memoryview) -> None:
@@ -37,6 +38,7 @@ class Outlet:
         self.tail = b""
         self.outbox: Outbox | None = None
         self.wanted: Filter | None = None
+        self.snapshots: Snapshots | None = None
         self.feeding = False
         self.blocked = False
         self._kind = NOTHING
@@ -46,7 +48,17 @@ class Outlet:
     @property
     def idle(self) -> bool:
         """Nothing waits outside the log."""
-        return not (self.rest or self.tail or self.outbox)
+        return not (self.rest or self.tail or self.outbox or self.telling)
+
+    @property
+    def telling(self) -> bool:
+        """Whether a snapshot comes before the log goes on."""
+        return self.snapshots is not None and self.feeding and self.snapshots.busy
+
+    @property
+    def overrun(self) -> bool:
+        """Whether a snapshot was read too slowly to be kept for this consumer."""
+        return self.snapshots is not None and self.snapshots.overrun
 
     @property
     def looking(self) -> bool:
@@ -59,10 +71,10 @@ class Outlet:
             return self._offering(TAIL, memoryview(self.tail))
         if self.rest:
             return self._offering(REST, memoryview(self.rest))
-        if self.outbox:
+        if self.outbox or self.telling:
             if self.record.begun:
                 return self._begun()
-            self.rest = self.outbox.encode(now)
+            self.rest = self._say(now)
             return self._offering(REST, memoryview(self.rest))
         if not self.feeding:
             return self._offering(NOTHING, EMPTY)
@@ -70,6 +82,13 @@ class Outlet:
             return self._gather(now)
         begin, size = self.record.span(TURN if self.blocked else self.log.size)
         return self._offering(SPAN, self.log.view[begin : begin + size])
+
+    def _say(self, now: int) -> bytes:
+        """Control frames, then what comes next of a snapshot: as one send where it is small."""
+        said = self.outbox.encode(now) if self.outbox else b""
+        if self.snapshots is not None and self.telling:
+            said += self.snapshots.frames(now, self.record.position, self.wanted, self.scratch)
+        return said
 
     def _offering(self, kind: int, view: memoryview) -> memoryview:
         self._kind = kind
@@ -117,6 +136,12 @@ class Outlet:
             self.outbox.heartbeat = True
             self._since_heartbeat = 0
         return not done or bool(self.outbox)
+
+    def stop(self) -> None:
+        """Nothing more is served from the log, nor of a snapshot that was begun."""
+        self.feeding = False
+        if self.snapshots is not None:
+            self.snapshots.stop()
 
     def detach(self) -> None:
         """The log wants the place of the frame half sent: its rest is kept, nothing else is."""

@@ -58,7 +58,7 @@ class Feeds:
 
     def leave(self, peer: Peer) -> None:
         peer.consuming = False
-        peer.outlet.feeding = False
+        peer.outlet.stop()
         self.live.pop(peer, None)
         self.behind.pop(peer, None)
 
@@ -140,7 +140,7 @@ class Feeds:
     def _stop(self, peer: Peer) -> None:
         self.behind.pop(peer, None)
         self.live.pop(peer, None)
-        peer.outlet.feeding = False
+        peer.outlet.stop()
         # Of a PLAIN one too: it may yet turn out to be a producer, or say Hello.
         peer.outlet.detach()
         peer.record.set_breaker(OPEN)

@@ -17,6 +17,7 @@ from relays.core.breaker import Breaker
 from relays.core.outbox import Outbox, Refusal
 from relays.core.peer import Peer, Phase
 from relays.core.session import Plan, Refused, plan
+from relays.core.snapshot import Snapshots
 
 if TYPE_CHECKING:
     from relays.core.hub import Hub
@@ -105,7 +106,9 @@ class Handshake:
         last = self._track(peer, wanted)
         peer.record.describe(name=wanted.name or "", producer_id=wanted.producer_id)
         outbox = peer.outlet.outbox = self._outbox(peer)
-        outbox.wants_snapshot = outbox.snapshot = bool(wanted.role & Role.SNAPSHOT)
+        if wanted.role & Role.SNAPSHOT:
+            outbox.snapshots = Snapshots(hub.keep, hub.domain.source)
+            peer.outlet.snapshots = outbox.snapshots
         outbox.welcome = self._welcome(wanted, last)
         hub.report("session opened", peer, role=wanted.role, start=wanted.start, why=str(wanted))
         if wanted.consumes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from protocol._core.connection import Record
 from protocol._core.gather import Filter
+from protocol._core.keep import Keep, keep_nothing
 from protocol._core.scan import STOP_CONTROL, STOP_LIMIT, Rules, Tally, Track
 from protocol._core.state import State
 from protocol.control import Ack, Durability
@@ -62,6 +63,7 @@ class Hub:
             config.max_payload, sizes(),
         )  # fmt: skip
         self.tally = Tally()
+        self.keep = self._keep()
         self.todo = Todo()
         self.deadlines = Deadlines()
         self.producers = Producers(state, config.max_producers, window)
@@ -82,6 +84,13 @@ class Hub:
             self.log, self._limits(), wake=self.todo.wake.append, watch=self.todo.watch.append,
             cut=self.cut, at=self.deadlines.at, report=report,
         )  # fmt: skip
+
+    def _keep(self) -> Keep | None:
+        """The state of instruments, from all that the log has."""
+        if self.config.snapshots:
+            return Keep(self.state, self.config.snapshot_instruments, self.config.snapshot_bytes)
+        keep_nothing(self.state)
+        return None
 
     def _limits(self) -> Limits:
         config = self.config
@@ -252,6 +261,8 @@ class Hub:
         ingress, tally = peer.ingress, self.tally
         before = ingress.track.last
         stop = ingress.step(tally, self.commit_limit if peer.may_produce else 0, now)
+        if tally.accepted and self.keep is not None:
+            self.keep.follow(tally)
         if tally.rejected or tally.offence_count:
             self.refusals.scanned(peer, stop, now)
         if peer.leaving or peer.closed:
@@ -359,6 +370,9 @@ class Hub:
         self._now = now
         if peer.leaving and peer.outlet.idle:
             self.finish(peer)
+        elif peer.outlet.overrun:
+            text = "its snapshot was read too slowly: too much has changed meanwhile to be kept"
+            self.cut(peer, Reject.SLOW_CONSUMER, text)
         elif peer.outlet.feeding:
             self.feeds.moved(peer, now)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from protocol.control import Ack, Error, Gap, GapReason, Heartbeat, Welcome
 from protocol.reject import Reject
-from relays.core import snapshot
+from relays.core.snapshot import Snapshots
 
 UNKNOWN_COUNT = 2**64 - 1
 MAX_TEXT = 400
@@ -78,13 +78,10 @@ class Outbox:
         self.errors: dict[Reject, Refusal] = {}
         self.ack: Ack | None = None
         self.heartbeat = False
-        self.snapshot = False
-        self.wants_snapshot = False
+        self.snapshots: Snapshots | None = None
 
     def __bool__(self) -> bool:
-        return bool(
-            self.heartbeat or self.ack or self.errors or self.gap or self.welcome or self.snapshot
-        )
+        return bool(self.heartbeat or self.ack or self.errors or self.gap or self.welcome)
 
     def add_gap(self, lost: Lost) -> None:
         """A Gap is due; one that waits already grows by it, for they follow each other."""
@@ -97,7 +94,8 @@ class Outbox:
             self.gap.breaker = lost.breaker
             if self.welcome is not None:  # it names the next frame, which is another one now
                 self.welcome = self.welcome.replace(position=lost.last + 1)
-        self.snapshot = self.wants_snapshot
+        if self.snapshots is not None:
+            self.snapshots.due = True
 
     def add_error(self, new: Refusal) -> None:
         """An Error is due; one of that code that waits already takes it in."""
@@ -115,8 +113,6 @@ class Outbox:
         position, lag = self.where()
         if self.gap:
             frames.append(self.gap.frame(stamp))
-        if self.snapshot:
-            frames += snapshot.frames(position, stamp)
         frames += [refusal.frame(stamp) for refusal in self.errors.values()]
         if self.ack:
             frames.append(self.ack.frame(**stamp))
@@ -124,5 +120,5 @@ class Outbox:
             frames.append(Heartbeat(position=position, lag=lag).frame(**stamp))
         self.welcome = self.gap = self.ack = None
         self.errors = {}
-        self.heartbeat = self.snapshot = False
+        self.heartbeat = False
         return b"".join(frames)

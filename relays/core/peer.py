@@ -82,6 +82,6 @@ class Peer:
 
     def forget(self) -> None:
         """It is closed: deadlines may hold it a while, what can be large need not wait for them."""
-        self.plan = self.outlet.wanted = self.outlet.outbox = None
+        self.plan = self.outlet.wanted = self.outlet.outbox = self.outlet.snapshots = None
         self.outlet.rest = self.outlet.tail = b""
         self.ingress.carry, self.ingress.large = bytearray(), None

@@ -116,7 +116,7 @@ class Connection:
                 self.relay.hub.unwritable(peer, now)
                 return
             more = outlet.took(taken, self.relay.clock.now())
-            if taken < len(chunk) or (more and behind):
+            if taken < len(chunk) or (more and (behind or outlet.telling)):
                 waits = True
                 break
             if not more:
