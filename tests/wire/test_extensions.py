@@ -249,6 +249,7 @@ def test_what_is_no_class_of_an_extension_cannot_be_registered(thing: Any) -> No
     assert str(info.value).startswith("registered: expected a class of an extension, got ")
 
 
+@pytest.mark.usefixtures("registry")
 def test_the_same_statement_run_again_takes_the_place_of_the_first() -> None:
     def run(unit: str, meaning: str = "a rate") -> type[Extension]:
         class Mine(Extension, type=150):
