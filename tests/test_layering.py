@@ -29,6 +29,7 @@ MAY_IMPORT = {
 HOMES = {
     "click": {"relays.cli"},
     "rich": {"relays.cli"},
+    "textual": {"relays.cli.top_screen"},
     "uvloop": {"relays.edge"},
     "systemd": {"relays.edge"},
     "prometheus_client": {"relays.edge"},

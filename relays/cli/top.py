@@ -1,0 +1,115 @@
+"""`relays top`: a live full-screen view of all relays (relays.md 8).
+
+Called through `relays.cli`. Reads the states as `relays status` does and disturbs nobody. The
+screen is `relays.cli.top_screen`, imported only here and late: it needs Textual, which is optional.
+"""
+
+import os
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from relays.cli.options import Given, configured, optional_domain
+from relays.cli.status import opened
+from relays.cli.top_model import Reading, Row, reading
+from relays.edge.history import connections, decisions
+from relays.edge.memory import files
+from relays.edge.status import described, look
+from relays.errors import RelayError
+
+EXAMPLES = """\b
+Examples:
+  relays top
+  relays top market_data --interval 0.5
+  ssh -t host relays top
+"""
+MISSING = "relays top needs Textual, which is not installed: pip install 'alphapulse-relays[top]'"
+
+
+class States:
+    """The states of some relays, looked at again each time: {domain: runtime directory}."""
+
+    def __init__(self, places: dict[str, str]) -> None:
+        self.places = places
+
+    def read(self) -> list[Reading]:
+        """One reading of each relay; what cannot be read says why."""
+        return [self._read(domain) for domain in self.places]
+
+    def _read(self, domain: str) -> Reading:
+        place, now = self.places[domain], time.monotonic()
+        try:
+            state = opened(domain, place)
+            if state is None:
+                return Reading(domain, now)
+            return reading(domain, state, files(domain, place).state, now)
+        except RelayError as error:
+            return Reading(domain, now, problem=str(error))
+
+    def connection(self, row: Row) -> tuple[Row, Row] | None:
+        """What is known of the connection in a row of consumers or producers."""
+        domain = row["domain"]
+        place = self.places[domain]
+        try:
+            state = opened(domain, place)
+            if state is None:
+                return None
+            seen = look(state)
+            status = described(domain, seen, Path(files(domain, place).state))
+            for one in connections(seen, decisions(state)):
+                if (one.relay_pid, one.id) == (row["relay_pid"], row["id"]):
+                    return status, vars(one)
+        except RelayError:
+            pass
+        return None
+
+
+@click.command("top", epilog=EXAMPLES)
+@optional_domain
+@click.option(
+    "--interval", type=click.FloatRange(0.1, 60.0), default=1.0, show_default=True,
+    help="Seconds between two looks.",
+)  # fmt: skip
+@configured
+def command(given: Given, domain: str | None, interval: float) -> None:
+    """Show one relay or all three live: rates, latencies, consumers and producers.
+
+    \b
+    Of each relay: its state, the log's position and how full it is; messages and bytes a second
+    in and out with what they were in the last looks; percentiles of latency since the last look
+    (in: header timestamp to read; out: read to the last byte handed to the kernel); frames
+    rejected and dropped a second.
+    Of each consumer: lag (messages; with an OPEN breaker those it has missed since), age (how long
+    the next frame owed to it has waited), its breaker, messages a second, dropped in all.
+    Of each producer: its last sequence, messages a second, rejects in all and a second.
+
+    \b
+    Keys:
+      up, down, page up, page down    move           tab     the other table
+      enter   the selected one in detail: what it is, and what happened to it (relays why)
+      escape  back                                   s, r    sort by the next column, reverse
+      p       pause                                  q, Ctrl-C  quit, at once
+
+    It reads the states of the relays and disturbs nobody; reading them needs the relay's own user
+    or group. 80 columns and 24 lines are enough. What is wrong is said by words and weight, not by
+    colour alone; NO_COLOR is respected. Needs Textual: pip install 'alphapulse-relays[top]'.
+
+    Exit codes: 0 quit; 64 wrong usage, or this is not a terminal; 69 Textual is not installed; 78
+    the configuration cannot be used.
+    """
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        text = "relays top needs a terminal; relays status --json is for programs"
+        raise RelayError(text, os.EX_USAGE)
+    if find_spec("textual") is None:
+        raise RelayError(MISSING, os.EX_UNAVAILABLE)
+    from relays.cli.top_screen import Top
+
+    every = {domain: given.load(domain)} if domain else given.load_all()
+    places = {name: one.config.runtime_dir for name, one in every.items()}
+    app = Top(States(places), interval)
+    app.run()
+    if app.failure is not None:
+        raise app.failure
