@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "Run one relay in the foreground.",
     "up": "Run all three relays, for a workstation.",
     "status": "Show what the relays are doing.",
+    "top": "Show all relays live, on the whole screen.",
     "why": "Show what happened to a consumer, and why.",
     "tap": "Show what flows through a relay.",
     "check-config": "Check the configuration of all three relays.",
