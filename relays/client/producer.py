@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import os
 import select
-import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterable
@@ -22,7 +21,6 @@ from protocol.message import Message, Unknown
 from relays.client.context import traced
 from relays.client.dial import connect
 from relays.client.errors import ClientError
-from relays.client.outcomes import FlushTimeout
 from relays.client.pieces import pieces
 from relays.client.producer_base import HURRIED, ProducerBase
 from relays.client.producing import SOME_DAY, Phase
@@ -67,10 +65,8 @@ class Producer(ProducerBase):
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting = 0
-        self._blocked = self._broken = self._stopping = False
-        self._alarm = SOME_DAY  # when the thread wakes, at the latest
+        self._stopping = False
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._sock: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, name="relays-producer", daemon=True)
         try:
             self._start()
@@ -143,8 +139,7 @@ class Producer(ProducerBase):
         seconds (None = never). Raises what comes back."""
         with self._lock:
             if not self._settled(timeout):
-                text = f"{self._core.unacked} messages unacknowledged after {timeout:g} s"
-                raise FlushTimeout(f"{self.path}: {text}{self._state()}")
+                raise self._not_flushed(timeout)
             if self._trouble:
                 self._raise()
 
@@ -176,40 +171,7 @@ class Producer(ProducerBase):
         except ClientError as other:
             error.add_note(str(other))
 
-    # --- under the lock, from either thread ---
-
-    def _hand_over(self, now: float) -> None:
-        """A message was put in: write, or see that it is written in time."""
-        core = self._core
-        ripe = not core.linger or core.window.unsent >= core.batch_bytes
-        if ripe and self._write(now):
-            self._wake()
-        if core.look_again < self._alarm - now:
-            self._alarm = now + core.look_again
-            self._wake()
-
-    def _write(self, now: float) -> bool:
-        """Write what is due. True when the thread must see to the rest."""
-        if self._sock is None or self._blocked:
-            return False
-        try:
-            while True:
-                with self._core.due(now) as data:
-                    if not data:
-                        return False
-                    size = self._sock.send(data, socket.MSG_NOSIGNAL)
-                self._core.sent(size)
-        except BlockingIOError:
-            self._blocked = True
-        except OSError:
-            # The thread reads what the relay said last, and then ends the connection.
-            self._blocked = self._broken = True
-        except BaseException:
-            # Ctrl-C: how much was written is not known, but the next Welcome will say it.
-            self._core.lost(now, "interrupted", wait=False)
-            self._wake()
-            raise
-        return True
+    # --- waiting, under the lock ---
 
     def _wait_for_room(self) -> None:
         if self._on_full == "raise" or not self._wait(self._send_timeout, lambda: self._core.full):
@@ -265,14 +227,6 @@ class Producer(ProducerBase):
         else:
             self._sleep(self._alarm - now)
 
-    def _set_alarm(self, now: float) -> None:
-        """One that is set is kept where nothing is due: then the next message need not wake us."""
-        deadline = self._core.deadline()
-        if deadline is not None:
-            self._alarm = max(deadline, now)
-        elif self._alarm <= now:
-            self._alarm = SOME_DAY
-
     def _tell(self) -> None:
         self._collect()
         if self._waiting:
@@ -289,18 +243,7 @@ class Producer(ProducerBase):
             if self._stopping:
                 sock.close()
             else:
-                self._connected(sock)
-
-    def _connected(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self._sock = sock
-        self._core.connected(monotonic())
-
-    def _hang_up(self) -> None:
-        if self._sock is not None:
-            self._sock.close()
-        self._sock = None
-        self._blocked = self._broken = False
+                self._connected(sock, monotonic())
 
     def _sleep(self, seconds: float) -> None:
         poll = select.poll()
@@ -335,22 +278,19 @@ class Producer(ProducerBase):
 
     def _lost(self) -> None:
         with self._lock:
-            if self._core.phase in (Phase.GREETING, Phase.OPEN):
-                self._core.lost(monotonic(), "the relay closed the connection")
+            self._lost_connection(monotonic())
 
     # --- beginning and end ---
 
     def _start(self) -> None:
         """The first connection; ClientError when it does not come to a Welcome."""
-        self._connected(connect(self.path, self._connect_timeout))
+        self._connected(connect(self.path, self._connect_timeout), monotonic())
         core = self._core
         with self._lock:
             self._thread.start()
             open_ = self._wait(self._connect_timeout, lambda: core.phase is not Phase.OPEN)
             if not open_:
-                waited = f"no Welcome within {self._connect_timeout:g} s"
-                why = waited if core.phase is Phase.GREETING else core.why
-                raise ClientError(f"{self.path}: {why}")
+                raise self._no_welcome()
             if self._trouble:
                 self._raise()
 

@@ -1,12 +1,13 @@
-"""What the two fronts of Producer share: their options, and what comes back to the program.
+"""What the two fronts of Producer share: options, writing, and what comes back to the program.
 
-Called by `relays.client.producer` and `relays.client.aio.producer`. No sockets and no waiting: that
-is what the fronts differ in.
+Called by `relays.client.producer` and `relays.client.aio.producer`. Waiting is not for here, nor
+clocks: these are what the fronts differ in.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Literal
@@ -15,8 +16,8 @@ from protocol.catalogue import SourceType
 from protocol.errors import FieldError
 from relays.client.dial import Backoff, locate
 from relays.client.errors import ClientError
-from relays.client.outcomes import HandedBack, UnknownOutcome, WindowFull
-from relays.client.producing import SEQUENCES, Phase, Producing
+from relays.client.outcomes import FlushTimeout, HandedBack, UnknownOutcome, WindowFull
+from relays.client.producing import SEQUENCES, SOME_DAY, Phase, Producing
 
 OnError = Callable[[HandedBack], object]
 OnUnknown = Callable[[UnknownOutcome], object]
@@ -65,10 +66,17 @@ class ProducerBase:
         self._pending: deque[Exception] = deque()
         self._calls: deque[tuple[Callable[..., object], HandedBack]] = deque()
         self._trouble = self._closed = self._told = self._over_told = False
+        self._sock: socket.socket | None = None
+        self._blocked = self._broken = False
+        self._alarm = SOME_DAY  # when `_wake` happens by itself, at the latest
         self._set_up()
 
     def _set_up(self) -> None:
         """What the front needs besides, once the options are known."""
+
+    def _wake(self) -> None:
+        """Have the core and the connection looked after, soon."""
+        raise NotImplementedError
 
     @property
     def producer_id(self) -> int:
@@ -100,6 +108,73 @@ class ProducerBase:
     def reconnects(self) -> int:
         """How often a lost connection was made again."""
         return max(0, self._core.connections - 1)
+
+    # --- the connection ---
+
+    def _connected(self, sock: socket.socket, now: float) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._core.connected(now)
+
+    def _hang_up(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+        self._sock = None
+        self._blocked = self._broken = False
+
+    def _hand_over(self, now: float) -> None:
+        """A message was put in: write, or see that it is written in time."""
+        core = self._core
+        ripe = not core.linger or core.window.unsent >= core.batch_bytes
+        if ripe and self._write(now):
+            self._wake()
+        if core.look_again < self._alarm - now:
+            self._alarm = now + core.look_again
+            self._wake()
+
+    def _write(self, now: float) -> bool:
+        """Write what is due. True when the rest must be seen to."""
+        if self._sock is None or self._blocked:
+            return False
+        try:
+            while True:
+                with self._core.due(now) as data:
+                    if not data:
+                        return False
+                    size = self._sock.send(data, socket.MSG_NOSIGNAL)
+                self._core.sent(size)
+        except BlockingIOError:
+            self._blocked = True
+        except OSError:
+            # What the relay said last is read before the connection ends.
+            self._blocked = self._broken = True
+        except BaseException:
+            # Ctrl-C: how much was written is not known, but the next Welcome will say it.
+            self._core.lost(now, "interrupted", wait=False)
+            self._wake()
+            raise
+        return True
+
+    def _set_alarm(self, now: float) -> None:
+        """One that is set is kept where nothing is due: then the next message need not wake us."""
+        deadline = self._core.deadline(blocked=self._blocked)
+        if deadline is not None:
+            self._alarm = max(deadline, now)
+        elif self._alarm <= now:
+            self._alarm = SOME_DAY
+
+    def _lost_connection(self, now: float) -> None:
+        if self._core.phase in (Phase.GREETING, Phase.OPEN):
+            self._core.lost(now, "the relay closed the connection")
+
+    def _no_welcome(self) -> ClientError:
+        waited = f"no Welcome within {self._connect_timeout:g} s"
+        why = waited if self._core.phase is Phase.GREETING else self._core.why
+        return ClientError(f"{self.path}: {why}")
+
+    def _not_flushed(self, timeout: float | None) -> FlushTimeout:
+        text = f"{self._core.unacked} messages unacknowledged after {timeout:g} s"
+        return FlushTimeout(f"{self.path}: {text}{self._state()}")
 
     # --- what comes back ---
 

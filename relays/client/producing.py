@@ -214,14 +214,15 @@ class Producing:
             self.lost(now, f"no Welcome within {self._patience:g} s")
         self._expire(now)
 
-    def deadline(self) -> float | None:
-        """When to look again if nothing happens: `tick`, `due`, or a new connection."""
+    def deadline(self, *, blocked: bool = False) -> float | None:
+        """When to look again if nothing happens: `tick`, a new connection, or, unless the socket is
+        `blocked`, `due`."""
         times = []
         if self.phase is Phase.OFFLINE:
             times.append(self.retry_at)
         elif self.phase is Phase.GREETING:
             times.append(self._greet_by)
-        elif self.linger and self.window.unsent:
+        elif self.linger and self.window.unsent and not blocked:
             times.append(self._since + self.linger)
         if self.max_age and self.window.oldest is not None:
             times.append(self.window.oldest + self.max_age)
