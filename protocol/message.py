@@ -96,8 +96,9 @@ class Message(Structure):
     def views(cls, buffer: Buffer) -> Iterator[Self]:
         """A view of each frame of this class in a buffer of whole frames; others are skipped.
 
-        It is one object, moved from frame to frame: what to keep of it is its `detach()`, before
-        the next. Raises as `view`, when it comes to what is not a whole frame of the class.
+        A view costs next to nothing while none is kept: one that you let go is used again. Each
+        keeps the buffer as it is (see `view`). Raises as `view`, when it comes to what is not a
+        whole frame of the class.
 
         >>> from protocol.control import Ack, Heartbeat
         >>> buffer = Ack(1, position=9).frame() + Heartbeat().frame() + Ack(2, position=9).frame()

@@ -1,11 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Frames found in a buffer: a view that goes from one to the next, and one decoded by its type.
+"""Frames found in a buffer: views of those of one class, and one decoded by its type.
 
 Called by `protocol.message`. What a record is and how it is checked is `record`'s; arrays of many
 frames are `batch`'s.
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t
+
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject *)
 
 from protocol._core.record cimport Layout, Record
 from protocol._core.slot cimport load
@@ -17,42 +21,59 @@ cdef enum:
 
 
 cdef class Views:
-    """One view, moved from frame to frame of its class in a buffer; frames of others are skipped.
+    """A view of each frame of one class in a buffer; frames of other classes are skipped.
+
+    A view that the caller has let go is used again for a later frame: in a plain loop two of them
+    take turns, and nothing is made per frame.
     """
-    cdef Record record
+    cdef Layout layout
+    cdef Record one
+    cdef Record other
     cdef object frames
     cdef Py_ssize_t at
 
     def __cinit__(self, Layout layout not None, buffer):
-        self.record, self.frames = layout.new(None, NULL, 0), buffer
-        PyObject_GetBuffer(buffer, &self.record.buffer, PyBUF_SIMPLE)
-        self.record.lent = True
+        self.layout, self.frames = layout, buffer
+        self.one, self.other = self.lent(), self.lent()
+
+    cdef Record lent(self):
+        cdef Record record = self.layout.new(None, NULL, 0)
+        PyObject_GetBuffer(self.frames, &record.buffer, PyBUF_SIMPLE)
+        record.lent = True
+        return record
+
+    cdef Record free(self):
+        """A view that nobody but this has."""
+        if Py_REFCNT(<PyObject *>self.one) == 1:
+            return self.one
+        self.one, self.other = self.other, self.one
+        if Py_REFCNT(<PyObject *>self.one) > 1:
+            self.one = self.lent()
+        return self.one
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        cdef Record record = self.record
-        cdef Layout layout = record.layout
-        cdef const uint8_t *frame
-        cdef Py_ssize_t at
-        while self.at < record.buffer.len:
-            at, frame = self.at, <const uint8_t *>record.buffer.buf + self.at
-            if record.buffer.len - at < HEADER_SIZE or load(frame, 4) != MAGIC:
+        cdef Layout layout = self.layout
+        cdef const uint8_t *base = <const uint8_t *>self.one.buffer.buf
+        cdef Py_ssize_t end = self.one.buffer.len, at, size
+        cdef Record record
+        while self.at < end:
+            at = self.at
+            if end - at < HEADER_SIZE or load(base + at, 4) != MAGIC:
                 raise layout.cls._refuse_frame(self.frames, at, False)
-            self.at += HEADER_SIZE + <Py_ssize_t>load(frame + 8, 4)
-            if self.at > record.buffer.len:
+            self.at += HEADER_SIZE + <Py_ssize_t>load(base + at + 8, 4)
+            if self.at > end:
                 raise layout.cls._refuse_frame(self.frames, at, False)
-            if frame[4] != layout.message_type or frame[5] != layout.version or (
-                    frame[7] & COMPRESSED):
+            if (base[at + 4] != layout.message_type or base[at + 5] != layout.version
+                    or base[at + 7] & COMPRESSED):
                 continue
-            record.size = layout.admit(<const uint8_t *>record.buffer.buf, record.buffer.len, at,
-                                       False)
-            record.data = frame + HEADER_SIZE
-            if record.size < 0 or not (
-                    layout.exact or layout.spans_fit(record.data, record.size)):
-                record.data, record.size = NULL, 0
+            size = layout.admit(base, end, at, False)
+            if size < 0 or not (layout.exact or layout.spans_fit(base + at + HEADER_SIZE, size)):
                 raise layout.cls._refuse_frame(self.frames, at, False)
+            record = self.free()
+            record.data, record.size = base + at + HEADER_SIZE, size
             return record
         raise StopIteration
 

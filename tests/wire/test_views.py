@@ -1,6 +1,7 @@
 """Views: fields read from the caller's buffer, which they hold and do not copy."""
 
 import tracemalloc
+from itertools import pairwise
 
 import pytest
 
@@ -125,10 +126,20 @@ def test_views_go_through_the_frames_of_one_class_and_skip_the_others() -> None:
     assert list(Trade.views(b"")) == []
 
 
-def test_views_are_one_object_that_moves() -> None:
-    seen = list(Trade.views(TRADE.frame() + TRADE.replace(price=8).frame()))
-    assert seen[0] is seen[1]
-    assert seen[0].price == 8
+def test_views_that_are_kept_stay_what_they_are() -> None:
+    buffer = b"".join(TRADE.replace(price=price).frame() for price in range(50))
+    kept = list(Trade.views(buffer))
+    assert [view.price for view in kept] == list(range(50))
+    pairs = list(pairwise(Trade.views(buffer)))
+    assert [(one.price, two.price) for one, two in pairs] == list(pairwise(range(50)))
+    assert max(Trade.views(buffer), key=lambda view: -view.price).price == 0
+    every_third = [view for n, view in enumerate(Trade.views(buffer)) if n % 3 == 0]
+    assert [view.price for view in every_third] == list(range(0, 50, 3))
+
+
+def test_views_that_are_let_go_are_used_again() -> None:
+    seen = {id(view) for view in Trade.views(TRADE.frame() * 100)}
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize("cut", [1, 31, 32, 63])
