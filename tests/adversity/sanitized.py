@@ -13,7 +13,7 @@ from array import array
 from typing import Any
 
 from protocol import scan as readable
-from protocol._core import crc, gather, record, ring, scan, state
+from protocol._core import crc, decisions, gather, record, ring, scan, state
 from protocol.errors import ProtocolError
 from protocol.header import HEADER_SIZE
 from protocol.message import Message, catalogue, decode, instrument_offsets, sizes
@@ -22,7 +22,7 @@ from tests.daemon.test_core_hub import Schedule
 from tests.harness import frame, hello
 
 STREAMS = 3000
-MODULES = (crc, gather, record, ring, scan, state)
+MODULES = (crc, decisions, gather, record, ring, scan, state)
 
 
 def exact(data: bytes) -> Any:
@@ -147,6 +147,12 @@ def go_round(chance: random.Random) -> None:
         sock.room = chance.choice([0, 1, 33, 700, 1 << 20])
         world.write(sock)
     world.accounted()
+    kept = decisions.read(world.state)
+    assert kept
+    for number in range(decisions.CAPACITY):
+        text = "x" * chance.randrange(300)
+        decisions.note(world.state, number, name=text, text=text, last=2**64 - 1)
+    assert len(decisions.read(world.state)) == decisions.CAPACITY
 
 
 def main(seed: int) -> None:

@@ -20,6 +20,7 @@ import msgspec
 import pytest
 
 from protocol._core.connection import Record, abandon
+from protocol._core.decisions import note
 from protocol._core.gather import Filter
 from protocol._core.ring import PAGE
 from protocol._core.state import State, layout
@@ -76,6 +77,7 @@ def busy() -> tuple[World, dict[str, Callable[[], object]]]:
         "count": lambda: state.count("trips", 0),
         "give way": lambda: state.give_way(state.horizon(LOG - log["end_offset"] + 64)),
         "filtered": lambda: world.read(wanted_sock),
+        "decision": lambda: note(state, now, kind=3, connection=5, name="one", text="why"),
     }
     assert producer.record.unfinished == 0
     return world, steps

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,6 +103,36 @@ def test_a_reader_who_looks_while_one_is_written_waits_for_it() -> None:
         ring.read(state)
     state.recover()
     assert len(ring.read(state)) == 1
+
+
+def test_a_decision_read_while_others_are_made_is_of_one_moment() -> None:
+    state = new_state(LOG)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writing, b"x")
+            for number in itertools.count(1):
+                words = dict.fromkeys(ring.WORDS, number)
+                ring.note(state, number, name=str(number), text=str(number), **words)
+        finally:
+            os._exit(1)
+    try:
+        os.read(reading, 1)
+        seen, deadline = 0, time.monotonic() + 20
+        while seen < 3 * ring.CAPACITY and time.monotonic() < deadline:
+            for row in ring.read(state, seen):
+                assert row["name"] == row["text"] == str(row["number"])
+                assert {row[word] for word in (*ring.WORDS, "at_ns")} == {row["number"]}
+                seen = row["number"]
+        assert seen >= 3 * ring.CAPACITY
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reading)
+        os.close(writing)
+    state.recover()
+    assert [row["number"] for row in ring.read(state)][-1] == ring.made(state)
 
 
 def test_a_word_that_is_none_is_an_error() -> None:
