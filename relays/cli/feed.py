@@ -8,75 +8,87 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
-from typing import Literal, Self
+from contextlib import suppress
 
+from protocol._core import runs
 from protocol.catalogue import MessageType
-from protocol.control import Gap, OnLag
-from protocol.message import Message, Unknown, decode
+from protocol.control import Gap
+from protocol.errors import ProtocolError
+from protocol.instruments import InstrumentId
+from protocol.message import decode
 from relays.cli.naming import Names
 from relays.cli.show_message import Frame
-from relays.client import ClientError, Link
+from relays.client.consumer import Consumer
+from relays.client.consuming import Run
+from relays.client.delivery import Portion
+from relays.client.errors import ClientError
+from relays.client.link import Link
+from relays.client.subscription import StartAt
 
-Start = Literal["live", "oldest"] | int
-Item = Frame | Gap
+Item = Run | Gap | str
 NAME = "tap"
 INTRODUCTIONS = (MessageType.INSTRUMENT_DISCOVERED, MessageType.POOL_DISCOVERED)
 # The least a session may ask for: how soon we know that there are no more introductions.
 BEAT_MS = 100
+AWAY = "the relay has gone: waiting for it"
+BACK = "the relay is back"
 
 
-class Feed:
-    """One relay's messages: `read` gives what there is. NotListening when there is no relay.
+class Feed(Consumer):
+    """One relay's messages, also across its restarts. NotListening when there is no relay.
 
-    >>> with Feed("/tmp/alphapulse/market_data.sock", start="oldest") as feed:  # doctest: +SKIP
-    ...     print(feed.read(1.0))
+    >>> with Feed("market_data", start="oldest") as feed:  # doctest: +SKIP
+    ...     print(feed.take(1.0))
     """
 
-    def __init__(self, path: str, *, start: Start = "live", types: Collection[int] = ()) -> None:
-        self._gaps: list[Gap] = []
-        self._filtered = bool(types)
-        self._link = Link(path, on_control=self._control)
-        try:
-            welcome = self._link.hello(name=NAME, start=start, types=types, on_lag=OnLag.GAP)
-        except BaseException:
-            self._link.close()
-            raise
-        self._end = welcome.end_position
+    def __init__(
+        self,
+        path: str,
+        *,
+        start: StartAt = "live",
+        types: Collection[int] = (),
+        instruments: Collection[InstrumentId] = (),
+    ) -> None:
+        self._here = True
+        super().__init__(
+            path,
+            name=NAME,
+            types=types,
+            instruments=instruments,
+            start=start,
+            on_lag="gap",
+            on_gap="item",
+            replayed="deliver",
+        )
 
-    def read(self, timeout: float) -> list[Item]:
-        """What came, within `timeout` seconds; frames are good until the next read. LinkClosed at
-        the end of the connection."""
-        batch = self._link.read(timeout)
-        items: list[Item] = [*self._gaps]
-        self._gaps.clear()
-        for at, raw in enumerate(batch.frames, batch.position):
-            position = None if self._filtered else at
-            items.append(Frame(position, at < self._end, raw))
+    def take(self, timeout: float) -> list[Item]:
+        """What came, within `timeout` seconds: runs of frames, Gaps, and notes when the relay goes
+        or is back. ClientError when it wants this consumer no more."""
+        items: list[Item] = self._read(_whole, timeout)
+        if self._here != (self.fileno() >= 0):
+            self._here = not self._here
+            items.insert(0, BACK if self._here else f"{AWAY} ({self.reason})")
         return items
 
-    def close(self) -> None:
-        """End the connection."""
-        self._link.close()
 
-    def __enter__(self) -> Self:
-        return self
+def _whole(run: Run, at: int, before: int, verify: bool) -> Portion:
+    """A run as it is: what is wrong with a frame in it is shown with it."""
+    return Portion([run], run.frames, len(run.data), None)
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
-    def _control(self, message: Message | Unknown) -> None:
-        if isinstance(message, Gap):
-            self._gaps.append(message)
+def frames(run: Run) -> Iterator[Frame]:
+    """The frames of a run, each with its position."""
+    for at, raw in enumerate(runs.frames(run.data, 0)):
+        position = None if run.position is None else run.position + at
+        yield Frame(position, run.replayed, raw)
 
 
 def learn(names: Names, path: str, patience: float = 1.0) -> None:
     """Take in the instruments that the market data relay at `path` has introduced, as far as its
     log still has them; nothing where it does not listen or answer."""
-    try:
+    with suppress(ClientError, ProtocolError):
         for raw in _introductions(path, patience):
             names.learn(decode(raw, verify=False))
-    except (ClientError, ValueError):
-        return
 
 
 def _introductions(path: str, patience: float) -> Iterator[memoryview]:
@@ -86,7 +98,6 @@ def _introductions(path: str, patience: float) -> Iterator[memoryview]:
             name=f"{NAME}-names",
             start="oldest",
             types=INTRODUCTIONS,
-            on_lag=OnLag.GAP,
             heartbeat_ms=BEAT_MS,
             timeout=patience,
         ).end_position

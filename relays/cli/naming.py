@@ -6,6 +6,7 @@ made of is `protocol.instruments`', what has been discovered `protocol.objects`'
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from typing import TypeVar
@@ -23,6 +24,7 @@ MOST_BYTE = 255
 ASSET_DIGITS = 16
 WAYS = "venue:kind:symbol, as binance:spot:BTC-USDT or ethereum:token:0x..., or 24 hex digits"
 GLOB = frozenset("*?[")
+ID = re.compile(r"(^|:)0x[0-9a-f]+$|^[0-9a-f]{24}$", re.IGNORECASE)
 # Names kept ready; who sends more ids than this only makes us look them up again.
 REMEMBERED = 100_000
 IGNORED = {code: gone for code, gone in SEPARATORS.items() if chr(code) != ":"}
@@ -82,7 +84,7 @@ class Wanted:
     """Which instruments somebody asked for: by exact name, by symbol, or with `*` and `?`.
 
     A pattern with a colon is looked for in the whole name, another in the symbol; case and the
-    separators - / _ do not matter.
+    separators - / _ do not matter. `exact` has the ids where all are given as such.
 
     >>> names = Names()
     >>> pair = parse_instrument("binance:spot:BTCUSDT")
@@ -91,7 +93,11 @@ class Wanted:
     """
 
     def __init__(self, patterns: list[str], names: Names) -> None:
-        self.ids = {one for text in patterns if (one := _exact(text))}
+        found = [_exact(text) for text in patterns]
+        self.ids = frozenset(one for one in found if one is not None)
+        # Written as ids they are all; a name can also be that of another id, once that is learnt.
+        sure = all(ID.search(text) for text in patterns) and None not in found
+        self.exact = self.ids if sure else frozenset()
         self._patterns = [(":" in text, _bare(text)) for text in patterns]
         self._names = names
         self._found: dict[str, bool] = {}

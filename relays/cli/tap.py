@@ -16,15 +16,18 @@ from typing import Any
 import click
 
 from protocol.catalogue import SourceType
+from protocol.control import Gap
 from protocol.errors import ProtocolError
 from protocol.message import decode
-from relays.cli.feed import INTRODUCTIONS, Feed, Start, learn
+from relays.cli.feed import INTRODUCTIONS, Feed, frames, learn
 from relays.cli.interrupts import Interrupts
 from relays.cli.naming import Names, Wanted, clean, number, type_number
 from relays.cli.options import Given, domain_argument, located
 from relays.cli.show_message import Frame, Lines, Paint, iso, time_of_day
 from relays.cli.tap_outputs import EVERY, Objects, Output, Printer, Recorder, Statistics
 from relays.cli.watching import KIND_AT, Filter
+from relays.client.consuming import Run
+from relays.client.subscription import StartAt
 from relays.domains import DOMAINS
 from relays.errors import RelayError
 
@@ -42,27 +45,29 @@ Examples:
 \b
 A line is: time (UTC) of the header, position, type, instrument, fields, [source #sequence].
   22:13:20.000000 9 trade okx:spot:BTC-USDT price=61.5 volume=2 side=BUY [external #4]
-Prices and volumes are whole units. The position is - where --type lets the relay leave frames out.
+Prices and volumes are whole units. The position is - where the relay itself leaves frames out
+(--type, --instrument by its id): then it does not tell every one.
 Instruments are named as their discovery messages name them, else as the id says it.
 
 \b
 An instrument is venue:kind:symbol, as binance:spot:BTC-USDT, kraken:spot:* or
-ethereum:token:0x..., or a symbol alone: BTCUSDT, BTC*. Case and - / _ do not matter.
+ethereum:token:0x..., or a symbol alone: BTCUSDT, BTC*; or the id's 12 bytes in hex. Case and
+- / _ do not matter.
 
 \b
 Exit codes: 0 ended by --count, Ctrl-C or a reader that left; 64 wrong usage; 69 nothing listens,
-or the relay has gone; 73 FILE cannot be written; 77 not permitted; 78 the configuration is wrong.
+or the relay refuses us; 73 FILE cannot be written; 77 not permitted; 78 the configuration is wrong.
 """
 # How long one read waits: what is counted is shown at least this often.
 TURN = 0.25
 
 
-class StartAt(click.ParamType[Start]):
+class Position(click.ParamType[StartAt]):
     """`live`, `oldest`, a position, or -N for the last N."""
 
     name = "POSITION"
 
-    def convert(self, value: Any, _: Any, __: Any) -> Start:
+    def convert(self, value: Any, _: Any, __: Any) -> StartAt:
         if value in ("live", "oldest"):
             return value  # type: ignore[no-any-return]
         with suppress(ValueError):
@@ -76,7 +81,7 @@ class Asked:
     """The command line of tap."""
 
     domain: str
-    start: Start
+    start: StartAt
     types: tuple[str, ...]
     instruments: tuple[str, ...]
     sources: tuple[str, ...]
@@ -102,7 +107,7 @@ class Asked:
     " these producer ids (execution: elsewhere frames do not name their producer)."
 )  # fmt: skip
 @click.option(
-    "--from", "start", type=StartAt(), default="live", help="Begin at a position, with the oldest"
+    "--from", "start", type=Position(), default="live", help="Begin at a position, with the oldest"
     " kept, or -N: with the last N. [live]"
 )  # fmt: skip
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N messages.")
@@ -120,14 +125,18 @@ def command(given: Given, **options: Any) -> int:
     """Show what flows through a relay: every message, decoded, a line each.
 
     An ordinary consumer that never holds anybody up: where it cannot keep up it loses messages,
-    and says which (a line `-- gap`). Ctrl-C ends it.
+    and says which (a line `-- gap`). It waits for a relay that is restarted. Ctrl-C ends it.
     """
     asked = Asked(**options)
     names = Names()
     wanted = _filter(asked, names)
-    path = given.socket(asked.domain)
-    relay_types = set(wanted.types) | (set(INTRODUCTIONS) & set(DOMAINS[asked.domain].types))
-    with Feed(path, start=asked.start, types=relay_types if wanted.types else ()) as feed:
+    introductions = set(INTRODUCTIONS) & set(DOMAINS[asked.domain].types)
+    with Feed(
+        given.socket(asked.domain),
+        start=asked.start,
+        types=set(wanted.types) | introductions if wanted.types else (),
+        instruments=wanted.ids,
+    ) as feed:
         if not asked.write or asked.stats:
             learn(names, given.socket("market_data"))
         try:
@@ -146,6 +155,9 @@ class Tap:
     ) -> None:
         self.feed, self.wanted, self.names, self.outputs = feed, wanted, names, outputs
         self.left = -1 if count is None else count
+        # Where everything is only written, runs need not be taken apart.
+        first = outputs[0] if len(outputs) == 1 and not wanted.asks else None
+        self.only = first if isinstance(first, Recorder) else None
 
     def run(self) -> None:
         """Until all have passed, the relay has gone (LinkClosed) or somebody interrupts."""
@@ -161,17 +173,31 @@ class Tap:
     def _run(self, interrupts: Interrupts) -> None:
         while self.left:
             with interrupts.waiting():
-                items = self.feed.read(TURN)
+                items = self.feed.take(TURN)
             for item in items:
-                if isinstance(item, Frame):
-                    self._frame(item)
-                else:
-                    for output in self.outputs:
-                        output.gap(item)
-                if not self.left:
-                    break
+                self._take(item)
             for output in self.outputs:
                 output.flush()
+
+    def _take(self, item: Run | Gap | str) -> None:
+        match item:
+            case Run() if self.only is not None and not 0 <= self.left < item.frames:
+                self.only.run(item)
+                self.left -= item.frames
+            case Run():
+                self._frames(item)
+            case Gap():
+                for output in self.outputs:
+                    output.gap(item)
+            case _:
+                for output in self.outputs:
+                    output.note(item)
+
+    def _frames(self, run: Run) -> None:
+        for frame in frames(run):
+            if not self.left:
+                break
+            self._frame(frame)
 
     def _frame(self, frame: Frame) -> None:
         if frame.raw[KIND_AT] in INTRODUCTIONS:

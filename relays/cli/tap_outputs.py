@@ -25,6 +25,7 @@ from relays.cli.show_message import (
     one_line,
 )
 from relays.cli.watching import Rates, Row
+from relays.client.consuming import Run
 
 BUFFER = 1 << 18
 WRITING = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
@@ -94,7 +95,7 @@ class Recorder:
 
     def __init__(self, path: str, *, force: bool) -> None:
         self.path = path
-        self.frames = self.bytes = self.missing = 0
+        self.frames = self.bytes = 0
         self._file: Any = sys.stdout.buffer
         if path != "-":
             descriptor = os.open(path, WRITING | (os.O_TRUNC if force else os.O_EXCL), 0o666)
@@ -104,6 +105,12 @@ class Recorder:
         self._file.write(frame.raw)
         self.frames += 1
         self.bytes += len(frame.raw)
+
+    def run(self, run: Run) -> None:
+        """Many frames at once, as they came."""
+        self._file.write(run.data)
+        self.frames += run.frames
+        self.bytes += len(run.data)
 
     def gap(self, gap: Gap) -> None:
         print(f"relays: gap: {gap_text(gap)}", file=sys.stderr)

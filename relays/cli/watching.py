@@ -63,6 +63,16 @@ class Filter:
     producers: Collection[int] = frozenset()
     wanted: Wanted | None = None
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is anything that must hold."""
+        return bool(self.types or self.sources or self.producers or self.wanted)
+
+    @property
+    def ids(self) -> Collection[InstrumentId]:
+        """The instruments a relay can be asked for: where all are known by their ids."""
+        return self.wanted.exact if self.wanted is not None else ()
+
     def passes(self, raw: Raw) -> bool:
         """Whether a frame is wanted; one whose instruments cannot be known is not, where an
         instrument or a producer is asked for."""

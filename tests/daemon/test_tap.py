@@ -126,7 +126,7 @@ def test_filters_are_of_type_source_and_instrument(start: Start) -> None:
             ("--type=quote", "--count=3"),
             ("--source=kraken-collector", "--count=10"),
             ("--instrument=1000shib*", "--type=trade,quote", "--count=9"),
-            ("--instrument=binance:spot:BTCUSDT", "--source=1,2", "--count=10"),
+            ("--instrument=binance:spot:BTC-USDT", "--source=1,2", "--count=10"),
         )
     }
     by_type, by_source, by_glob, by_name = found.values()
@@ -154,6 +154,30 @@ def test_live_messages_come_as_they_are_sent(start: Start) -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(5)]
         assert [line.split()[1] for line in lines] == list("01234")
+
+
+def test_it_goes_on_across_a_restart_of_the_relay_without_a_repeat(start: Start) -> None:
+    relay = start()
+    with tapping(relay) as process:
+        assert process.stdout is not None
+        published(relay, traffic(3))
+        lines = [process.stdout.readline() for _ in range(3)]
+        relay.kill()
+        assert process.stdout.readline().startswith("-- the relay has gone: waiting for it")
+        relay.start()
+        assert process.stdout.readline() == "-- the relay is back\n"
+        published(relay, traffic(3))
+        lines += [process.stdout.readline() for _ in range(3)]
+        assert [line.split()[1] for line in lines] == list("012345")
+
+
+def test_an_instrument_by_its_id_is_picked_by_the_relay(start: Start) -> None:
+    relay = start()
+    published(relay, traffic())
+    words = ("--from=0", "--json", "--count=10", f"--instrument={SHIB.to_bytes().hex()}")
+    found = [json.loads(line) for line in tap(relay, *words)[0].splitlines()]
+    assert {one["position"] for one in found} == {None}
+    assert {one["instruments"]["instrument_id"] for one in found} == {"binance:spot:1000SHIB-USDT"}
 
 
 def test_rates_are_by_type_source_and_instrument(start: Start) -> None:
