@@ -7,8 +7,8 @@ screen is `relays.cli.top_screen`, imported only here and late: it needs Textual
 import os
 import sys
 import time
+from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 
 import click
 
@@ -57,10 +57,13 @@ class States:
             state = opened(domain, place)
             if state is None:
                 return None
+            # Of thousands only this one: the rest need not be laid out again.
             seen = look(state)
-            status = described(domain, seen, Path(files(domain, place).state))
-            for one in connections(seen, decisions(state)):
-                if (one.relay_pid, one.id) == (row["relay_pid"], row["id"]):
+            seen = replace(seen, rows=[one for one in seen.rows if one["id"] == row["id"]])
+            status = described(domain, seen, files(domain, place).state)
+            made = [one for one in decisions(state) if one["id"] == row["id"]]
+            for one in connections(seen, made):
+                if one.relay_pid == row["relay_pid"]:
                     return status, vars(one)
         except RelayError:
             pass

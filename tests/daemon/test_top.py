@@ -101,7 +101,7 @@ def test_80_by_24_shows_relays_consumers_and_producers(made: HandMade) -> None:
         assert "closed" in row
         (producer,) = (line for line in lines if line.startswith("#1 producer"))
         assert producer.split()[2:5] == ["market_data", "1", "45"]
-        assert "q quit" in lines[-1]
+        assert "quit" in lines[-1]
         assert max(map(len, lines)) <= 80
 
     drive(app, steps)
