@@ -56,11 +56,6 @@ class Outlet:
         return self.snapshots is not None and self.feeding and self.snapshots.busy
 
     @property
-    def overrun(self) -> bool:
-        """Whether a snapshot was read too slowly to be kept for this consumer."""
-        return self.snapshots is not None and self.snapshots.overrun
-
-    @property
     def looking(self) -> bool:
         """Whether a filter has not yet seen all of the log that is there."""
         return self.feeding and self.wanted is not None and self.record.lag > 0
@@ -71,7 +66,7 @@ class Outlet:
             return self._offering(TAIL, memoryview(self.tail))
         if self.rest:
             return self._offering(REST, memoryview(self.rest))
-        if self.outbox or self.telling:
+        if self.outbox or (self.snapshots is not None and self.telling):
             if self.record.begun:
                 return self._begun()
             self.rest = self._say(now)

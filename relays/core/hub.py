@@ -370,7 +370,7 @@ class Hub:
         self._now = now
         if peer.leaving and peer.outlet.idle:
             self.finish(peer)
-        elif peer.outlet.overrun:
+        elif peer.outlet.snapshots is not None and peer.outlet.snapshots.overrun:
             text = "its snapshot was read too slowly: too much has changed meanwhile to be kept"
             self.cut(peer, Reject.SLOW_CONSUMER, text)
         elif peer.outlet.feeding:

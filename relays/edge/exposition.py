@@ -20,6 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from protocol._core.keep import DROPS
 from protocol._core.state import BUCKET_BOUNDS_NS, State
 from protocol.catalogue import source_name, type_name
 from relays import __version__
@@ -225,9 +226,36 @@ class RelayCollector(Collector):
             "relay_unaccounted_bytes", "Bytes read of which no count is made: 0, always.",
             seen.books.unaccounted_bytes,
         )  # fmt: skip
+        yield from self._snapshots(seen)
         yield self._gauges_by(
             "relay_build_info", "What is running; the value is 1.", ("version", "python"),
             [((__version__, platform.python_version()), 1)],
+        )  # fmt: skip
+
+    def _snapshots(self, seen: Look) -> Iterator[Metric]:
+        words = seen.status
+        yield self._gauge(
+            "relay_snapshot_instruments", "Instruments whose state is kept for snapshots.",
+            words["snapshot_instruments"],
+        )  # fmt: skip
+        yield self._gauge(
+            "relay_snapshot_bytes", "Memory that the state of instruments takes.",
+            words["snapshot_bytes"],
+        )  # fmt: skip
+        yield self._counters(
+            "relay_snapshot_dropped_total", "What was not kept for snapshots, by reason.",
+            "reason", dict(zip(DROPS, words["snapshot_dropped"], strict=True)),
+        )  # fmt: skip
+        yield self._counter(
+            "relay_snapshots_total", "Snapshots that were begun.", words["snapshots"]
+        )
+        yield self._counter(
+            "relay_snapshot_messages_total", "Frames written in snapshots; they are not delivered.",
+            words["snapshot_messages"],
+        )  # fmt: skip
+        yield self._counter(
+            "relay_snapshot_message_bytes_total", "Bytes of the frames written in snapshots.",
+            words["snapshot_message_bytes"],
         )  # fmt: skip
 
     def _consumers(self, seen: Look) -> Iterator[Metric]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from protocol._core.keep import DROPS
 from protocol._core.ring import Mapping as Memory
 from protocol._core.state import State, layout
 from protocol.catalogue import source_name, type_name
@@ -197,6 +198,7 @@ def described(domain_name: str, seen: Look, memory: Path) -> dict[str, Any]:
         "connections": {role: roles.get(role, 0) for role in ROLES},
         "consumers": [consumer(row, seen) for row in seen.consumers],
         "producers": [producer(row) for row in seen.rows if produces(row)],
+        "snapshots": _snapshots(seen.status),
         "totals": _totals(seen),
         "unaccounted": {
             "messages": seen.books.unaccounted_messages,
@@ -315,6 +317,17 @@ def producer(row: Row) -> dict[str, Any]:
         "accepted": sums["accepted"],
         "rejected": sums["rejected"],
         "read_bytes": sums["read_bytes"],
+    }
+
+
+def _snapshots(words: Row) -> dict[str, Any]:
+    return {
+        "instruments": words["snapshot_instruments"],
+        "bytes": words["snapshot_bytes"],
+        "dropped": dict(zip(DROPS, words["snapshot_dropped"], strict=True)),
+        "begun": words["snapshots"],
+        "messages": words["snapshot_messages"],
+        "message_bytes": words["snapshot_message_bytes"],
     }
 
 
