@@ -13,7 +13,6 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -110,10 +109,12 @@ def test_the_summary_accounts_for_every_line(
     assert summary == {
         "kind": "binance",
         "output": str(out),
+        "options": {},
         "frames": 4,
         "bytes": out.stat().st_size,
         "messages": {"trade": 3, "instrument_discovered": 1},
         "files": [{"path": str(given), "lines": 5, "gave_messages": 3, "skipped": 2}],
+        "tables": [],
         "skipped": {"blank": 1, "bad_field": 1},
         "left_out": {},
         "steps_back": 0,
@@ -148,15 +149,15 @@ def test_a_large_file_shows_its_progress_in_a_pipe_as_lines(
     assert lines[4].startswith(f"50% of {large.stat().st_size} bytes read, ")
 
 
-def on_a_terminal(*arguments: object) -> str:
-    """What the command writes to a terminal of 80 columns."""
+def on_a_terminal(*arguments: object, columns: int = 80) -> str:
+    """What the command writes to a terminal."""
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         done = subprocess.Popen(
             [RELAYS, "convert", *map(str, arguments)],
             stdout=theirs,
             stderr=theirs,
-            env=os.environ | {"TERM": "xterm", "COLUMNS": "80"},
+            env=os.environ | {"TERM": "xterm", "COLUMNS": str(columns)},
         )
         os.close(theirs)
         out = b""
@@ -177,6 +178,11 @@ def test_on_a_terminal_there_are_a_bar_and_a_table(given: Path) -> None:
     for row in (["first.txt", "5"], ["trade", "3"], ["blank", "1"], ["bad_field", "1"]):
         assert row in rows
     assert f"{out}: 4 frames, " in shown
+
+
+def test_on_a_terminal_too_narrow_for_a_table_there_are_lines(given: Path) -> None:
+    shown = on_a_terminal("binance", given, "-o", given.with_name("out.frames"), columns=30)
+    assert "messages instrument_discovered=1" in shown.splitlines()
 
 
 def test_what_is_there_is_overwritten_only_by_force(
@@ -260,24 +266,33 @@ def test_a_folder_that_cannot_be_written_to_is_73(
     assert "No such file" in error(capsys)
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted: that takes root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
 def test_a_full_disk_is_73_and_leaves_nothing(
-    given: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    small_disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*_: object, **__: object) -> Any:
-        return open("/dev/full", "wb")
-
-    monkeypatch.setattr(
-        Path, "open", lambda *a, **k: full() if a[1:2] == ("xb",) else real(*a, **k)
-    )
-    assert ended("binance", given, "-o", given.with_name("out.frames")) == os.EX_CANTCREAT
+    large = tmp_path / "large.txt"
+    large.write_text("".join(trade(n) for n in range(5_000)))
+    out = small_disk / "out.frames"
+    assert ended("binance", large, "-o", out, "--json") == os.EX_CANTCREAT
     assert "No space left" in error(capsys)
-    assert list(given.parent.iterdir()) == [given]
+    assert list(small_disk.iterdir()) == []
 
 
-real = Path.open
-
-
-def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_it_by_a_signal_finds_nothing_left(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     folder, pipe = tmp_path / "out", tmp_path / "lines"
     folder.mkdir()
     os.mkfifo(pipe)
@@ -289,8 +304,8 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
         while not list(folder.iterdir()):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        running.send_signal(signal.SIGINT)
-        assert running.wait(DEADLINE) == 130
+        running.send_signal(number)
+        assert running.wait(DEADLINE) == 128 + number
     assert list(folder.iterdir()) == []
 
 
