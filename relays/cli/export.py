@@ -5,6 +5,7 @@ where it is wanted, whole or not at all.
 """
 
 import os
+from errno import ELOOP
 from itertools import zip_longest
 from pathlib import Path
 
@@ -39,6 +40,9 @@ def command(language: str, output: str, check: bool) -> None:
     """Write the C header (alphapulse.h) or the Rust module (alphapulse.rs).
 
     Both are made from the message classes, and need no other file and no library.
+
+    Exit codes: 0 written, or up to date; 1 stale; 64 wrong usage; 66 FILE cannot be read;
+    73 FILE cannot be written; 77 not permitted.
     """
     text = render(language)
     if check:
@@ -50,11 +54,11 @@ def command(language: str, output: str, check: bool) -> None:
 
 
 def compare(path: Path, text: str, language: str) -> None:
-    """RelayError, naming the first line that differs, unless the file has this text."""
+    """RelayError (1, 66, 77), naming the first line that differs, unless the file has this text."""
     try:
         there = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
-        raise click.BadParameter(f"cannot read {path}: {error.strerror}") from None
+        raise _failed(path, "read", error, os.EX_NOINPUT) from None
     lines = enumerate(zip_longest(there, text.splitlines()), 1)
     differs = next((number for number, (old, new) in lines if old != new), None)
     if differs:
@@ -64,15 +68,24 @@ def compare(path: Path, text: str, language: str) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Put the text into a file at once: a reader sees the old or the new one, never a part."""
-    target = path.resolve()
+    """Put the text into a file at once: a reader sees the old or the new one, never a part.
+
+    RelayError (73, 77) when it cannot be written."""
+    target = Path(os.path.realpath(path))
     try:
+        if target.is_symlink():
+            raise OSError(ELOOP, os.strerror(ELOOP))
         if target.exists() and not target.is_file():
             target.write_text(text, encoding="utf-8")
         else:
             _replace(target, text)
     except OSError as error:
-        raise click.BadParameter(f"cannot write {path}: {error.strerror}") from None
+        raise _failed(path, "written", error, os.EX_CANTCREAT) from None
+
+
+def _failed(path: Path, what: str, error: OSError, code: int) -> RelayError:
+    code = os.EX_NOPERM if isinstance(error, PermissionError) else code
+    return RelayError(f"{path} cannot be {what}: {error.strerror or error}", code)
 
 
 def _replace(target: Path, text: str) -> None:

@@ -3,9 +3,11 @@ Python about every field of every frame, sound or not."""
 
 from __future__ import annotations
 
+import os
 import random
 import stat
 from collections.abc import Iterator
+from errno import EACCES, ELOOP
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -288,11 +290,49 @@ def test_check_says_whether_a_copy_is_stale(
     assert _ended("rust", "--check") == 0
 
 
-def test_a_file_that_cannot_be_written_or_read_is_an_error_in_one_line(
+def test_a_file_that_cannot_be_written_is_said_in_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = tmp_path / "no" / "alphapulse.h"
-    assert _ended("c", "-o", str(nowhere)) == 64
-    assert _ended("c", "--check", "-o", str(nowhere)) == 64
-    assert _ended("cobol") == 64
-    assert capsys.readouterr().err.count("\n") == 3
+    assert _ended("c", "-o", str(nowhere)) == os.EX_CANTCREAT
+    said = capsys.readouterr().err
+    assert said == f"relays: {nowhere} cannot be written: No such file or directory\n"
+    assert _ended("c", "-o", str(tmp_path)) == os.EX_CANTCREAT
+    assert capsys.readouterr().err == f"relays: {tmp_path} cannot be written: Is a directory\n"
+
+
+def test_a_file_that_may_not_be_written_is_not_permitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    path = tmp_path / "alphapulse.h"
+    assert _ended("c", "-o", str(path)) == os.EX_NOPERM
+    assert capsys.readouterr().err == f"relays: {path} cannot be written: Permission denied\n"
+
+
+def test_links_in_a_ring_are_said_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, other = tmp_path / "alphapulse.h", tmp_path / "other.h"
+    path.symlink_to(other)
+    other.symlink_to(path)
+    assert _ended("c", "-o", str(path)) == os.EX_CANTCREAT
+    said = capsys.readouterr().err
+    assert said == f"relays: {path} cannot be written: {os.strerror(ELOOP)}\n"
+
+
+def test_a_copy_that_cannot_be_read_is_said_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = tmp_path / "alphapulse.h"
+    assert _ended("c", "--check", "-o", str(nowhere)) == os.EX_NOINPUT
+    said = capsys.readouterr().err
+    assert said == f"relays: {nowhere} cannot be read: No such file or directory\n"
+
+
+def test_a_language_that_is_not_there_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _ended("cobol") == os.EX_USAGE
+    assert capsys.readouterr().err.count("\n") == 1
