@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import click
 
-from relays.cli.options import Given, configured, optional_domain
+from relays.cli.options import Given, located, optional_domain
 from relays.cli.status import opened
 from relays.cli.top_model import Reading, Row, reading
 from relays.edge.history import connections, decisions
@@ -76,32 +76,45 @@ class States:
     "--interval", type=click.FloatRange(0.1, 60.0), default=1.0, show_default=True,
     help="Seconds between two looks.",
 )  # fmt: skip
-@configured
+@located
 def command(given: Given, domain: str | None, interval: float) -> None:
     """Show one relay or all three live: rates, latencies, consumers and producers.
 
     \b
-    Of each relay: its state, the log's position and how full it is; messages and bytes a second
-    in and out with what they were in the last looks; percentiles of latency since the last look
-    (in: header timestamp to read; out: read to the last byte handed to the kernel); frames
-    rejected and dropped a second.
-    Of each consumer: lag (messages; with an OPEN breaker those it has missed since), age (how long
-    the next frame owed to it has waited), its breaker, messages a second, dropped in all.
-    Of each producer: its last sequence, messages a second, rejects in all and a second.
+    Of each relay, two lines under its state, position and how full its log is:
+      in   messages and bytes a second it accepts, the same in the last looks,
+           latency from header timestamp to read, frames rejected a second
+      out  messages and bytes a second it delivers, the same in the last looks,
+           latency from read to the last byte handed to the kernel, messages
+           dropped a second
+
+    \b
+    Of each consumer:
+      lag      messages it is owed; while its breaker is OPEN, those it misses
+      age      how long the next frame owed to it has waited
+      breaker  closed, OPEN, half_open or replaying
+      msg/s    delivered to it a second; dropped: lost to it in all
+    Of each producer: its last sequence, messages accepted a second, frames
+    rejected in all and a second.
 
     \b
     Keys:
-      up, down, page up, page down    move           tab     the other table
-      enter   the selected one in detail: what it is, and what happened to it (relays why)
-      escape  back                                   s, r    sort by the next column, reverse
-      p       pause                                  q, Ctrl-C  quit, at once
+      up, down, page up, page down   move; tab: to the other table
+      enter      the selected one in detail, with what happened to it
+                 (as relays why tells it); escape: back
+      s, r       sort consumers by the next column; the other way round
+      p          pause, or go on
+      q, Ctrl-C  quit at once
 
-    It reads the states of the relays and disturbs nobody; reading them needs the relay's own user
-    or group. 80 columns and 24 lines are enough. What is wrong is said by words and weight, not by
-    colour alone; NO_COLOR is respected. Needs Textual: pip install 'alphapulse-relays[top]'.
+    It reads the states of the relays and disturbs nobody; that needs the relay's own user or
+    group. 80 columns and 24 lines are enough, also over ssh. What is wrong is said in words too,
+    never by colour alone; NO_COLOR is respected. It needs Textual:
+    pip install 'alphapulse-relays[top]'.
 
     Exit codes: 0 quit; 64 wrong usage, or this is not a terminal; 69 Textual is not installed; 78
     the configuration cannot be used.
+
+    See also: relays status (once, for pipes and programs), relays why (one consumer).
     """
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         text = "relays top needs a terminal; relays status --json is for programs"

@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from rich.console import Console
 from rich.text import Text
 
-from relays.cli.options import Given, configured, optional_domain
+from relays.cli.options import Given, located, optional_domain
 from relays.cli.status import opened, words
 from relays.edge.history import history
 from relays.edge.memory import files
@@ -53,32 +53,39 @@ def _names(context: click.Context, _: click.Parameter, incomplete: str) -> list[
 @click.argument("consumer", shell_complete=_names)
 @optional_domain
 @click.option("--json", "as_json", is_flag=True, help="As JSON: {domain: {...}}.")
-@configured
+@located
 def command(given: Given, consumer: str, domain: str | None, as_json: bool) -> None:
     """Show what happened to CONSUMER: when it joined, lagged, was cut off, and why.
 
-    CONSUMER is the name a client gave (Hello), the number of a connection (7 or #7) or a process
+    CONSUMER is the name a client gave itself, the number of a connection (7 or #7) or a process
     (4711 or pid=4711); producers are found the same way. Without a domain all three relays are
-    looked through. Connections count from 1 in each relay process, so a number may mean several.
+    looked through. Connections count from 1 in each relay process: a number may mean several.
 
     \b
     What is shown of each connection, oldest first:
-      joined           as what, from which position, its on_lag and filters
-      lagged           it was half of what opens its breaker behind; caught up: it no longer is
-      breaker opened   how many messages behind, at which position, when it is tried again
-      gap              the positions lost to it, how many, and the reason: too_slow (it lagged),
-                       too_old (no longer kept), log_replaced (another log)
-      rejected         frames it sent that were refused, their sequences and the reason
-      closed           by the relay: the reason and what was wrong
-      ended            the last: what it was delivered, what was dropped or not delivered
-    and what it is now, if it is still connected.
+      joined          as what, from which position, its filters and on_lag
+      lagged          it was half of what opens its breaker behind
+      caught up       it has everything again
+      breaker opened  how many messages behind, at which position, and when
+                      it is tried again
+      gap             the positions lost to it, how many, and the reason:
+                      too_slow (it lagged), too_old (no longer kept),
+                      log_replaced (it asked for a position of another log)
+      rejected        frames it sent that were refused, and the reason
+      closed          by the relay: the reason, and what was wrong
+      ended           what it was delivered, what was lost or undelivered
+      relay had died  the same, told by the successor
+      now             what it is, if it is connected (or was, in a dead relay)
 
-    A relay keeps the last 4,096 decisions about all its connections, also when it is restarted or
-    killed; what comes again within a second is one. Reading them needs the relay's own user or
-    group, and no relay that runs. Colour is used on a terminal only.
+    A relay keeps the last 4,096 decisions about all its connections, across restarts and kills;
+    what comes again within a second is one of them. No relay need be running; reading its state
+    needs its own user or group. On a terminal these are sentences, in colour; in a pipe lines of
+    key=value.
 
     Exit codes: 0 shown; 64 wrong usage; 69 nothing is known of it, or no relay has run here; 70 a
     state is damaged; 77 a state may not be read by you; 78 the configuration cannot be used.
+
+    See also: relays status (what is now), relays top (live).
     """
     found = asked(given, domain, consumer)
     if not any(data["connections"] for data in found.values()):
@@ -172,7 +179,8 @@ def _rejected(row: Data) -> str:
 
 
 def _closed(row: Data) -> str:
-    lag = f", {row['lag']:,} messages behind" if row["lag"] else ""
+    said = not row["lag"] or "behind" in row["why"]
+    lag = "" if said else f", {row['lag']:,} messages behind"
     return f"closed by the relay: {row['reason']}, {plain(row['why'])}{lag}"
 
 

@@ -325,6 +325,7 @@ def test_the_help_names_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "q, Ctrl-C" in out
     assert "relays top market_data" in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def on_a_pty(made: HandMade, *, without_textual: bool = False) -> tuple[int, str]:
