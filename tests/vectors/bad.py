@@ -50,12 +50,15 @@ BAD_TLVS_OF_HELLO = {
 
 
 class Bad(NamedTuple):
-    """One invalid vector: its name, what is wrong, its bytes and what must come of them."""
+    """One invalid vector: its name, what is wrong, its bytes and what must come of them.
+
+    `named` is the field that Python's error names: not in the index, others need not name it."""
 
     name: str
     says: str
     frame: bytes
     expect: dict[str, Any]
+    named: str = ""
 
 
 def all_bad(classes: list[type[Message]]) -> Iterator[Bad]:
@@ -121,22 +124,21 @@ def sizes(cls: type[Message]) -> Iterator[Bad]:
 
 
 def fixed_fields(cls: type[Message]) -> Iterator[Bad]:
-    """For each field that has rules a value that breaks them."""
+    """For each field that has rules a value that breaks them; pads are called as in SPEC.md."""
     payload = _typical(cls)[HEADER_SIZE:]
     for field in cls.FIELDS:
         if field.kind == "pad":
-            raw, says = b"\0" * (field.size - 1) + b"\1", "not zeros"
+            raw = b"\0" * (field.size - 1) + b"\1"
+            told, says = "pad", f"the pad at byte {HEADER_SIZE + field.offset} is not zeros"
         elif (number := _outside(field)) is not None:
             signed = bool(field.wire and field.wire.signed)
             raw = number.to_bytes(field.size, "little", signed=signed)
-            says = f"{number}, which is not allowed"
+            told, says = field.name, f"{field.name} is {number}, which is not allowed"
         else:
             continue
         frame = _frame(cls, _with_payload(payload, field.offset, raw))
-        says = f"{field.name} is {says}"
-        yield _undecodable(
-            f"{_name(cls)}_{field.name.strip('_')}", says, frame, "field", field.name
-        )
+        name = f"{_name(cls)}_{field.name.strip('_')}"
+        yield _undecodable(name, says, frame, "field", told, field.name)
 
 
 def _outside(field: Field) -> int | None:
@@ -166,9 +168,9 @@ def counts(cls: type[Message]) -> Iterator[Bad]:
             frame = _frame(cls, _with_payload(payload, field.offset, raw))
             says = f"{field.name} is {number} where {there} is right"
             # Where so much is there, it is the next count that does not fit any more.
-            told = field if number > after or field.kind == "start" else counting[-1]
+            named = field if number > after or field.kind == "start" else counting[-1]
             name = f"{_name(cls)}_{field.name}_{name}"
-            yield _undecodable(name, says, frame, "tails", told.name)
+            yield _undecodable(name, says, frame, "tails", field.name, named.name)
 
 
 def tails(cls: type[Message]) -> Iterator[Bad]:
@@ -203,9 +205,9 @@ def rules() -> Iterator[Bad]:
     frame = _frame(OrderBook, _with_payload(book, at, b"\x04\0\x03\0"))
     yield _undecodable("OrderBook_v1_rule_part", "part 4 of 3", frame, "rule", "part")
     hello = _typical(Hello)[HEADER_SIZE:][:64]
-    for name, (raw, field) in BAD_TLVS_OF_HELLO.items():
-        says = f"tlvs are {raw!r}"
-        yield _undecodable(f"Hello_v1_rule_{name}", says, _frame(Hello, hello + raw), "rule", field)
+    for name, (raw, named) in BAD_TLVS_OF_HELLO.items():
+        says, frame = f"tlvs are {raw!r}", _frame(Hello, hello + raw)
+        yield _undecodable(f"Hello_v1_rule_{name}", says, frame, "rule", "tlvs", named)
     twice = hello_tlvs("a") + hello_tlvs("a")
     frame = _frame(Hello, hello + twice)
     yield _undecodable("Hello_v1_rule_same_name", "one name twice", frame, "rule", "tlvs")
@@ -245,5 +247,7 @@ def _refused(name: str, says: str, frame: bytes, code: Reject) -> Bad:
     return Bad(name, says, frame, {"check": code.name, "code": int(code)})
 
 
-def _undecodable(name: str, says: str, frame: bytes, kind: str, field: str) -> Bad:
-    return Bad(name, says, frame, {"decode": kind, "field": field})
+def _undecodable(
+    name: str, says: str, frame: bytes, kind: str, altered: str, named: str = ""
+) -> Bad:
+    return Bad(name, says, frame, {"decode": kind, "field": altered}, named or altered)

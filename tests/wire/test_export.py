@@ -23,6 +23,7 @@ from protocol.message import REGISTRY, Message, catalogue, decode
 from protocol.reject import Reject
 from relays.cli import main
 from tests.vectors import index, read
+from tests.vectors.bad import all_bad
 from tests.vectors.make import classes
 from tests.wire.native.programs import (
     compile_c,
@@ -37,6 +38,8 @@ INDEX = index()
 VALID = [read(entry) for entry in INDEX["valid"]]
 # What the read functions of both languages answer for what is wrong with tails.
 FAULTS = {"tails": "read -2", "text": "read -3", "tlv": "read -4"}
+# Fields as the structs have them: a pad has a name there.
+NAMED = {f"invalid/{bad.name}.bin": bad.named for bad in all_bad(classes())}
 NOT_LOOKED_AT = {"json", "rule"}
 MUTANTS = 3_000
 
@@ -174,7 +177,7 @@ def _reason(entry: dict[str, Any]) -> str:
         return f"check {entry['code']}"
     if entry["decode"] in NOT_LOOKED_AT:
         return "read 0"
-    return FAULTS.get(entry["decode"], f"wrong {entry['field']}")
+    return FAULTS.get(entry["decode"], f"wrong {NAMED[entry['file']]}")
 
 
 def test_damaged_frames_are_read_alike_and_nothing_is_read_beyond_them(

@@ -12,12 +12,14 @@ from protocol._core import scan as compiled
 from protocol.as_json import load
 from protocol.control import Error
 from protocol.errors import ChecksumError, FieldError, HeaderError, ProtocolError, SchemaError
-from protocol.header import Header
+from protocol.fields import Field
+from protocol.header import HEADER_SIZE, Header
 from protocol.message import Unknown, decode, find, sizes
 from protocol.reject import Reject
 from tests.daemon.fake_edge import World
 from tests.harness import split
 from tests.vectors import FOLDER, MAX_PAYLOAD, index, read
+from tests.vectors.bad import all_bad
 from tests.vectors.make import classes, differences
 from tests.vectors.streams import RULES
 from tests.vectors.values import FILLS
@@ -32,6 +34,8 @@ RAISED: dict[str, tuple[type[ProtocolError], ...]] = {
     "BAD_CHECKSUM": (ChecksumError,),
     "TRUNCATED": (HeaderError,),
 }
+# Which field Python names where a message must not be decoded; other implementations need not.
+NAMED = {f"invalid/{bad.name}.bin": bad.named for bad in all_bad(classes())}
 OPEN = RULES | {"last_type": 255}
 FRONTS = pytest.mark.parametrize("front", [readable, compiled], ids=["readable", "compiled"])
 
@@ -107,7 +111,52 @@ def test_an_invalid_frame_is_an_error_that_names_the_field(entry: dict[str, Any]
     cls = find(frame[4], frame[5])
     assert cls
     assert type(raised.value) is FieldError
-    assert raised.value.what == f"{cls.label()}.{entry['field']}"
+    assert raised.value.what == f"{cls.label()}.{NAMED[entry['file']]}"
+
+
+@each("invalid")
+def test_an_invalid_frame_has_either_a_check_or_what_must_not_be_decoded(
+    entry: dict[str, Any],
+) -> None:
+    found = set(entry) - {"file", "says"}
+    assert found in ({"check", "code"}, {"decode", "field"})
+
+
+@each("invalid")
+def test_the_field_of_an_invalid_frame_is_one_of_the_specification(entry: dict[str, Any]) -> None:
+    if "decode" in entry:
+        cls = find(*read(entry)[4:6])
+        assert cls
+        names = {"pad" if field.kind == "pad" else field.name for field in cls.FIELDS}
+        assert entry["field"] in names
+
+
+@each("invalid")
+def test_no_other_field_of_an_invalid_frame_is_altered(entry: dict[str, Any]) -> None:
+    frame = read(entry)
+    if entry.get("decode") not in ("field", "tails"):
+        return
+    cls = find(frame[4], frame[5])
+    assert cls
+    title = entry["file"].split("/")[1].split("_v")[0]
+    sound = FOLDER.joinpath(f"valid/{title}_v{cls.VERSION}_typical.bin").read_bytes()
+    if len(frame) == len(sound):
+        altered = {
+            "pad" if field.kind == "pad" else field.name
+            for field in cls.FIELDS
+            if field.wire and _of(frame, field) != _of(sound, field)
+        }
+        assert altered == {entry["field"]}
+
+
+def _of(frame: bytes, field: Field) -> bytes:
+    return frame[HEADER_SIZE + field.offset :][: field.size]
+
+
+def test_the_readme_says_what_every_entry_may_have() -> None:
+    text = (FOLDER / "README.md").read_text()
+    words = {word for one in INDEX["invalid"] for word in (*one, one.get("decode", "file"))}
+    assert [word for word in sorted(words) if f"`{word}`" not in text] == []
 
 
 @FRONTS
