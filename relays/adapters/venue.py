@@ -44,7 +44,7 @@ class Venue(Adapter):
     Reasons, besides those of `Adapter`, `Books` and `text`: `heartbeat`, `subscription`, `status`,
     `venue_error`, `other_event`, `other_answer`, `past_trades` (trades from before the
     subscription: their time is not that of the line), `one_sided` (a quote with one side),
-    `not_in_units`, `no_change` (a list of nothing), `book_checksum`.
+    `nothing_traded`, `not_in_units`, `no_change` (a list of nothing), `book_checksum`.
     """
 
     SOURCE = SourceType.EXTERNAL
@@ -106,8 +106,12 @@ class Venue(Adapter):
         return self.instruments.get(self.VENUE, self.asset_type(symbol), symbol)
 
     def trade(self, received: int, symbol: str, price: Any, volume: Any, side: Side) -> Record:
-        """One trade; `side` is the aggressor's."""
+        """One trade; `side` is the aggressor's. `nothing_traded` without a price or a volume."""
         numbers = exact_price(price), exact_size(volume)
+        if numbers[0] < 0:
+            raise ValueError(price)
+        if not all(numbers):
+            raise Skipped("nothing_traded")
         return Record(received, Trade(self.instrument(symbol), *numbers, side=side))
 
     def quote(self, received: int, symbol: str, bid: Any, ask: Any, sizes: Any = (0, 0)) -> Record:
@@ -115,9 +119,13 @@ class Venue(Adapter):
         is there at the best price."""
         if bid in (None, "") or ask in (None, ""):
             raise Skipped("one_sided")
+        prices = exact_price(bid), exact_price(ask)
+        if min(prices) < 0:
+            raise ValueError(prices)
+        if not all(prices):
+            raise Skipped("one_sided")
         bid_size, ask_size = map(exact_size, sizes)
-        numbers = exact_price(bid), exact_price(ask), bid_size, ask_size
-        return Record(received, Quote(self.instrument(symbol), *numbers))
+        return Record(received, Quote(self.instrument(symbol), *prices, bid_size, ask_size))
 
     def product(self, symbol: str, decimals: int, **facts: object) -> None:
         """Introduce an instrument with what a product list says of it, also when it is known.

@@ -76,6 +76,33 @@ def kraken_checksum(bids: dict[str, str], asks: dict[str, str]) -> int:
     return crc32("".join(digits).encode())
 
 
+def bitstamp(lines: Iterable[str]) -> RawBooks:
+    """From the books of the web address on, all changes that are newer, also those that were
+    received before them."""
+    books: RawBooks = {}
+    last: dict[str, int] = {}
+    early: dict[str, list[Any]] = {}
+    for line in lines:
+        address, arrow, answer = line.partition(" -> ")
+        event = json.loads((answer if arrow else line).partition(": ")[2] or "{}")
+        if arrow:
+            symbol = address.rstrip("/").rpartition("/")[2].upper()
+            books[symbol], last[symbol] = ({}, {}), -1
+            given = [event, *early.get(symbol, [])]
+        elif event.get("channel", "").startswith("diff_order_book_") and "bids" in event["data"]:
+            symbol, given = event["channel"].rpartition("_")[2].upper(), [event["data"]]
+            early.setdefault(symbol, []).extend(given)
+        else:
+            continue
+        for said in given if symbol in books else []:
+            if int(said["microtimestamp"]) > last[symbol]:
+                last[symbol] = int(said["microtimestamp"])
+                for side, name in zip(books[symbol], ("bids", "asks"), strict=True):
+                    for price, size in said[name]:
+                        put(side, price, size)
+    return books
+
+
 def numbers(side: dict[str, str]) -> Side:
     return {Decimal(price): Decimal(size) for price, size in side.items()}
 

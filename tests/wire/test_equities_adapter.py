@@ -81,6 +81,9 @@ def test_the_stock_is_introduced_before_its_first_message() -> None:
         ("20100200", True),
         ("20100000", True),
         ("2000000", True),
+        # Out of sequence, and sold late.
+        ("4000", True),
+        ("800", True),
     ],
 )
 def test_a_price_that_is_not_the_markets_is_marked(condition: str, marked: bool) -> None:

@@ -2,7 +2,8 @@
 venue's own checks (numbers, checksums, ids) do when a message is missing."""
 
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from zlib import crc32
@@ -96,6 +97,7 @@ LOSSES = {
     "bitfinex": ("1618677545.8366", "book_hole"),
     "dydx": ('1635444230.85921: {"type":"channel_data"', "book_hole"),
     "bitmex": ('1626993370.431732: {"table":"orderBookL2","action":"insert"', "book_hole"),
+    "bybit": ('1618677786.98285: {"topic":"orderBookL2_25.BCHUSDT","type":"delta"', "book_hole"),
 }
 
 
@@ -108,6 +110,48 @@ def test_a_change_that_was_not_recorded_is_noticed_by_what_the_venue_says(kind: 
     books, _ = read(adapter, recorded[:lost] + recorded[lost + 1 :])
     assert adapter.skipped[reason] > 0
     assert books != RAW[kind][1](recorded)
+
+
+def test_nothing_shows_that_a_change_of_coinbase_was_not_recorded() -> None:
+    """What the documentation says of it is so: this venue has no numbers in these messages."""
+    recorded, adapter = text("coinbase"), made("coinbase")
+    changes = (n for n, line in enumerate(recorded) if "1618677817.2921548" in line)
+    lost = next(changes)
+    assert "l2update" in recorded[lost]
+    read(adapter, recorded[:lost] + recorded[lost + 1 :])
+    assert not {"book_hole", "book_old", "book_checksum"} & set(adapter.skipped)
+
+
+def with_answers(recorded: list[str]) -> Iterator[str]:
+    """The recording of Bitstamp, which has no book to begin with, and an empty one of each pair
+    after its fourth change, as old as the second."""
+    seen: dict[str, list[str]] = {}
+    for line in recorded:
+        yield line
+        found = re.search(r'"microtimestamp":"(\d+)".*"channel":"diff_order_book_(\w+)"', line)
+        if not found:
+            continue
+        numbers = seen.setdefault(found[2], [])
+        numbers.append(found[1])
+        if len(numbers) == 4:
+            answer = f'{{"microtimestamp":"{numbers[1]}","bids":[],"asks":[]}}'
+            address = f"https://www.bitstamp.net/api/v2/order_book/{found[2]}/"
+            yield f"{address} -> {line.partition(':')[0]}: {answer}\n"
+
+
+def test_books_of_bitstamp_are_those_kept_from_the_raw_text() -> None:
+    recorded = list(with_answers(list(lines(recording("cryptofeed/BITSTAMP*.gz")))))
+    books, reader = read(made("bitstamp"), recorded)
+    assert len(books) == 9
+    assert books == raw_books.bitstamp(recorded)
+    assert reader.dropped == 0
+    changes = [n for n, line in enumerate(recorded) if '"channel":"diff' in line]
+    lost = changes[len(changes) // 2]
+    adapter = made("bitstamp")
+    fewer, _ = read(adapter, recorded[:lost] + recorded[lost + 1 :])
+    # Its numbers grow, but not by one: nothing shows that.
+    assert set(adapter.skipped) & {"book_hole", "book_old"} == set()
+    assert len(fewer) == 9
 
 
 def line(event: object, time: str = "1.5") -> str:

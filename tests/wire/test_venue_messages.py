@@ -118,6 +118,27 @@ def test_a_number_that_units_of_ten_to_the_minus_eight_cannot_say_is_counted_as_
     assert adapter.skipped == {"not_in_units": 1}
 
 
+@pytest.mark.parametrize("number", ["0", '"0.000"'])
+@pytest.mark.parametrize("known", ['"1054.45"', "0.82"])
+def test_a_trade_of_nothing_or_for_nothing_is_counted(known: str, number: str) -> None:
+    adapter = made("bybit")
+    assert messages(adapter, TRADES["bybit"][0].replace(known, number)) == []
+    assert adapter.skipped == {"nothing_traded": 1}
+
+
+def test_a_price_below_nothing_is_a_bad_field() -> None:
+    adapter = made("bybit")
+    assert messages(adapter, TRADES["bybit"][0].replace("1054.45", "-1054.45")) == []
+    assert adapter.skipped == {"bad_field": 1}
+
+
+@pytest.mark.parametrize(("number", "reason"), [("0", "one_sided"), ("-1", "bad_field")])
+def test_a_quote_has_two_prices_above_nothing(number: str, reason: str) -> None:
+    adapter = made("coinbase")
+    assert messages(adapter, QUOTES["coinbase"][0].replace("14.7550", number)) == []
+    assert adapter.skipped == {reason: 1}
+
+
 QUOTES = {
     # Neither Coinbase's ticker of then nor Bitfinex's says what is there at the best price: size 0.
     "coinbase": (
