@@ -15,6 +15,7 @@ import click
 import msgspec
 from click.shell_completion import CompletionItem
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from relays.cli.options import Given, located, optional_domain
@@ -30,6 +31,7 @@ Examples:
   relays why pid=4711 --json          every connection of a process
 """
 MANY_NAMES = 12
+WHEN = 25
 TROUBLE = {"breaker_opened", "gap", "closed", "relay_died", "refused", "rejected"}
 GOOD = {"breaker_closed", "caught_up"}
 SECOND = 1_000_000_000
@@ -94,9 +96,7 @@ def command(given: Given, consumer: str, domain: str | None, as_json: bool) -> N
         shown = {name: _without_names(data) for name, data in found.items() if data["connections"]}
         click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
     elif sys.stdout.isatty():
-        console = Console(markup=False, highlight=False)
-        for text in told(found):
-            console.print(text, soft_wrap=True)
+        _show(found)
     else:
         for line in lines(found):
             click.echo(line)
@@ -233,9 +233,10 @@ def present(data: Data, one: Data) -> str:
     parts = [f"connected as {one['phase']}"]
     if "breaker" in now:
         behind = f"{now['lag']:,} messages behind ({now['lag_seconds']:.3f} s)"
-        parts += [f"breaker {now['breaker']}", f"position {now['position']:,}", behind]
-        if now["missing"]:
-            parts.append(f"has missed {now['missing']:,} since it opened")
+        missed = f"has missed {now['missing']:,} since it opened"
+        is_open = now["breaker"] == "open"
+        parts += [f"breaker {now['breaker']}", f"position {now['position']:,}"]
+        parts.append(missed if is_open else behind)
     if "last_sequence" in now:
         parts.append(f"last sequence {now['last_sequence']:,}")
         parts.append(f"accepted {now['accepted']:,}, rejected {now['rejected']:,}")
@@ -245,23 +246,38 @@ def present(data: Data, one: Data) -> str:
 # --- for people ---
 
 
-def told(found: Mapping[str, Data]) -> Iterator[Text]:
-    """A heading for each connection, a line for each decision about it, and what it is now."""
+def told(found: Mapping[str, Data]) -> Iterator[tuple[str, Text]]:
+    """(when, what): a heading for each connection, with no when, what was decided about it, and
+    what it is now."""
     for domain, data in found.items():
         for one in data["connections"]:
             of = "" if one["relay_pid"] == data["pid"] else f", of relay pid {one['relay_pid']}"
-            yield Text(heading(domain, one) + of, "bold")
+            yield "", Text(heading(domain, one) + of, "bold")
             for row in one["decisions"]:
-                yield Text.assemble(f"  {clock(row['at_ns'])}  ", (sentence(row), style(row)))
+                yield clock(row["at_ns"]), Text(sentence(row), style(row))
             if not one["decisions"]:
-                yield Text("  nothing was decided about it in what is kept")
+                yield "-", Text("nothing was decided about it in what is kept")
             if now := present(data, one):
-                yield Text(f"  now{' ' * 22}{now}")
+                yield "now", Text(now)
         if data["connections"]:
             kept = data["kept"]
             since = f"{kept['decisions']:,} decisions kept since {clock(kept['since_ns'])}"
             gone = f", {kept['overwritten']:,} older gave way" if kept["overwritten"] else ""
-            yield Text(f"  {domain}: {data['state']}, {since}{gone}", "dim")
+            yield "", Text(f"{domain}: {data['state']}, {since}{gone}", "dim")
+
+
+def _show(found: Mapping[str, Data]) -> None:
+    """All of that, no word broken, however narrow the terminal."""
+    console = Console(markup=False, highlight=False)
+    for when, text in told(found):
+        if not when:
+            console.print(text)
+            continue
+        line = Table.grid(padding=(0, 2, 0, 0))
+        line.add_column(width=WHEN)
+        line.add_column()
+        line.add_row(f"  {when}", text)
+        console.print(line)
 
 
 def heading(domain: str, one: Data) -> str:

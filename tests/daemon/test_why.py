@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from rich.text import Text
 
 from protocol._core import decisions as ring
 from protocol.control import GapReason
@@ -116,7 +115,7 @@ def test_nothing_a_peer_chose_reaches_the_terminal_as_it_is(made: HandMade) -> N
     place = str(made.folder)
     where = files(made.domain, place).state
     found = {made.domain: history(made.domain, open_state(made.domain, place), where, "1")}
-    text = "\n".join(line.plain for line in told(found))
+    text = "\n".join(line.plain for _, line in told(found))
     assert text.count("joined") == 1
     assert all(sentence(row).isprintable() for row in decisions(made.state))
     assert "\x1b" not in text
@@ -213,8 +212,7 @@ def test_how_many_older_ones_gave_way_is_said(made: HandMade) -> None:
     found = history(made.domain, open_state(made.domain, place), where, "strategy")
     assert found["kept"]["decisions"] == ring.CAPACITY
     assert found["kept"]["overwritten"] == 456 * 9 - ring.CAPACITY
-    last: list[Text] = list(told({made.domain: found}))
-    assert "8 older gave way" in last[-1].plain
+    assert "8 older gave way" in list(told({made.domain: found}))[-1][1].plain
 
 
 def test_on_a_terminal_it_is_coloured_sentences_under_a_heading(made: HandMade) -> None:
@@ -224,7 +222,7 @@ def test_on_a_terminal_it_is_coloured_sentences_under_a_heading(made: HandMade) 
         done = subprocess.Popen(
             [*COMMAND, "strategy", f"--runtime-dir={made.folder}"],
             stdout=theirs,
-            env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "80"},
+            env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"},
         )
         os.close(theirs)
         out = b""
