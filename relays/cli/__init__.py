@@ -26,6 +26,8 @@ COMMANDS = {
     "top": "Show all relays live, on the whole screen.",
     "why": "Show what happened to a consumer, and why.",
     "tap": "Show what flows through a relay.",
+    "publish": "Send the messages of a file to a relay.",
+    "replay": "Replay recordings with their timing.",
     "check-config": "Check the configuration of all three relays.",
     "show-config": "Show every value and where it came from.",
     "convert": "Recorded venue data to a file of frames.",
@@ -40,6 +42,7 @@ Examples:
   relays up
   relays status --json
   relays tap market_data --type trade
+  relays replay morning.frames --to market_data
   relays show-config execution
 """
 
