@@ -1,15 +1,16 @@
 """Many frames at once, as numpy arrays: a buffer to rows by schema, rows to sealed frames.
 
-Called by tools and strategies that work on recordings or on what one read brought. The only home of
-numpy; what runs once per frame is `protocol._core.batch`. Single messages are `protocol.message`'s,
-and nothing about a particular message belongs here. (SPEC.md, Many at once)
+Called by tools and strategies that work on recordings or on what one read brought. How a row is
+laid out is in `protocol.dtypes`, the only other home of numpy; what runs once per frame is
+`protocol._core.batch`. Single messages are `protocol.message`'s, and nothing about a particular
+message belongs here. (SPEC.md, Many at once)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,118 +18,57 @@ import numpy.typing as npt
 
 from protocol._core import batch as compiled
 from protocol.catalogue import type_name
-from protocol.errors import ChecksumError, FieldError, HeaderError, ProtocolError, SchemaError
+from protocol.dtypes import (
+    HEADER,
+    I128,
+    INSTRUMENT,
+    LEVEL,
+    U128,
+    Rows,
+    dtype,
+    halves,
+    instruments,
+    integers,
+    payload_dtype,
+)
+from protocol.errors import (
+    ChecksumError,
+    FieldError,
+    HeaderError,
+    ProtocolError,
+    SchemaError,
+    Words,
+)
 from protocol.fields import Field, counter
 from protocol.framing import Buffer
-from protocol.header import COMPRESSED, FIELDS, HEADER_SIZE, MAGIC, Header
-from protocol.instruments import InstrumentId
+from protocol.header import COMPRESSED, HEADER_SIZE, MAGIC, Header
 from protocol.message import Message, Unknown, catalogue
 from protocol.message import decode as decode_one
-from protocol.structure import Structure
 
-Rows = npt.NDArray[np.void]
+__all__ = [
+    "HEADER",
+    "I128",
+    "INSTRUMENT",
+    "LEVEL",
+    "U128",
+    "Batch",
+    "Column",
+    "decode",
+    "dtype",
+    "encode",
+    "halves",
+    "instruments",
+    "integers",
+    "payload_dtype",
+    "seal",
+]
 Numbers = npt.NDArray[np.int64]
 Places = npt.NDArray[np.uint64]
 Found = tuple[int, int, int, int, bool]
 Stamp = int | npt.NDArray[np.integer[Any]] | Sequence[int] | None
 
-HEADER = np.dtype([(name, f"<u{bits // 8}") for name, (bits, _) in FIELDS.items()])
-"""A header's fields, 32 bytes."""
-INSTRUMENT = np.dtype(
-    [("venue", "<u2"), ("asset_type", "u1"), ("reserved", "u1"), ("asset_id", "<u8")]
-)
-"""An InstrumentId, 12 bytes: `InstrumentId._make(row.item())`, `row[...] = tuple(instrument)`."""
-U128 = np.dtype([("lo", "<u8"), ("hi", "<u8")])
-I128 = np.dtype([("lo", "<u8"), ("hi", "<i8")])
-"""128-bit integers in two halves: see `integers` and `halves`."""
-LEVEL = np.dtype([("price", "<i8"), ("size", "<u8")])
-"""A level of an order book, both in units of 1e-8."""
 _ONLY_HEADER = np.dtype([("header", HEADER)])
 _SIZES = {"sequence": 64, "timestamp": 64, "source": 8, "flags": 8}
-_LOW = 2**64 - 1
-
-
-@cache
-def dtype(cls: type[Message]) -> np.dtype[np.void]:
-    """A whole frame of this class, its fixed part where it has tails: `header`, then the fields.
-
-    Packed and little-endian. Pads are bytes between fields, without a name.
-
-    >>> from protocol.market_data import Trade
-    >>> dtype(Trade).names, dtype(Trade).itemsize
-    (('header', 'instrument_id', 'price', 'volume', 'side', 'flags'), 64)
-    """
-    return _laid_out(cls, [("header", HEADER, 0)], HEADER_SIZE)
-
-
-@cache
-def payload_dtype(cls: type[Structure]) -> np.dtype[np.void]:
-    """The same without the header: what `encode` also takes, and what a TLV's payload has.
-
-    >>> from protocol.market_data import Quote
-    >>> payload_dtype(Quote).itemsize
-    48
-    """
-    return _laid_out(cls, [], 0)
-
-
-def _laid_out(
-    cls: type[Structure], first: list[tuple[str, Any, int]], base: int
-) -> np.dtype[np.void]:
-    named = [one for one in cls.FIELDS if one.wire and one.kind != "pad"]
-    places = first + [(one.name, _format(one), base + one.offset) for one in named]
-    return np.dtype(
-        {
-            "names": [name for name, _, _ in places],
-            "formats": [kind for _, kind, _ in places],
-            "offsets": [at for _, _, at in places],
-            "itemsize": base + sum(one.size for one in cls.FIELDS if one.wire),
-        }
-    )
-
-
-def _format(one: Field) -> Any:
-    signed = bool(one.wire and one.wire.signed)
-    if one.python is InstrumentId:
-        return INSTRUMENT
-    if one.python is bytes:
-        return ("u1", (one.size,))
-    if one.size == 16:
-        return I128 if signed else U128
-    return f"<{'i' if signed else 'u'}{one.size}"
-
-
-def integers(column: Rows) -> list[int]:
-    """The Python ints of a column of U128 or I128.
-
-    >>> integers(halves([2**100, 7]))[0] == 2**100
-    True
-    """
-    pairs = zip(column["hi"].tolist(), column["lo"].tolist(), strict=True)
-    return [high << 64 | low for high, low in pairs]
-
-
-def halves(values: Iterable[int], *, signed: bool = False) -> Rows:
-    """A column of U128, or I128, of these ints. FieldError names the first that does not fit."""
-    given = list(values)
-    least, most = (-(2**127), 2**127 - 1) if signed else (0, 2**128 - 1)
-    for row, value in enumerate(given):
-        if not least <= value <= most:
-            expected = f"{least} to {most}"
-            raise FieldError(f"row {row} of 128-bit integers", expected=expected, got=value)
-    pairs = [(value & _LOW, value >> 64) for value in given]
-    return np.array(pairs, dtype=I128 if signed else U128)
-
-
-def instruments(column: Rows) -> list[InstrumentId]:
-    """The InstrumentIds of a column of them.
-
-    >>> from protocol.instruments import VenueId
-    >>> aapl = InstrumentId.stock(VenueId.NASDAQ, "AAPL")
-    >>> instruments(np.array([tuple(aapl)], dtype=INSTRUMENT)) == [aapl]
-    True
-    """
-    return [InstrumentId._make(row) for row in column.tolist()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +165,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    def __repr__(self) -> str:
+        counts = [f"{len(one):,} {cls.__name__}" for cls, one in self.columns.items()]
+        counts += [f"{len(self.unread):,} unread"] if len(self.unread) else []
+        return f"Batch({len(self):,} frames: {', '.join(counts)})"
 
     def __getitem__(self, cls: type[Message]) -> Column:
         return self.columns.get(cls) or _none(cls, self.buffer)
@@ -346,7 +291,7 @@ def _misfit(code: int, data: memoryview, at: int, frame: int) -> ProtocolError:
         return HeaderError(
             f"magic of {where}",
             expected=expected,
-            got=f"{magic:#010x}",
+            got=Words(f"{magic:#010x}"),
             hint="no frame begins here",
         )
     header = Header.unpack(data, at)
@@ -360,7 +305,7 @@ def _misfit(code: int, data: memoryview, at: int, frame: int) -> ProtocolError:
         expected = f"{header.payload_size} payload bytes"
         return HeaderError(f"{name}, {where}, is cut short", expected=expected, got=left)
     right = compiled.checksum(data, at)
-    got = f"{header.checksum:#010x}"
+    got = Words(f"{header.checksum:#010x}")
     return ChecksumError(f"checksum of {name}, {where}", expected=f"{right:#010x}", got=got)
 
 
@@ -431,8 +376,9 @@ def _fixed(cls: type[Message], rows: Rows, *kinds: np.dtype[np.void]) -> np.dtyp
         hint = "frames with tails are built one by one"
         raise SchemaError(cls.title(), expected="a class without tails", hint=hint)
     if rows.ndim != 1 or rows.dtype not in kinds:
-        expected = "one row a message, of dtype(cls) or payload_dtype(cls)"
-        got = f"{rows.ndim} dimensions of {rows.dtype}"
+        expected = f"one dimension, as dtype({cls.__name__}) or payload_dtype({cls.__name__})"
+        names = ", ".join(rows.dtype.names or (str(rows.dtype),))
+        got = Words(f"{rows.ndim} dimension{'s' * (rows.ndim != 1)} of {names}")
         raise SchemaError(f"rows of {cls.title()}", expected=expected, got=got)
     return rows.dtype
 
@@ -467,7 +413,7 @@ def _stamp(name: str, value: Stamp, count: int) -> int | npt.NDArray[np.uint64] 
         return int(value)
     numbers = value if isinstance(value, np.ndarray) else _array(name, value, most)
     if numbers.dtype.kind not in "iu" or numbers.shape != (count,):
-        got = f"{numbers.shape} of {numbers.dtype}"
+        got = Words(f"{numbers.shape} of {numbers.dtype}")
         raise FieldError(f"header.{name}", expected=f"an integer, or {count} of them", got=got)
     for row in {int(numbers.argmin()), int(numbers.argmax())} if count else set():
         if not 0 <= int(numbers[row]) <= most:

@@ -9,6 +9,13 @@ from __future__ import annotations
 LONGEST_VALUE = 120
 
 
+class Words(str):
+    """What came, in words: an error shows it without the quotes of text that came."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
 class ProtocolError(ValueError):
     """Something on the wire, or meant for it, breaks a rule of SPEC.md.
 

@@ -10,7 +10,7 @@ import struct
 
 from protocol.catalogue import type_name
 from protocol.checksum import crc32
-from protocol.errors import ChecksumError, HeaderError
+from protocol.errors import ChecksumError, HeaderError, Words
 from protocol.header import CHECKSUM_AT, HEADER_SIZE, MAGIC, UNSEALED, Header, wrong_value
 
 Buffer = bytes | bytearray | memoryview
@@ -47,6 +47,6 @@ def unwrap(frame: Buffer, offset: int, header: Header, verify: bool) -> bytes:
         checksum = crc32(payload, crc32(bytes(frame[offset : offset + CHECKSUM_AT])))
         if checksum != header.checksum:
             what = f"checksum of the {type_name(header.message_type)} at {offset}"
-            got = f"{header.checksum:#010x}"
+            got = Words(f"{header.checksum:#010x}")
             raise ChecksumError(what, expected=f"{checksum:#010x}", got=got)
     return payload

@@ -10,7 +10,7 @@ import operator
 import struct
 from typing import NamedTuple
 
-from protocol.errors import FieldError, HeaderError
+from protocol.errors import FieldError, HeaderError, Words
 
 MAGIC = 0xDEADBEEF
 HEADER_SIZE = 32
@@ -72,7 +72,7 @@ class Header(_Fields):
             raise HeaderError(
                 f"magic at {offset}",
                 expected=f"{MAGIC:#010x}",
-                got=header[0],
+                got=Words(f"{header[0]:#010x}"),
                 hint="no frame begins here",
             )
         return header
@@ -99,6 +99,8 @@ def wrong_value(values: dict[str, object]) -> FieldError:
     """The error for the first of these header fields that is not an integer in its range."""
     for name, value in values.items():
         most = 2 ** FIELDS[name][0] - 1
-        if not hasattr(value, "__index__") or not 0 <= operator.index(value) <= most:
+        if not hasattr(value, "__index__"):
+            return FieldError(f"header.{name}", expected=f"an integer, 0 to {most}", got=value)
+        if not 0 <= operator.index(value) <= most:
             return FieldError(f"header.{name}", expected=f"0 to {most}", got=value)
     return FieldError("header", expected="integers", got=values)

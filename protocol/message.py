@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple, Self, dataclass_transform
 
 from protocol._core.frames import Views, decode_known
 from protocol.catalogue import CONTROL, type_name
-from protocol.errors import FieldError, ProtocolError, SchemaError
+from protocol.errors import FieldError, ProtocolError, SchemaError, Words
 from protocol.fields import count, field, start
 from protocol.framing import Buffer, octets, unwrap, wrap
 from protocol.header import COMPRESSED, HEADER_SIZE, Header, wrong_value
@@ -127,7 +127,7 @@ class Message(Structure):
             header = Header.unpack(frame, offset)
             unwrap(frame, offset, header, verify=False)
             if header.message_type != cls.TYPE or header.version != cls.VERSION:
-                got = f"{type_name(header.message_type)} version {header.version}"
+                got = Words(f"{type_name(header.message_type)} version {header.version}")
                 return SchemaError(f"frame at {offset}", expected=cls.title(), got=got)
             if header.compressed:
                 what = f"flags of a {cls.title()}"

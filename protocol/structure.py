@@ -136,7 +136,8 @@ class Structure(Record, metaclass=StructureType):
         return cls.__name__
 
     def __repr__(self) -> str:
-        shown = (f"{name}={_show(value)}" for name, value in self.values().items())
+        named = ((one, getattr(self, one.name)) for one in self.FIELDS if one.kind != "pad")
+        shown = (f"{one.name}={_show(value, one)}" for one, value in named)
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -206,7 +207,11 @@ class Structure(Record, metaclass=StructureType):
 
     @classmethod
     def _refusal(cls, one: Field, got: object, expected: str = "") -> FieldError:
-        return FieldError(f"{cls.label()}.{one.name}", expected=expected or one.allowed(), got=got)
+        expected = expected or one.allowed()
+        if one.kind == "value" and issubclass(one.python, int) and not hasattr(got, "__index__"):
+            unit = f" in units of {one.declared.unit}" if one.declared.unit else ""
+            expected = f"an integer{unit}, {expected}"
+        return FieldError(f"{cls.label()}.{one.name}", expected=expected, got=got)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field, count, start))
@@ -324,9 +329,10 @@ def _number(payload: bytes, one: Field) -> int:
     return int.from_bytes(payload[one.offset : one.offset + one.size], "little")
 
 
-def _show(value: object) -> str:
+def _show(value: object, one: Field) -> str:
     if isinstance(value, InstrumentId):
         return f"<{value}>"
     if isinstance(value, int):
         return getattr(value, "name", None) or str(int(value))
-    return value.hex() if isinstance(value, bytes) else repr(value)
+    # Addresses and hashes are read as digits; what may be text is shown as that.
+    return value.hex() if isinstance(value, bytes) and one.wire else repr(value)

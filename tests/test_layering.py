@@ -35,7 +35,7 @@ HOMES = {
     "prometheus_client": {"relays.edge"},
     "msgspec": {"relays.config", "relays.edge", "relays.cli"},
     "crcmod": {"protocol.checksum"},
-    "numpy": {"protocol.batch"},
+    "numpy": {"protocol.batch", "protocol.dtypes"},
 }
 WORLD = {"asyncio", "socket", "select", "selectors", "socketserver", "subprocess", "signal"}
 CLOCK = {"time", "datetime"}

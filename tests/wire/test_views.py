@@ -88,7 +88,7 @@ def test_a_view_is_refused_for_anything_but_a_whole_frame_of_its_class() -> None
     for offset in (-1, 1, len(frame)):
         with pytest.raises(HeaderError):
             Trade.view(frame, offset)
-    with pytest.raises(SchemaError, match=r"expected trade version 1, got .quote version 1"):
+    with pytest.raises(SchemaError, match=r"expected trade version 1, got quote version 1"):
         Trade.view(Quote(BTC, 1, 2, 3, 4).frame())
     with pytest.raises(SchemaError, match="no compression"):
         Trade.view(Unknown(1, 1, TRADE.payload).frame(flags=1))
