@@ -3,6 +3,7 @@
 Imported by users' programs. Only names are for here.
 """
 
+from relays.client.aio.consumer import Consumer
 from relays.client.aio.producer import Producer
 
-__all__ = ["Producer"]
+__all__ = ["Consumer", "Producer"]
