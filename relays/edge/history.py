@@ -6,6 +6,7 @@ what each kind means; here its numbers get their names. No sentences, and nothin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,9 @@ from relays.edge.status import (
     role_name,
 )
 
+ATTEMPTS = 5
+PAUSE = 0.005
+
 Row = Mapping[str, Any]
 PROCESS = ("domain", "memory", "state", "pid", "alive", "started_ns", "last_seen_ns", "log")
 SUMS = ("delivered", "dropped", "filtered")
@@ -45,11 +49,16 @@ def decisions(state: State, after: int = 0) -> list[dict[str, Any]]:
     >>> decisions(state)[-1]["event"]  # doctest: +SKIP
     'breaker_opened'
     """
-    try:
-        rows = ring.read(state, after)
-    except BlockingIOError:  # its relay died while it wrote one
-        rows = ring.read(finished(state), after)
-    return [_decision(row) for row in rows]
+    return [_decision(row) for row in _read(state, after)]
+
+
+def _read(state: State, after: int) -> list[dict[str, Any]]:
+    for _ in range(ATTEMPTS):
+        try:
+            return ring.read(state, after)
+        except BlockingIOError:  # its relay lost its turn while it wrote one, or died
+            time.sleep(PAUSE)
+    return ring.read(finished(state), after)
 
 
 def _decision(row: Row) -> dict[str, Any]:

@@ -105,6 +105,14 @@ def test_a_reader_who_looks_while_one_is_written_waits_for_it() -> None:
     assert len(ring.read(state)) == 1
 
 
+def read_some(state: State, after: int) -> list[dict[str, Any]]:
+    """What can be read now; nothing where the writer lost its turn in the middle of one."""
+    try:
+        return ring.read(state, after)
+    except BlockingIOError:
+        return []
+
+
 def test_a_decision_read_while_others_are_made_is_of_one_moment() -> None:
     state = new_state(LOG)
     reading, writing = os.pipe()
@@ -121,7 +129,7 @@ def test_a_decision_read_while_others_are_made_is_of_one_moment() -> None:
         os.read(reading, 1)
         seen, deadline = 0, time.monotonic() + 20
         while seen < 3 * ring.CAPACITY and time.monotonic() < deadline:
-            for row in ring.read(state, seen):
+            for row in read_some(state, seen):
                 assert row["name"] == row["text"] == str(row["number"])
                 assert {row[word] for word in (*ring.WORDS, "at_ns")} == {row["number"]}
                 seen = row["number"]

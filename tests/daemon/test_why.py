@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from protocol._core import decisions as ring
+from protocol._core.state import layout
 from protocol.control import GapReason
 from protocol.reject import Reject
 from relays.cli import main
@@ -124,6 +125,16 @@ def test_nothing_a_peer_chose_reaches_the_terminal_as_it_is(made: HandMade) -> N
 def test_trouble_is_told_by_more_than_its_colour() -> None:
     assert "bold" in style({"event": "gap"})
     assert style({"event": "joined"}) == ""
+
+
+def test_a_relay_that_died_while_it_wrote_one_is_read_all_the_same(made: HandMade) -> None:
+    life(made)
+    geometry = made.state.read_geometry()
+    sizes = geometry["log_bytes"], geometry["connections"], geometry["producers"]
+    at = layout(*sizes, bool(geometry["windows"]))["decisions"]
+    memoryview(made.state.memory)[at] |= 1
+    found = decisions(open_state(made.domain, str(made.folder)))
+    assert [sentence(row) for row in found] == SAID
 
 
 # --- who is meant ---
