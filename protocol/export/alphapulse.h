@@ -14,6 +14,10 @@
  *     const char *field = ap_trade_wrong(&trade);         NULL, or the field that is not allowed
  *     size_t size = ap_trade_frame(bytes, sizeof bytes, &trade, &stamp);      0: it does not fit
  *
+ * ap_next goes from frame to frame through a file or a buffer, ap_fault_name says in a word what a
+ * code means. max_payload is that of the relay (Welcome.max_payload; 65,536 unless it is told
+ * another), and AP_MAX_PAYLOAD for files: no relay takes more.
+ *
  * What follows the fixed part (symbols, levels, text, TLVs) comes as ap_span: bytes in the frame
  * that was read, valid as long as that is. Nothing is allocated, nothing is kept.
  *
@@ -48,6 +52,7 @@ extern "C" {
 #define AP_HEADER_SIZE 32u
 #define AP_CHECKSUM_AT 28u       /* where the checksum is; it covers all but itself */
 #define AP_LEVEL_SIZE 16u
+#define AP_MAX_PAYLOAD 1048576u  /* the most any relay may be told to take; what files can have */
 #define AP_FLAGS_COMPRESSED 0x03 /* header.flags: reserved for compression; sizes do not hold */
 #define AP_FLAGS_PRIORITY 0x30   /* header.flags: 0 normal to 3 urgent, shifted by 4 */
 #define AP_UNKNOWN_COUNT UINT64_C(0xFFFFFFFFFFFFFFFF) /* Gap.count: nobody knows how many */
@@ -60,7 +65,8 @@ enum ap_fault {
     AP_OTHER_SCHEMA = -1, /* another message type, version or size, or a compressed payload */
     AP_BAD_TAILS = -2,    /* what follows the fixed part is not as long as the counts say */
     AP_BAD_TEXT = -3,     /* text that is not UTF-8 */
-    AP_BAD_TLV = -4       /* a TLV runs past the end */
+    AP_BAD_TLV = -4,      /* a TLV runs past the end */
+    AP_END = -5           /* ap_next: there are no more bytes, which is no fault */
 };
 
 /* Every type of the catalogue; others are passed on. */
@@ -4153,7 +4159,8 @@ static inline int ap_size_fits(uint8_t message_type, uint8_t version, uint32_t s
 }
 
 /* The checks that a relay makes of one frame, in its order: AP_OK or a Reject code. `max_payload`
- * is that of the relay (Welcome.max_payload). AP_REJECT_TRUNCATED: more bytes are wanted. */
+ * is that of the relay (Welcome.max_payload), or AP_MAX_PAYLOAD. AP_REJECT_TRUNCATED: more bytes
+ * are wanted. */
 static inline int ap_check(const void *data, size_t size, uint32_t max_payload) {
     ap_header header;
     if (size < AP_HEADER_SIZE) return AP_REJECT_TRUNCATED;
@@ -4165,6 +4172,22 @@ static inline int ap_check(const void *data, size_t size, uint32_t max_payload) 
         return AP_REJECT_BAD_SIZE;
     if (size - AP_HEADER_SIZE < header.payload_size) return AP_REJECT_TRUNCATED;
     if (!ap_verify(data)) return AP_REJECT_BAD_CHECKSUM;
+    return AP_OK;
+}
+
+/* The next of frames that lie back to back, as in a .frames file or what was read from a socket,
+ * and `*at` moved past it. Begin with `*at` 0. AP_OK: `*frame` has it, whole and undamaged. AP_END:
+ * no bytes are left. AP_REJECT_TRUNCATED: those that are left want more; a file was cut short.
+ * Others: what is wrong with the frame at `*at`, which stays. */
+static inline int ap_next(ap_span bytes, size_t *at, ap_span *frame) {
+    const uint8_t *data;
+    int code;
+    if (*at >= bytes.size) return AP_END;
+    data = bytes.data + *at;
+    code = ap_check(data, bytes.size - *at, AP_MAX_PAYLOAD);
+    if (code != AP_OK) return code;
+    *frame = ap_bytes(data, AP_HEADER_SIZE + ap_header_get(data).payload_size);
+    *at += frame->size;
     return AP_OK;
 }
 
@@ -4206,6 +4229,38 @@ static inline const char *ap_type_name(uint8_t message_type) {
     case 106: return "Ack";
     case 107: return "Gap";
     default: return NULL;
+    }
+}
+
+/* The name of what a function here returns, and of Error.code: never NULL. */
+static inline const char *ap_fault_name(int code) {
+    switch (code) {
+    case AP_OK: return "OK";
+    case AP_OTHER_SCHEMA: return "OTHER_SCHEMA";
+    case AP_BAD_TAILS: return "BAD_TAILS";
+    case AP_BAD_TEXT: return "BAD_TEXT";
+    case AP_BAD_TLV: return "BAD_TLV";
+    case AP_END: return "END";
+    case AP_REJECT_BAD_MAGIC: return "BAD_MAGIC";
+    case AP_REJECT_PAYLOAD_TOO_LARGE: return "PAYLOAD_TOO_LARGE";
+    case AP_REJECT_WRONG_DOMAIN: return "WRONG_DOMAIN";
+    case AP_REJECT_BAD_SIZE: return "BAD_SIZE";
+    case AP_REJECT_BAD_CHECKSUM: return "BAD_CHECKSUM";
+    case AP_REJECT_SEQUENCE_GAP: return "SEQUENCE_GAP";
+    case AP_REJECT_SEQUENCE_DUPLICATE: return "SEQUENCE_DUPLICATE";
+    case AP_REJECT_SOURCE_NOT_ALLOWED: return "SOURCE_NOT_ALLOWED";
+    case AP_REJECT_TRUNCATED: return "TRUNCATED";
+    case AP_REJECT_NOT_A_PRODUCER: return "NOT_A_PRODUCER";
+    case AP_REJECT_BAD_HELLO: return "BAD_HELLO";
+    case AP_REJECT_ACCESS_DENIED: return "ACCESS_DENIED";
+    case AP_REJECT_TOO_MANY_CONNECTIONS: return "TOO_MANY_CONNECTIONS";
+    case AP_REJECT_COOLDOWN: return "COOLDOWN";
+    case AP_REJECT_SLOW_CONSUMER: return "SLOW_CONSUMER";
+    case AP_REJECT_DRAINING: return "DRAINING";
+    case AP_REJECT_NOT_ACCEPTING: return "NOT_ACCEPTING";
+    case AP_REJECT_FENCED: return "FENCED";
+    case AP_REJECT_SEQUENCE_CONFLICT: return "SEQUENCE_CONFLICT";
+    default: return "UNKNOWN";
     }
 }
 

@@ -17,6 +17,10 @@
 //! let frame = trade.frame(&Stamp { sequence, timestamp, ..Stamp::default() });
 //! ```
 //!
+//! `frames(bytes)` goes from frame to frame through a file or a buffer. max_payload is that of the
+//! relay (Welcome.max_payload; 65,536 unless it is told another), and MAX_PAYLOAD for files: no
+//! relay takes more.
+//!
 //! What follows the fixed part (symbols, levels, text, TLVs) borrows from the frame that was read.
 //! Prices and quantities are integers in units of 1e-8 unless the field says otherwise. Numbers
 //! that no enumeration names are data: pass them on.
@@ -31,6 +35,8 @@ pub const HEADER_SIZE: usize = 32;
 /// Where the checksum is in a frame; it covers all but itself.
 pub const CHECKSUM_AT: usize = 28;
 pub const LEVEL_SIZE: usize = 16;
+/// The most any relay may be told to take, and what the payloads in files can have.
+pub const MAX_PAYLOAD: u32 = 1 << 20;
 /// Header.flags: reserved for compression; where one is set, sizes do not hold.
 pub const FLAGS_COMPRESSED: u8 = 0x03;
 /// Header.flags: 0 normal to 3 urgent, shifted by 4.
@@ -980,7 +986,7 @@ pub fn checksum(frame: &[u8]) -> u32 {
 }
 
 /// The checks that a relay makes of one frame, in its order; `max_payload` is that of the relay
-/// (Welcome.max_payload). `Rejected(TRUNCATED)`: more bytes are wanted.
+/// (Welcome.max_payload), or MAX_PAYLOAD. `Rejected(TRUNCATED)`: more bytes are wanted.
 pub fn check(bytes: &[u8], max_payload: u32) -> Result<Header, Fault> {
     if bytes.len() < HEADER_SIZE {
         return Err(Fault::Rejected(Reject::TRUNCATED));
@@ -1002,6 +1008,50 @@ pub fn check(bytes: &[u8], max_payload: u32) -> Result<Header, Fault> {
         return Err(Fault::Rejected(Reject::BAD_CHECKSUM));
     }
     Ok(header)
+}
+
+/// The frames of bytes in which they lie back to back, as in a .frames file or what was read from a
+/// socket: each whole and undamaged. What is no such frame is an error, and the last item;
+/// `Rejected(TRUNCATED)`: more bytes are wanted, or a file was cut short.
+pub fn frames(bytes: &[u8]) -> Frames<'_> {
+    Frames {
+        bytes,
+        at: 0,
+        over: false,
+    }
+}
+
+/// What `frames` gives.
+#[derive(Clone, Debug)]
+pub struct Frames<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    over: bool,
+}
+
+impl Frames<'_> {
+    /// Where in the bytes the next frame begins, or what is none.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<&'a [u8], Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = &self.bytes[self.at..];
+        if rest.is_empty() || self.over {
+            return None;
+        }
+        let found = check(rest, MAX_PAYLOAD);
+        self.over = found.is_err();
+        Some(found.map(|header| {
+            let size = HEADER_SIZE + header.payload_size as usize;
+            self.at += size;
+            &rest[..size]
+        }))
+    }
 }
 
 /// A whole frame, sealed, of any payload.

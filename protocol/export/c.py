@@ -6,6 +6,7 @@ Called by `protocol.export`. What does not depend on the message classes is in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from enum import IntFlag
 
@@ -26,6 +27,7 @@ from protocol.export.facts import (
     notes,
     snake,
 )
+from protocol.reject import Reject
 
 EIGHTS = range(0, 256, 8)
 # Levels are the only tails that are counted in anything but bytes.
@@ -87,7 +89,9 @@ def render() -> str:
         _title("Any message"),
         _sizes(parts),
         frames.CHECK,
+        frames.NEXT,
         _type_names(parts),
+        _fault_names(),
         text.BOTTOM,
     ])  # fmt: skip
 
@@ -398,6 +402,21 @@ def _type_names(parts: list[Part]) -> str:
     newest = {part.number: part.title for part in parts}
     lines += [f'    case {number}: return "{newest[number]}";' for number in sorted(names)]
     return "\n".join([*lines, "    default: return NULL;", "    }", "}", ""])
+
+
+def _fault_names() -> str:
+    names = {name: name for name in re.findall(r"AP_(\w+) = -?\d", text.CONSTANTS)}
+    names |= {f"REJECT_{code.name}": code.name for code in Reject}
+    return "\n".join([
+        "/* The name of what a function here returns, and of Error.code: never NULL. */",
+        "static inline const char *ap_fault_name(int code) {",
+        "    switch (code) {",
+        *(f'    case AP_{key}: return "{name}";' for key, name in names.items()),
+        '    default: return "UNKNOWN";',
+        "    }",
+        "}",
+        "",
+    ])  # fmt: skip
 
 
 def _crc_table() -> str:

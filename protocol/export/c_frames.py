@@ -195,7 +195,8 @@ static inline int ap_is_zero(const uint8_t *bytes, size_t size) {
 
 CHECK = """\
 /* The checks that a relay makes of one frame, in its order: AP_OK or a Reject code. `max_payload`
- * is that of the relay (Welcome.max_payload). AP_REJECT_TRUNCATED: more bytes are wanted. */
+ * is that of the relay (Welcome.max_payload), or AP_MAX_PAYLOAD. AP_REJECT_TRUNCATED: more bytes
+ * are wanted. */
 static inline int ap_check(const void *data, size_t size, uint32_t max_payload) {
     ap_header header;
     if (size < AP_HEADER_SIZE) return AP_REJECT_TRUNCATED;
@@ -207,6 +208,24 @@ static inline int ap_check(const void *data, size_t size, uint32_t max_payload) 
         return AP_REJECT_BAD_SIZE;
     if (size - AP_HEADER_SIZE < header.payload_size) return AP_REJECT_TRUNCATED;
     if (!ap_verify(data)) return AP_REJECT_BAD_CHECKSUM;
+    return AP_OK;
+}
+"""
+
+NEXT = """\
+/* The next of frames that lie back to back, as in a .frames file or what was read from a socket,
+ * and `*at` moved past it. Begin with `*at` 0. AP_OK: `*frame` has it, whole and undamaged. AP_END:
+ * no bytes are left. AP_REJECT_TRUNCATED: those that are left want more; a file was cut short.
+ * Others: what is wrong with the frame at `*at`, which stays. */
+static inline int ap_next(ap_span bytes, size_t *at, ap_span *frame) {
+    const uint8_t *data;
+    int code;
+    if (*at >= bytes.size) return AP_END;
+    data = bytes.data + *at;
+    code = ap_check(data, bytes.size - *at, AP_MAX_PAYLOAD);
+    if (code != AP_OK) return code;
+    *frame = ap_bytes(data, AP_HEADER_SIZE + ap_header_get(data).payload_size);
+    *at += frame->size;
     return AP_OK;
 }
 """

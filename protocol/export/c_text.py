@@ -23,6 +23,10 @@ TOP = """\
  *     const char *field = ap_trade_wrong(&trade);         NULL, or the field that is not allowed
  *     size_t size = ap_trade_frame(bytes, sizeof bytes, &trade, &stamp);      0: it does not fit
  *
+ * ap_next goes from frame to frame through a file or a buffer, ap_fault_name says in a word what a
+ * code means. max_payload is that of the relay (Welcome.max_payload; 65,536 unless it is told
+ * another), and AP_MAX_PAYLOAD for files: no relay takes more.
+ *
  * What follows the fixed part (symbols, levels, text, TLVs) comes as ap_span: bytes in the frame
  * that was read, valid as long as that is. Nothing is allocated, nothing is kept.
  *
@@ -55,6 +59,7 @@ CONSTANTS = """\
 #define AP_HEADER_SIZE 32u
 #define AP_CHECKSUM_AT 28u       /* where the checksum is; it covers all but itself */
 #define AP_LEVEL_SIZE 16u
+#define AP_MAX_PAYLOAD 1048576u  /* the most any relay may be told to take; what files can have */
 #define AP_FLAGS_COMPRESSED 0x03 /* header.flags: reserved for compression; sizes do not hold */
 #define AP_FLAGS_PRIORITY 0x30   /* header.flags: 0 normal to 3 urgent, shifted by 4 */
 #define AP_UNKNOWN_COUNT UINT64_C(0xFFFFFFFFFFFFFFFF) /* Gap.count: nobody knows how many */
@@ -67,7 +72,8 @@ enum ap_fault {
     AP_OTHER_SCHEMA = -1, /* another message type, version or size, or a compressed payload */
     AP_BAD_TAILS = -2,    /* what follows the fixed part is not as long as the counts say */
     AP_BAD_TEXT = -3,     /* text that is not UTF-8 */
-    AP_BAD_TLV = -4       /* a TLV runs past the end */
+    AP_BAD_TLV = -4,      /* a TLV runs past the end */
+    AP_END = -5           /* ap_next: there are no more bytes, which is no fault */
 };
 """
 

@@ -68,7 +68,7 @@ pub fn checksum(frame: &[u8]) -> u32 {
 }
 
 /// The checks that a relay makes of one frame, in its order; `max_payload` is that of the relay
-/// (Welcome.max_payload). `Rejected(TRUNCATED)`: more bytes are wanted.
+/// (Welcome.max_payload), or MAX_PAYLOAD. `Rejected(TRUNCATED)`: more bytes are wanted.
 pub fn check(bytes: &[u8], max_payload: u32) -> Result<Header, Fault> {
     if bytes.len() < HEADER_SIZE {
         return Err(Fault::Rejected(Reject::TRUNCATED));
@@ -90,6 +90,50 @@ pub fn check(bytes: &[u8], max_payload: u32) -> Result<Header, Fault> {
         return Err(Fault::Rejected(Reject::BAD_CHECKSUM));
     }
     Ok(header)
+}
+
+/// The frames of bytes in which they lie back to back, as in a .frames file or what was read from a
+/// socket: each whole and undamaged. What is no such frame is an error, and the last item;
+/// `Rejected(TRUNCATED)`: more bytes are wanted, or a file was cut short.
+pub fn frames(bytes: &[u8]) -> Frames<'_> {
+    Frames {
+        bytes,
+        at: 0,
+        over: false,
+    }
+}
+
+/// What `frames` gives.
+#[derive(Clone, Debug)]
+pub struct Frames<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    over: bool,
+}
+
+impl Frames<'_> {
+    /// Where in the bytes the next frame begins, or what is none.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<&'a [u8], Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = &self.bytes[self.at..];
+        if rest.is_empty() || self.over {
+            return None;
+        }
+        let found = check(rest, MAX_PAYLOAD);
+        self.over = found.is_err();
+        Some(found.map(|header| {
+            let size = HEADER_SIZE + header.payload_size as usize;
+            self.at += size;
+            &rest[..size]
+        }))
+    }
 }
 
 /// A whole frame, sealed, of any payload.

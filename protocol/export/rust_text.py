@@ -26,6 +26,10 @@ TOP = """\
 //! let frame = trade.frame(&Stamp { sequence, timestamp, ..Stamp::default() });
 //! ```
 //!
+//! `frames(bytes)` goes from frame to frame through a file or a buffer. max_payload is that of the
+//! relay (Welcome.max_payload; 65,536 unless it is told another), and MAX_PAYLOAD for files: no
+//! relay takes more.
+//!
 //! What follows the fixed part (symbols, levels, text, TLVs) borrows from the frame that was read.
 //! Prices and quantities are integers in units of 1e-8 unless the field says otherwise. Numbers
 //! that no enumeration names are data: pass them on.
@@ -40,6 +44,8 @@ pub const HEADER_SIZE: usize = 32;
 /// Where the checksum is in a frame; it covers all but itself.
 pub const CHECKSUM_AT: usize = 28;
 pub const LEVEL_SIZE: usize = 16;
+/// The most any relay may be told to take, and what the payloads in files can have.
+pub const MAX_PAYLOAD: u32 = 1 << 20;
 /// Header.flags: reserved for compression; where one is set, sizes do not hold.
 pub const FLAGS_COMPRESSED: u8 = 0x03;
 /// Header.flags: 0 normal to 3 urgent, shifted by 4.

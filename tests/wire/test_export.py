@@ -231,6 +231,7 @@ def test_the_helpers_of_the_header_do_what_they_say(in_c: Program) -> None:
         "wide 1",
         "negative 1",
         "name Trade 1",
+        "faults BAD_TAILS TRUNCATED UNKNOWN",
     ]
 
 
@@ -244,6 +245,7 @@ def test_the_helpers_of_the_module_do_what_they_say(in_rust: Program) -> None:
         "none None None",
         "names BAD_MAGIC Reject(99)",
         "error TRUNCATED",
+        "walk [Err(Rejected(BAD_MAGIC))]",
     ]
 
 

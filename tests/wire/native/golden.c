@@ -97,6 +97,8 @@ static int helpers(void) {
     printf("wide %d\n", ap_u128_get(ap_u128_of((ap_uint128)7 << 70)) == (ap_uint128)7 << 70);
     printf("negative %d\n", ap_i128_get(ap_i128_of(-5)) == -5 && ap_i128_of(-5).hi == UINT64_MAX);
     printf("name %s %d\n", ap_type_name(AP_TRADE_TYPE), ap_type_name(200) == NULL);
+    printf("faults %s %s %s\n", ap_fault_name(AP_BAD_TAILS), ap_fault_name(AP_REJECT_TRUNCATED),
+           ap_fault_name(12345));
     return 0;
 }
 

@@ -83,6 +83,7 @@ fn helpers() {
     println!("none {:?} {:?}", symbol_id("LONGSYMBOL"), symbol_id("Ä"));
     println!("names {:?} {:?}", Reject::BAD_MAGIC, Reject(99));
     println!("error {}", Fault::Rejected(Reject::TRUNCATED));
+    println!("walk {:?}", frames(&[0; 99]).collect::<Vec<_>>());
 }
 
 fn main() {

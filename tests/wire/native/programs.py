@@ -1,7 +1,8 @@
 """Writes what golden.c and golden.rs need to know about fields, compiles them, and runs them.
 
-Called by tests/wire/test_export.py. The text that the programs should print is in `expected`, from
-the values that Python has: nothing of it comes from the generated files.
+Called by tests/wire/test_export.py and test_export_frames.py. The text that the programs should
+print is in `expected`, from the values that Python has: nothing of it comes from the generated
+files.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from protocol.tails import LEVELS, TLVS
 from protocol.tlv import iterate
 
 HERE = Path(__file__).parent
+README = Path(c.__file__).with_name("README.md")
 PATIENCE = 120
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow"]
+RUST = ["--edition", "2021", "-D", "warnings", "-C", "opt-level=0"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 # The message whose TLVs are those of the catalogue.
 TYPED = "DeFiSignal"
@@ -55,9 +58,33 @@ def compile_rust(folder: Path, compiler: str) -> Path:
     main = folder / "golden.rs"
     main.write_text((HERE / "golden.rs").read_text())
     program = folder / "golden_rust"
-    options = ["--edition", "2021", "-D", "warnings", "-C", "opt-level=0"]
-    run([compiler, *options, "-o", str(program), str(main)])
+    run([compiler, *RUST, "-o", str(program), str(main)])
     return program
+
+
+def example(folder: Path, compiler: str) -> Path:
+    """The program of the export's README for a compiler, word for word."""
+    language = "rust" if Path(compiler).name == "rustc" else "c"
+    _, _, rest = README.read_text().partition(f"```{language}\n")
+    (folder / "example").write_text(rest.partition("```")[0])
+    program = folder / "example.out"
+    if language == "rust":
+        (folder / "alphapulse.rs").write_text(rust.render())
+        run([compiler, *RUST, "-o", str(program), str(folder / "example")])
+        return program
+    (folder / "alphapulse.h").write_text(c.render())
+    kind = ["-std=c++11", "-x", "c++"] if compiler.endswith("++") else ["-std=c11", "-x", "c"]
+    command = [compiler, *kind, *WARNINGS, "-I", str(folder), "-o", str(program)]
+    if not _runs([*command, *SANITIZERS, str(folder / "example")]):
+        run([*command, str(folder / "example")])
+    return program
+
+
+def ended(program: Path, *arguments: Path) -> tuple[int, str, str]:
+    """How a program ended, and what it said on standard output and error."""
+    command = [str(program), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
 
 
 def feed(program: Path, frames: Iterable[bytes], out: Path) -> tuple[list[str], list[bytes]]:
