@@ -18,6 +18,7 @@ from relays.core.peer import Peer
 
 SECOND = 1_000_000_000
 REMEMBERED = 1024
+ENDING = ("delivered", "dropped", "filtered", "depth")
 
 
 class Kind(IntEnum):
@@ -64,6 +65,7 @@ class Decisions:
     def __init__(self, state: State, pid: int) -> None:
         self._state, self._pid = state, pid
         self._last: dict[tuple[int, ...], tuple[int, int]] = {}
+        self._most = REMEMBERED
 
     def report(self, event: str, peer: Peer | None, now: int, **fields: Any) -> None:
         """Keep one thing the core reported, if it is of a kind that is kept."""
@@ -103,10 +105,11 @@ class Decisions:
             self._last[key] = number, now
 
     def _again(self, key: tuple[int, ...], now: int, words: dict[str, int]) -> bool:
-        if len(self._last) > REMEMBERED:
+        if len(self._last) > self._most:
             self._last = {
                 key: kept for key, kept in self._last.items() if 0 <= now - kept[1] < SECOND
             }
+            self._most = max(REMEMBERED, 2 * len(self._last))
         number, last = self._last.get(key, (0, 0))
         if not number or not 0 <= now - last < SECOND:
             return False
@@ -140,7 +143,7 @@ def _details(kind: Kind, peer: Peer, fields: dict[str, Any]) -> dict[str, int]:
             depth = peer.record.lag if peer.consuming else 0
             return {"reason": Reject[fields["reason"]], "depth": depth}
         case Kind.ENDED:
-            return {"reason": int(peer.reason or 0), **fields}
+            return {"reason": int(peer.reason or 0), **{key: fields[key] for key in ENDING}}
     return {}
 
 

@@ -265,6 +265,15 @@ def test_refused_connections_of_one_user_are_one_decision_a_second() -> None:
     assert rows == [(9, 5), (10, 1), (9, 1)]
 
 
+def test_what_is_remembered_of_repetitions_is_bounded_by_those_of_a_second() -> None:
+    state = new_state(LOG)
+    decisions = Decisions(state, 1)
+    for number in range(20_000):
+        decisions.refused(number, 1, Reject.ACCESS_DENIED, number * SECOND // 1000)
+    assert len(decisions._last) <= 2049
+    assert ring.made(state) == 20_000
+
+
 # --- death and succession ---
 
 
