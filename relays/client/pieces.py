@@ -6,26 +6,22 @@ only then is it known which sequences it gets. Waiting for room is the front's.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
-from protocol._core.crc import seal_all
-from protocol.errors import FieldError, HeaderError, SchemaError
-from protocol.header import COMPRESSED, HEADER_SIZE, MAGIC
+from protocol._core.stamp import renumber, survey
+from protocol.errors import FieldError, SchemaError
+from protocol.framing import unwrap
+from protocol.header import Header
 from protocol.message import Message, Unknown
 from relays.client.producing import Producing
 
 if TYPE_CHECKING:
-    from protocol.batch import Rows
+    from protocol.dtypes import Rows
 
 PIECE_BYTES = 256 << 10
 MESSAGES = 512
-HEAD = struct.Struct("<IBBxBI")
-STAMP = struct.Struct("<QQ")
-SEQUENCE = struct.Struct("<Q")
-SEQUENCE_AT = 12
 
 Put = Callable[[float, int], None]
 """Puts one piece into the core, now: (seconds, monotonic; ns since the epoch)."""
@@ -89,48 +85,17 @@ def _rows(
 
 
 def _frames(core: Producing, data: memoryview, timestamp: int | None) -> Iterator[Put]:
-    cuts = [0]
-    for start in [*_starts(core, data), len(data)]:
-        if start - cuts[-1] >= PIECE_BYTES or start == len(data) > cuts[-1]:
-            cuts.append(start)
-    for begin, end in pairwise(cuts):
+    stop, cuts, kinds = survey(data, PIECE_BYTES)
+    if stop < len(data):
+        unwrap(data, stop, Header.unpack(data, stop), verify=False)  # says what is wrong there
+    for kind, version, compressed, least, most in kinds:
+        core.check(kind, version, compressed, least)
+        core.check(kind, version, compressed, most)
+    for begin, end in pairwise([0, *cuts]):
 
         def put(now: float, clock: int, begin: int = begin, end: int = end) -> None:
             frames = bytearray(data[begin:end])
-            core.put_frames(frames, _number(frames, core.window.next, timestamp), now)
+            count = renumber(frames, core.window.next, timestamp)
+            core.put_frames(frames, count, now)
 
         yield put
-
-
-def _starts(core: Producing, data: memoryview) -> list[int]:
-    """Where each frame begins, after a look at each."""
-    starts, at, seen = list[int](), 0, set[tuple[int, int, int, int]]()
-    while at < len(data):
-        if len(data) - at < HEADER_SIZE:
-            raise HeaderError(f"frame at {at} is cut short", expected="a header", got="the end")
-        magic, kind, version, flags, size = HEAD.unpack_from(data, at)
-        if magic != MAGIC:
-            raise HeaderError(f"no frame at {at}", expected=hex(MAGIC), got=hex(magic))
-        looks = (kind, version, flags & COMPRESSED, size)
-        if looks not in seen:
-            core.check(*looks)
-            seen.add(looks)
-        starts.append(at)
-        at += HEADER_SIZE + size
-    if at > len(data):
-        got = f"{len(data) - starts[-1]} bytes"
-        raise HeaderError(f"frame at {starts[-1]} is cut short", expected="all of it", got=got)
-    return starts
-
-
-def _number(frames: bytearray, sequence: int, timestamp: int | None) -> int:
-    """Sequences from `sequence` on, and the timestamp where there is one; gives their number."""
-    at = 0
-    while at < len(frames):
-        if timestamp is None:
-            SEQUENCE.pack_into(frames, at + SEQUENCE_AT, sequence)
-        else:
-            STAMP.pack_into(frames, at + SEQUENCE_AT, sequence, timestamp)
-        sequence += 1
-        at += HEADER_SIZE + int.from_bytes(frames[at + 8 : at + 12], "little")
-    return seal_all(frames)

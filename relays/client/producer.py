@@ -26,7 +26,7 @@ from relays.client.producer_base import HURRIED, ProducerBase
 from relays.client.producing import SOME_DAY, Phase
 
 if TYPE_CHECKING:
-    from protocol.batch import Rows
+    from protocol.dtypes import Rows
     from protocol.extensions import TraceContext
     from relays.client.delivery import Received
 
@@ -92,15 +92,18 @@ class Producer(ProducerBase):
         """
         if trace is not None:
             message = traced(message, trace)
-        core = self._core
+        core, window = self._core, self._core.window
         with self._lock:
-            if self._trouble:
-                self._raise()
-            if core.full:
-                self._wait_for_room()
+            if self._trouble or len(window.frames) >= core.window_bytes:
+                self._clear_the_way()
             now = monotonic()
             sequence = core.put(message, now, time_ns() if timestamp is None else timestamp, flags)
-            if not self._blocked:
+            # Most messages only linger: those need not pay for the call.
+            if (
+                not core.linger
+                or len(window.frames) - window.cursor >= core.batch_bytes
+                or now + core.look_again < self._alarm
+            ):
                 self._hand_over(now)
         return sequence
 
@@ -123,15 +126,12 @@ class Producer(ProducerBase):
         core, first = self._core, None
         for put in pieces(core, many, cls, timestamp, flags):
             with self._lock:
-                if self._trouble:
-                    self._raise()
-                if core.full:
-                    self._wait_for_room()
+                if self._trouble or core.full:
+                    self._clear_the_way()
                 first = core.window.next if first is None else first
                 now = monotonic()
                 put(now, time_ns())
-                if not self._blocked:
-                    self._hand_over(now)
+                self._hand_over(now)
         return first or core.window.next, core.window.next - 1
 
     def flush(self, timeout: float | None = None) -> None:
@@ -173,7 +173,10 @@ class Producer(ProducerBase):
 
     # --- waiting, under the lock ---
 
-    def _wait_for_room(self) -> None:
+    def _clear_the_way(self) -> None:
+        """Tell what is to be told, else wait for room."""
+        if self._trouble:
+            self._raise()
         if self._on_full == "raise" or not self._wait(self._send_timeout, lambda: self._core.full):
             raise self._window_full()
         if self._trouble:

@@ -13,11 +13,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from protocol._core.crc import seal_all
+from protocol._core.stamp import renumber
 from protocol.header import HEADER_SIZE
 
-PAYLOAD_SIZE_AT, SEQUENCE_AT = 8, 12
-U32, U64 = struct.Struct("<I"), struct.Struct("<Q")
+PAYLOAD_SIZE = struct.Struct("<8xI")
 
 
 class Batch(NamedTuple):
@@ -122,9 +121,7 @@ class Window:
     def number(self, first: int) -> None:
         """The frames get sequences from `first` on, and are sealed again; `next` follows."""
         by = first - self.first
-        for at, sequence in self._walk(0, first):
-            U64.pack_into(self.frames, at + SEQUENCE_AT, sequence)
-        seal_all(self.frames)
+        renumber(self.frames, first)
         self._batches = deque(Batch(one.first + by, *one[1:]) for one in self._batches)
         self.next += by
 
@@ -162,6 +159,6 @@ class Window:
     def _walk(self, at: int, sequence: int) -> Iterator[tuple[int, int]]:
         while at < len(self.frames):
             yield at, sequence
-            (payload,) = U32.unpack_from(self.frames, at + PAYLOAD_SIZE_AT)
+            (payload,) = PAYLOAD_SIZE.unpack_from(self.frames, at)
             at += HEADER_SIZE + payload
             sequence += 1

@@ -22,7 +22,7 @@ from relays.client.producer_base import HURRIED, ProducerBase
 from relays.client.producing import SOME_DAY, Phase
 
 if TYPE_CHECKING:
-    from protocol.batch import Rows
+    from protocol.dtypes import Rows
     from protocol.extensions import TraceContext
     from relays.client.delivery import Received
 
@@ -90,8 +90,7 @@ class Producer(ProducerBase):
             await self._way()
         now = self._loop.time()
         sequence = core.put(message, now, time_ns() if timestamp is None else timestamp, flags)
-        if not self._blocked:
-            self._hand_over(now)
+        self._hand_over(now)
         return sequence
 
     async def send_many(
@@ -110,8 +109,7 @@ class Producer(ProducerBase):
             first = core.window.next if first is None else first
             now = self._loop.time()
             put(now, time_ns())
-            if not self._blocked:
-                self._hand_over(now)
+            self._hand_over(now)
         return first or core.window.next, core.window.next - 1
 
     async def flush(self, timeout: float | None = None) -> None:
