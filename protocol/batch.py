@@ -130,7 +130,7 @@ class Column:
     def levels(self, row: int, name: str) -> Rows:
         """One side of one order book as an array of LEVEL over the buffer: nothing is copied.
 
-        >>> from protocol.instruments import VenueId
+        >>> from protocol.instruments import InstrumentId, VenueId
         >>> from protocol.market_data import BookKind, OrderBook
         >>> pair = InstrumentId.spot(VenueId.BINANCE, "BTCUSDT")
         >>> bids, asks = ((99, 1), (98, 4)), ((101, 2),)

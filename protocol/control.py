@@ -192,7 +192,7 @@ class ConfigUpdate(Message, type=MessageType.CONFIG_UPDATE, version=1):
 class Hello(Message, type=MessageType.HELLO, version=1):
     """A session asks for what it wants, 96 bytes and TLVs; FIX 35=A (Logon).
 
-    TLV 1 is the client's name, TLV 2 instruments wanted: `tlvs=hello_tlvs(name, instruments)`.
+    TLV 1 is the client's name, TLV 2 instruments wanted: `hello_tlvs` makes them.
 
     >>> hello = Hello(Role.CONSUME, start=Start.OLDEST, tlvs=hello_tlvs("desk-7"))
     >>> client_name(Hello.decode(hello.frame()))

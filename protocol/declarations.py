@@ -95,7 +95,12 @@ class Where(NamedTuple):
         if not isinstance(value, dict) or not set(value) <= allowed or needed - set(value):
             names = ", ".join(sorted(needed)) or "nothing"
             others = ", ".join(sorted(allowed - needed)) or "nothing else"
-            raise self.wrong(f"an object with {names}; and perhaps {others}", value)
+            raise SchemaError(
+                self.path,
+                expected=f"an object with {names}; and perhaps {others}",
+                got=value,
+                hint=_differences(value, allowed, needed),
+            )
         return value
 
     def list(self, value: object, most: int) -> list[Any]:
@@ -148,6 +153,16 @@ def parse(value: object) -> Draft:
     return Draft(name, kind, version, where.words(table, "doc"), declared, hints, fields)
 
 
+def _differences(value: object, allowed: set[str], needed: set[str]) -> str:
+    """What an object has too much and too little of."""
+    if not isinstance(value, dict):
+        return ""
+    missing = ", ".join(sorted(needed - set(value)))
+    unknown = ", ".join(sorted(str(name) for name in set(value) - allowed))
+    words = [f"missing: {missing}"] * bool(missing) + [f"unknown: {unknown}"] * bool(unknown)
+    return "; ".join(words)
+
+
 def describe(name: str, kind: int, version: int, fields: Iterable[Field]) -> dict[str, object]:
     """The declaration of a class with these fields: the inverse of `parse`."""
     fields = tuple(fields)
@@ -165,7 +180,8 @@ def _field(where: Where, item: object, at: int) -> tuple[str, Any, Declared]:
     table = where.table(item, allowed, needed)
     name = where.name(table["name"], FIELD_NAME)
     if keyword.iskeyword(name) or name in RESERVED or hasattr(Message, name):
-        raise where.wrong("a name that has no meaning in every message", name)
+        why = "a word of Python" if keyword.iskeyword(name) else "what every message has already"
+        raise where.wrong(f"another name: this is {why}", name)
     meaning = where.words(table, "meaning")
     for key, kind in (("counts", "count"), ("starts", "start")):
         if key in table:
@@ -185,7 +201,8 @@ def _rules(
     """The annotation, the ranges and the open enumeration of a value."""
     kind, rules = table["type"], set(table) & {"within", *MEMBERS}
     if not isinstance(kind, str) or not (kind in NAMED or BYTES_NAME.fullmatch(kind)):
-        raise (where / "type").wrong(f"one of {', '.join(NAMED)} or bytes and a number", kind)
+        known = f"one of {', '.join(NAMED)} or bytes and a number; no floats: an integer and a unit"
+        raise (where / "type").wrong(known, kind)
     if rules and (len(rules) > 1 or kind not in INTEGERS):
         raise where.wrong("at most one of within, enum, flags, names, for an integer", kind)
     if kind not in INTEGERS:

@@ -203,7 +203,7 @@ class SlippageModel(Extension, type=4):
 class TraceContext(Extension, type=5):
     """W3C trace context (the fields of `traceparent`), 25 bytes: ties messages to a trace.
 
-    All zeros name no trace and no span: FieldError. Unknown flags are passed on.
+    A trace_id or parent_id of zeros names none and is refused. Unknown flags are passed on.
 
     >>> trace = TraceContext(trace_id=bytes(range(16)), parent_id=b"span-007", flags=1)
     >>> trace.traceparent

@@ -133,7 +133,7 @@ class OrderBook(Message, type=MessageType.ORDER_BOOK, version=1):
     """A snapshot of a book or a change to it, 64 bytes and 16 a level; FIX 35=W and 35=X.
 
     A large one comes in `parts` frames that share book_sequence; a reader swaps books, or applies
-    the change, when it has all of them. FieldError when `part` is above `parts`.
+    the change, when it has all of them. `part` is at most `parts`.
 
     >>> from protocol.instruments import InstrumentId, VenueId
     >>> from protocol.tails import Level

@@ -90,7 +90,7 @@ def register(declared: type[Message] | Mapping[str, object] | str | bytes) -> ty
     >>> register(beat | {"name": "Throb", "fields": [{"name": "rate", "type": "u16"}]})
     Traceback (most recent call last):
     ...
-    protocol.errors.SchemaError: Throb contradicts Pulse, type 250 version 1: expected ...
+    protocol.errors.SchemaError: the declaration Throb contradicts the class Pulse, type 250 ...
     >>> forget(250, 1)
     """
     if isinstance(declared, type):
@@ -168,7 +168,7 @@ def _agreed(said: dict[str, Any]) -> type[Message] | None:
         return None
     ours, theirs = _essence(said), _essence(declaration(there))
     if ours != theirs:
-        both = f"{said['name']} contradicts {there.__name__}"
+        both = f"the declaration {said['name']} contradicts the class {there.__name__}"
         what = f"{both}, type {said['type']} version {said['version']}"
         pairs = zip_longest(theirs["fields"], ours["fields"], fillvalue="no field more")
         names = f"the name {there.__name__}", said["name"]

@@ -56,7 +56,7 @@ def render(text: str) -> str:
         name = found[1]
         if name not in tables:
             raise ProtocolError(f"SPEC.md, table {name}", expected=" or ".join(tables))
-        return f"<!-- begin {name} -->\n{tables[name]}\n<!-- end {name} -->"
+        return f"<!-- begin {name} -->\n{_linked(tables[name])}\n<!-- end {name} -->"
 
     return MARK.sub(table, text)
 
@@ -129,6 +129,18 @@ def _type_rows(kind: MessageType) -> Iterator[tuple[object, ...]]:
 def _total(cls: type[Message]) -> str:
     fixed = HEADER_SIZE + sum(field.size for field in cls.FIELDS if field.wire)
     return " + ".join([str(fixed), *(field.name for field in cls.FIELDS if field.tail)])
+
+
+REFERENCE = re.compile(r"\(SPEC\.md, ([^)]+)\)")
+
+
+def _linked(text: str) -> str:
+    """Docstrings name sections of this file from outside; here they are links."""
+    return REFERENCE.sub(lambda found: f"(see [{found[1]}](#{_section(found[1])}))", text)
+
+
+def _section(heading: str) -> str:
+    return heading.lower().replace(" ", "-")
 
 
 def _message(cls: type[Message]) -> str:

@@ -108,6 +108,8 @@ def append(frame: Buffer, items: Iterable[Item]) -> bytes:
     from protocol.message import Message, decode
     from protocol.tails import TLVS
 
+    if hasattr(items, "tlv"):
+        raise TlvError("TLVs", expected="a list of them", got=items)
     frame = _octets(frame)
     message, header = decode(frame), Header.unpack(frame)
     kind = f"{type_name(header.message_type)} version {header.version}"

@@ -83,6 +83,6 @@ def test_the_recording_of_the_readme_becomes_frames_and_arrays(tmp_path: Path) -
 
 def test_the_examples_of_the_protocol_hold() -> None:
     text = (ROOT / "protocol" / "README.md").read_text()
-    first, _, views = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    ended = run(first + views, ROOT)
+    first, _, views, calls = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    ended = run(first + views + calls, ROOT)
     assert (ended.returncode, ended.stderr) == (0, "")
