@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from protocol.catalogue import CONTROL, MessageType, SourceType
 from relays.config import Loaded, load, load_all, read_value
 from relays.domains import DOMAINS, Domain
 
@@ -101,6 +102,19 @@ def located(function: Function) -> Function:
     for option in reversed(_OPTIONS[:2]):
         option(wrapper)
     return wrapper  # type: ignore[return-value]
+
+
+def complete_types(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
+    """The message types that begin so, of the command's domain if it has one, for a shell."""
+    domain = DOMAINS.get(str(context.params.get("domain")))
+    carried = [kind for kind in MessageType if kind not in CONTROL]
+    wanted = [kind for kind in carried if domain is None or kind in domain.types]
+    return [name for kind in wanted if (name := kind.name.lower()).startswith(begun)]
+
+
+def complete_sources(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    """The sources that begin so, for a shell."""
+    return [name for one in SourceType if (name := one.name.lower()).startswith(begun)]
 
 
 domain_argument = click.argument("domain", type=click.Choice(list(DOMAINS)))

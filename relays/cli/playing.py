@@ -19,22 +19,25 @@ from typing import Any, NamedTuple, Protocol
 import click
 import msgspec
 
+from relays.cli.ahead import Ahead
 from relays.cli.interrupts import Interrupts
 from relays.cli.message_files import Entry, MessageFile
 from relays.cli.naming import clean
 from relays.cli.pacing import Pace, Speed, merged
 from relays.cli.sending import Origin, Refusal, Sender
+from relays.client.errors import ClientError
 from relays.client.outcomes import FlushTimeout
 from relays.errors import RelayError
 
 SECOND = 1_000_000_000
-BLOCK = 1024
+BLOCK = 4096
 BLOCK_BYTES = 256 << 10
 LISTED = 100
 PATIENCE = 10.0
 LAST_PATIENCE = 1.0
 INTERRUPTED = 130
 LOOK_EVERY = 0.1
+HOLD = 0.001
 
 
 class Piece(NamedTuple):
@@ -123,13 +126,22 @@ class Player:
     """Sends the pieces, each when it is due; `recorded` leaves their header times as they are."""
 
     def __init__(
-        self, sender: Sender, speed: Speed, report: Report, meter: Meter, recorded: bool
+        self,
+        sender: Sender,
+        speed: Speed,
+        report: Report,
+        meter: Meter,
+        *,
+        recorded: bool,
+        ahead: Ahead | None,
     ) -> None:
         self.sender, self.speed = sender, speed
-        self.report, self.meter, self.recorded = report, meter, recorded
+        self.report, self.meter = report, meter
+        self.recorded, self.ahead = recorded, ahead
         self._kept: list[bytes] = []
         self._from: list[tuple[Origin, int]] = []
-        self._size = 0
+        self._count = self._size = 0
+        self._most = BLOCK if ahead is None else ahead.step
         self._begun = time.monotonic_ns()
         self._looked = 0.0
         self._away = ""
@@ -142,10 +154,17 @@ class Player:
                 self._settle()
         except KeyboardInterrupt:
             self.report.interrupted = True
-            self.sender.flush(LAST_PATIENCE)
+            self._say_goodbye()
         finally:
             self._hear()
             self.report.seconds = (time.monotonic_ns() - self._begun) / SECOND
+
+    def _say_goodbye(self) -> None:
+        """What was sent is acknowledged, unless the relay does not answer any more."""
+        try:
+            self.sender.flush(LAST_PATIENCE)
+        except ClientError as error:
+            self.meter.say(f"relays: {error}")
 
     def _play(self, pieces: Iterator[Piece], interrupts: Interrupts) -> None:
         pace: Pace | None = None
@@ -185,8 +204,9 @@ class Player:
         entry = piece.entry
         self._kept.append(entry.frame)
         self._from.append((Origin(piece.file, entry.number), entry.many))
+        self._count += entry.many
         self._size += len(entry.frame)
-        if len(self._kept) >= BLOCK or self._size >= BLOCK_BYTES:
+        if self._count >= self._most or self._size >= BLOCK_BYTES:
             self._send(interrupts)
 
     def _send(self, interrupts: Interrupts) -> None:
@@ -194,12 +214,21 @@ class Player:
         if not self._kept:
             return
         frames, origins = b"".join(self._kept), self._from
-        self._kept, self._from, self._size = [], [], 0
+        self._kept, self._from, self._count, self._size = [], [], 0, 0
+        self._hold(interrupts)
         with interrupts.waiting():
             self.sender.send(frames, origins, None if self.recorded else time.time_ns())
         self.report.bytes += len(frames)
         self._hear()
         self._look()
+
+    def _hold(self, interrupts: Interrupts) -> None:
+        """Wait for the consumers, where that is asked for."""
+        producer = self.sender.producer
+        while self.ahead and self.ahead.held(producer.last_sequence, producer.reconnects):
+            with interrupts.waiting():
+                time.sleep(HOLD)
+            self._look()
 
     def _hear(self) -> None:
         for refusal in self.sender.refusals():
@@ -237,9 +266,10 @@ class Player:
             self._look()
 
 
-def pieces(files: Sequence[MessageFile], speed: Speed) -> Iterator[Piece]:
+def pieces(files: Sequence[MessageFile], speed: Speed, ahead: Ahead | None) -> Iterator[Piece]:
     """The entries of all files: of one as they stand there, of several by their times."""
     most = speed.together if len(files) == 1 else 1
+    most = most if ahead is None else min(most, ahead.step)
     streams = [_pieces(number, file, most) for number, file in enumerate(files)]
     return streams[0] if len(streams) == 1 else merged(streams)
 

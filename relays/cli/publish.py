@@ -6,27 +6,32 @@ Called through `relays.cli`. Reads the command line and joins the parts: `messag
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from protocol.errors import ProtocolError
+from relays.cli.ahead import Ahead
 from relays.cli.interrupts import Interrupts
 from relays.cli.message_files import FORMATS, MessageFile
 from relays.cli.naming import type_number
-from relays.cli.options import Given, domain_argument, located
+from relays.cli.options import Given, complete_types, domain_argument, located
 from relays.cli.pacing import Speed
 from relays.cli.playing import Player, Report, meter, pieces, show
 from relays.cli.sending import Sender
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 EXAMPLES = """\b
 Examples:
   relays publish market_data morning.frames
   relays publish market_data morning.frames --speed 10
   relays publish market_data trades.csv --type trade --decimal --speed 1000/s
-  relays publish signals signals.jsonl --json
+  relays publish signals signals.jsonl --ahead 50000 --json
   relays tap market_data --json | relays publish market_data --runtime-dir /tmp/other -
 
 \b
@@ -68,29 +73,62 @@ class SpeedType(click.ParamType[Speed]):
             return self.fail(str(error))
 
 
+def playing(speed: str) -> Callable[[Function], Function]:
+    """Add the options of everything that is played; they come as one keyword, `how: How`."""
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **given: Any) -> Any:
+            how = How(**{name: given.pop(name) for name in How._fields})
+            return function(*args, how=how, **given)
+
+        for option in reversed(_options(speed)):
+            option(wrapper)
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
+
+
+class How(NamedTuple):
+    """How files are played, as the command line has it."""
+
+    speed: Speed
+    kind: str | None
+    recorded: bool
+    ahead: int | None
+    as_json: bool
+
+
+def _options(speed: str) -> list[Callable[[Function], Function]]:
+    return [
+        click.option(
+            "--speed", type=SpeedType(), default=speed, help="1: as recorded; N: N times as fast;"
+            f" max; or so many a second: 1000/s, 50k/s. [{speed}]",
+        ),
+        click.option("--format", "kind", type=click.Choice(FORMATS), help="What a FILE is."),
+        click.option(
+            "--recorded-times", "recorded", is_flag=True, help="Leave the times in headers."
+        ),
+        click.option(
+            "--ahead", type=click.IntRange(1), metavar="N", help="Wait while a consumer is N"
+            " messages behind (looks at the relay's state).",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="The report as JSON."),
+    ]  # fmt: skip
+
+
 @click.command("publish", epilog=EXAMPLES)
 @domain_argument
-@click.argument("file")
+@click.argument("file", type=click.Path(allow_dash=True))
 @click.option(
-    "--speed", type=SpeedType(), default="max", help="1: as recorded; N: N times as fast; max; or"
-    " so many a second: 1000/s, 50k/s. [max]"
+    "--type", "type_name", metavar="TYPE", shell_complete=complete_types,
+    help="The type of every row of a CSV file.",
 )  # fmt: skip
-@click.option("--type", "type_name", metavar="TYPE", help="The type of every row of a CSV file.")
 @click.option("--decimal", is_flag=True, help="CSV: prices and volumes are whole units.")
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="What FILE is.")
-@click.option("--recorded-times", is_flag=True, help="Leave the times in headers as they are.")
-@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@playing("max")
 @located
 def command(
-    given: Given,
-    domain: str,
-    file: str,
-    speed: Speed,
-    type_name: str | None,
-    decimal: bool,
-    kind: str | None,
-    recorded_times: bool,
-    as_json: bool,
+    given: Given, domain: str, file: str, type_name: str | None, decimal: bool, how: How
 ) -> int:
     """Send the messages of a file to a relay; FILE may be `-`, the standard input."""
     if type_name is not None:
@@ -98,30 +136,23 @@ def command(
             type_number(type_name)
         except ProtocolError as error:
             raise click.UsageError(str(error)) from None
-    made = MessageFile(file, kind=kind, type_name=type_name or "", decimal=decimal)
+    made = MessageFile(file, kind=how.kind, type_name=type_name or "", decimal=decimal)
     with closing(made):
-        return play("published", given.socket(domain), domain, [made], speed, recorded_times,
-                    as_json)  # fmt: skip
+        return play("published", given, domain, [made], how)
 
 
-def play(
-    verb: str,
-    path: str,
-    domain: str,
-    files: list[MessageFile],
-    speed: Speed,
-    recorded: bool,
-    as_json: bool,
-) -> int:
+def play(verb: str, given: Given, domain: str, files: list[MessageFile], how: How) -> int:
     """Send what is in the files, report it, and give the exit code."""
     report = Report(verb, domain, files)
-    sender = Sender(path, name=verb)
+    sender = Sender(given.socket(domain), name=verb)
     try:
+        runtime_dir = given.load(domain).config.runtime_dir
+        ahead = None if how.ahead is None else Ahead(domain, runtime_dir, how.ahead)
         with meter(files) as shown, Interrupts() as interrupts:
-            player = Player(sender, speed, report, shown, recorded)
-            player.play(pieces(files, speed), interrupts)
+            player = Player(sender, how.speed, report, shown, recorded=how.recorded, ahead=ahead)
+            player.play(pieces(files, how.speed, ahead), interrupts)
     finally:
         sender.close()
         if sys.exc_info()[0] is None or report.sent:
-            show(report, as_json)
+            show(report, how.as_json)
     return report.exit_code

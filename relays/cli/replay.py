@@ -10,17 +10,16 @@ from contextlib import ExitStack
 
 import click
 
-from relays.cli.message_files import FORMATS, MessageFile
+from relays.cli.message_files import MessageFile
 from relays.cli.options import Given, located
-from relays.cli.pacing import Speed
-from relays.cli.publish import SpeedType, play
+from relays.cli.publish import How, play, playing
 from relays.domains import DOMAINS
 
 EXAMPLES = """\b
 Examples:
   relays replay morning.frames --to market_data
   relays replay btc.frames eth.frames --to market_data --speed 60
-  relays replay day.frames.gz --to market_data --speed max --recorded-times
+  relays replay day.frames.gz --to market_data --speed max --ahead 100000 --recorded-times
   relays replay signals.jsonl --to signals --speed 100/s
 
 \b
@@ -41,34 +40,21 @@ permitted; 78 the configuration is wrong; 130 interrupted.
 
 
 @click.command("replay", epilog=EXAMPLES)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True)
+)
 @click.option(
     "--to", "domain", required=True, type=click.Choice(list(DOMAINS)), help="The relay to send to."
 )
-@click.option(
-    "--speed", type=SpeedType(), default="1", help="1: as recorded; N: N times as fast; max; or so"
-    " many a second: 1000/s, 50k/s. [1]"
-)  # fmt: skip
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="What the files are.")
-@click.option("--recorded-times", is_flag=True, help="Leave the times in headers as they are.")
-@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@playing("1")
 @located
-def command(
-    given: Given,
-    files: tuple[str, ...],
-    domain: str,
-    speed: Speed,
-    kind: str | None,
-    recorded_times: bool,
-    as_json: bool,
-) -> int:
+def command(given: Given, files: tuple[str, ...], domain: str, how: How) -> int:
     """Replay recordings to a relay with their own timing, or faster or slower."""
     if files.count("-") > 1:
         raise click.UsageError("The standard input, -, can be read only once.")
     with ExitStack() as stack:
         opened: list[MessageFile] = []
         for path in files:
-            opened.append(MessageFile(path, kind=kind))
+            opened.append(MessageFile(path, kind=how.kind))
             stack.callback(opened[-1].close)
-        return play("replayed", given.socket(domain), domain, opened, speed, recorded_times,
-                    as_json)  # fmt: skip
+        return play("replayed", given, domain, opened, how)

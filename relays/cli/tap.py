@@ -22,7 +22,7 @@ from protocol.message import decode
 from relays.cli.feed import INTRODUCTIONS, Feed, frames, learn
 from relays.cli.interrupts import Interrupts
 from relays.cli.naming import Names, Wanted, clean, number, type_number
-from relays.cli.options import Given, domain_argument, located
+from relays.cli.options import Given, complete_sources, complete_types, domain_argument, located
 from relays.cli.show_message import Frame, Lines, Paint, iso, time_of_day
 from relays.cli.tap_outputs import EVERY, Objects, Output, Printer, Recorder, Statistics
 from relays.cli.watching import KIND_AT, Filter
@@ -97,11 +97,17 @@ class Asked:
 
 @click.command("tap", epilog=EXAMPLES)
 @domain_argument
-@click.option("--type", "types", multiple=True, metavar="TYPE,...", help="Only these types.")
+@click.option(
+    "--type", "types", multiple=True, metavar="TYPE,...", shell_complete=complete_types,
+    help="Only these types.",
+)  # fmt: skip
 @click.option(
     "--instrument", "instruments", multiple=True, metavar="NAME,...", help="Only these instruments."
 )
-@click.option("--source", "sources", multiple=True, metavar="NAME,...", help="Only these sources.")
+@click.option(
+    "--source", "sources", multiple=True, metavar="NAME,...", shell_complete=complete_sources,
+    help="Only these sources.",
+)  # fmt: skip
 @click.option(
     "--producer", "producers", multiple=True, metavar="ID,...", help="Only what concerns orders of"
     " these producer ids (execution: elsewhere frames do not name their producer)."
@@ -117,7 +123,10 @@ class Asked:
     "--interval", type=click.FloatRange(0.1), metavar="SECONDS", help="How often --stats speaks."
     " [1 on a terminal, else only at the end]"
 )  # fmt: skip
-@click.option("-w", "write", metavar="FILE.frames", help="Write the frames to a file, or to -.")
+@click.option(
+    "-w", "write", metavar="FILE.frames", type=click.Path(allow_dash=True),
+    help="Write the frames to a file, or to -.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite FILE.frames if it is there.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @located

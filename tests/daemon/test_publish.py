@@ -195,6 +195,20 @@ def test_a_rate_is_kept(start: Start, tmp_path: Path) -> None:
     assert report["seconds"] >= 0.3
 
 
+def test_it_can_wait_for_consumers_that_are_behind(start: Start, tmp_path: Path) -> None:
+    relay = start(log_bytes=1 << 20, send_buffer=4096, circuit_breaker=2_000, max_queue_size=4_000)
+    reader = consumer(relay)
+    path = written(tmp_path / "a.frames", *trades(10_000))
+    command = words(relay, "publish", "market_data", path, "--ahead=400", "--json")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert prices(reader.data(10_000)) == list(range(1, 10_001))
+        assert json.loads(process.communicate(timeout=DEADLINE)[0])["sent"] == 10_000
+    finally:
+        process.kill()
+        process.communicate(timeout=DEADLINE)
+
+
 def test_the_execution_relay_gets_orders_in_strict_sequence(start: Start, tmp_path: Path) -> None:
     relay = start("execution")
     orders = [Unknown(59, 1, bytes([n])).frame() for n in range(200)]
@@ -232,6 +246,21 @@ def test_ctrl_c_ends_it_with_everything_acknowledged(
     assert (process.returncode, error) == (130, "")
     assert report["interrupted"]
     assert 0 < report["sent"] == relay.end() < 1_000
+
+
+def test_ctrl_c_ends_it_although_the_relay_does_not_answer(start: Start, tmp_path: Path) -> None:
+    relay = start()
+    path = written(tmp_path / "a.frames", *trades(300_000))
+    with running(relay, "publish", "market_data", path, "--speed=20k/s", "--json") as process:
+        relay.signal(signal.SIGSTOP)
+        try:
+            process.send_signal(signal.SIGINT)
+            out, error = process.communicate(timeout=DEADLINE)
+        finally:
+            relay.signal(signal.SIGCONT)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    assert json.loads(out)["interrupted"]
 
 
 def test_ctrl_c_while_it_waits_for_its_input_ends_it(start: Start) -> None:
