@@ -6,7 +6,6 @@ is `relays.client.consuming`'s, what the program gets `relays.client.delivery`'s
 
 from __future__ import annotations
 
-import contextlib
 import select
 import socket
 import time
@@ -15,18 +14,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from protocol.message import Message, Unknown
 from relays.client import delivery
+from relays.client.attached import Attached
 from relays.client.consuming import Item
 from relays.client.delivery import Form, Received
 from relays.client.dial import connect
 from relays.client.errors import ClientError
-from relays.client.stream import READ_BYTES
-from relays.client.subscriber import Subscriber
 
 if TYPE_CHECKING:
     from protocol.batch import Batch
 
 
-class Consumer(Subscriber):
+class Consumer(Attached):
     """The feed of one relay (arguments: `Subscriber`). It is connected and answered when it is
     made: what is published from then on comes. NotListening when nobody answers.
 
@@ -41,9 +39,8 @@ class Consumer(Subscriber):
     """
 
     def _start(self) -> None:
+        self._connect_for = self.connect_timeout
         self._poll = select.poll()
-        self._sock: socket.socket | None = None
-        self._unsent = b""
         try:
             self._open()
         except BaseException:
@@ -129,7 +126,7 @@ class Consumer(Subscriber):
     def _item(self, deadline: float | None) -> Item | None:
         try:
             while (item := self._core.next()) is None:
-                if self._closed or not self._more(deadline):
+                if not self._more(deadline):
                     return None
         except ClientError:
             self.close()
@@ -141,7 +138,7 @@ class Consumer(Subscriber):
     def _open(self) -> None:
         """The first connection, up to its Welcome."""
         deadline = time.monotonic() + self.connect_timeout
-        self._connected(connect(self.path, self.connect_timeout))
+        self._connected(connect(self.path, self.connect_timeout), time.monotonic())
         while not self._core.ready:
             item = self._core.next()
             if item is not None:
@@ -150,73 +147,23 @@ class Consumer(Subscriber):
                 raise self._no_welcome()
         self._welcomed()
 
-    def _connected(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self._sock = sock
-        self._poll.register(sock, select.POLLIN)
-        self._unsent = b""
-        self._send(self._core.begin(time.monotonic()))
-
     def _more(self, deadline: float | None) -> bool:
         """One step towards more bytes; False when the time is up."""
         now = time.monotonic()
-        if self._sock is None:
-            return self._again(now, deadline)
-        self._send(self._core.beat(now))
-        if self._receive(now):
+        if self._step(now):
             return True
-        if self._core.dead(now):
-            self._lost(self._silent())
-        elif deadline is not None and now >= deadline:
+        if self._closed or (deadline is not None and now >= deadline):
             return False
-        else:
-            until = self._core.wake if deadline is None else min(deadline, self._core.wake)
-            self._poll.poll(max(0.0, until - now) * 1000)
+        until = self._until if deadline is None else min(deadline, self._until)
+        # Without a socket nothing is watched, and this only sleeps.
+        self._poll.poll(max(0.0, until - now) * 1000)
         return True
 
-    def _receive(self, now: float) -> bool:
-        """Whether something came, be it the end."""
-        assert self._sock is not None
-        try:
-            size = self._sock.recv_into(self._core.room(), READ_BYTES)
-        except BlockingIOError:
-            return False
-        except ConnectionResetError:
-            size = 0
-        if size:
-            self._core.received(size, now)
-        else:
-            self._lost("the relay closed the connection")
-        return True
-
-    def _again(self, now: float, deadline: float | None) -> bool:
-        """Wait for the next try, or make it."""
-        if deadline is not None and now >= deadline:
-            return False
-        if now < self._retry_at:
-            until = self._retry_at if deadline is None else min(deadline, self._retry_at)
-            time.sleep(until - now)
-            return True
-        try:
-            self._connected(connect(self.path, self._core.dead_after))
-        except ClientError as error:
-            self._lost(str(error))
-        return True
-
-    def _send(self, data: bytes) -> None:
-        """Hand it to the kernel; what it does not take waits for the next time."""
-        self._unsent += data
-        if self._unsent and self._sock is not None:
-            # A relay that is gone is seen when its end is read.
-            with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
-                self._unsent = self._unsent[self._sock.send(self._unsent) :]
-
-    def _lost(self, why: str) -> None:
-        self._hang_up()
-        self._retry_at = self._core.ended(time.monotonic(), why)
+    def _connected(self, sock: socket.socket, now: float) -> None:
+        self._poll.register(sock, select.POLLIN)
+        super()._connected(sock, now)
 
     def _hang_up(self) -> None:
         if self._sock is not None:
             self._poll.unregister(self._sock)
-            self._sock.close()
-            self._sock = None
+        super()._hang_up()

@@ -8,29 +8,25 @@ waiting. (relays.md 3)
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from protocol.message import Message, Unknown
 from relays.client import delivery
+from relays.client.attached import Attached
 from relays.client.consuming import Item
 from relays.client.delivery import Form, Received
 from relays.client.dial import connect
 from relays.client.errors import ClientError, NotListening
-from relays.client.stream import READ_BYTES
-from relays.client.subscriber import Subscriber
 
 if TYPE_CHECKING:
     from protocol.batch import Batch
 
-# So long the loop may stand still while a connection is made: the kernel answers at once.
-CONNECT = 0.001
 BUSY = 0.01
 
 
-class Consumer(Subscriber):
+class Consumer(Attached):
     """The feed of one relay; arguments, errors and meaning are those of `relays.client.Consumer`.
 
     `async with`, `connect`, or the first wait makes the connection; what is published from its
@@ -44,9 +40,7 @@ class Consumer(Subscriber):
     """
 
     def _start(self) -> None:
-        self._sock: socket.socket | None = None
         self._begun = False
-        self._unsent = b""
         self._wake: Callable[[], None] | None = None
 
     # --- what a program calls ---
@@ -141,7 +135,7 @@ class Consumer(Subscriber):
         await self.connect()
         try:
             while (item := self._core.next()) is None:
-                if self._closed or not await self._more(deadline):
+                if not await self._more(deadline):
                     return None
         except ClientError:
             await self.close()
@@ -153,7 +147,7 @@ class Consumer(Subscriber):
     async def _open(self) -> None:
         """The first connection, up to its Welcome."""
         deadline = self._loop.time() + self.connect_timeout
-        self._connected(await self._dial(deadline))
+        self._connected(await self._dial(deadline), self._loop.time())
         while not self._core.ready:
             item = self._core.next()
             if item is not None:
@@ -165,7 +159,7 @@ class Consumer(Subscriber):
     async def _dial(self, deadline: float) -> socket.socket:
         while True:
             try:
-                return connect(self.path, CONNECT)
+                return connect(self.path, self._connect_for)
             except NotListening as error:
                 # Somebody listens, and has a queue of others to accept.
                 busy = isinstance(error.__context__, BlockingIOError)
@@ -173,93 +167,39 @@ class Consumer(Subscriber):
                     raise
             await asyncio.sleep(BUSY)
 
-    def _connected(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self._sock, self._unsent = sock, b""
-        self._send(self._core.begin(self._loop.time()))
-
     async def _more(self, deadline: float | None) -> bool:
-        """One step towards more bytes; False when the time is up."""
+        """One step towards more bytes; False when the time is up. Steps await nothing: a task that
+        is cancelled has not taken bytes that nobody has."""
         now = self._loop.time()
-        if self._closed:
-            return False
-        if self._sock is None:
-            return await self._again(now, deadline)
-        self._send(self._core.beat(now))
-        if self._receive(now):
+        if self._step(now):
             await asyncio.sleep(0)
-        elif self._core.dead(now):
-            self._lost(self._silent())
-        elif deadline is not None and now >= deadline:
+            return True
+        if self._closed or (deadline is not None and now >= deadline):
             return False
-        else:
-            until = self._core.wake if deadline is None else min(deadline, self._core.wake)
-            await self._readable(self._sock, until)
+        await self._wait(self._until if deadline is None else min(deadline, self._until))
         return True
 
-    def _receive(self, now: float) -> bool:
-        """Whether something came, be it the end. Nothing is awaited here: a task that is cancelled
-        has not taken bytes that nobody has."""
-        assert self._sock is not None
-        try:
-            size = self._sock.recv_into(self._core.room(), READ_BYTES)
-        except BlockingIOError:
-            return False
-        except ConnectionResetError:
-            size = 0
-        if size:
-            self._core.received(size, now)
-        else:
-            self._lost("the relay closed the connection")
-        return True
-
-    async def _readable(self, sock: socket.socket, until: float) -> None:
-        """Until there is something to read, or it is that late."""
-        waiter = self._loop.create_future()
+    async def _wait(self, until: float) -> None:
+        """Until there is something to read, it is that late, or this is closed."""
+        waiter, sock = self._loop.create_future(), self._sock
 
         def wake() -> None:
             if not waiter.done():
                 waiter.set_result(None)
 
         timer = self._loop.call_at(until, wake)
-        self._loop.add_reader(sock, wake)
+        if sock is not None:
+            self._loop.add_reader(sock, wake)
         self._wake = wake
         try:
             await waiter
         finally:
             self._wake = None
             timer.cancel()
-            if sock.fileno() >= 0:
+            if sock is not None and sock is self._sock:
                 self._loop.remove_reader(sock)
-
-    async def _again(self, now: float, deadline: float | None) -> bool:
-        """Wait for the next try, or make it."""
-        if deadline is not None and now >= deadline:
-            return False
-        if now < self._retry_at:
-            until = self._retry_at if deadline is None else min(deadline, self._retry_at)
-            await asyncio.sleep(until - now)
-            return True
-        try:
-            self._connected(connect(self.path, CONNECT))
-        except ClientError as error:
-            self._lost(str(error))
-        return True
-
-    def _send(self, data: bytes) -> None:
-        """Hand it to the kernel; what it does not take waits for the next time."""
-        self._unsent += data
-        if self._unsent and self._sock is not None:
-            # A relay that is gone is seen when its end is read.
-            with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
-                self._unsent = self._unsent[self._sock.send(self._unsent) :]
-
-    def _lost(self, why: str) -> None:
-        self._hang_up()
-        self._retry_at = self._core.ended(self._loop.time(), why)
 
     def _hang_up(self) -> None:
         if self._sock is not None:
             self._loop.remove_reader(self._sock)
-            self._sock.close()
-            self._sock = None
+        super()._hang_up()
