@@ -12,6 +12,14 @@ from protocol.reject import Reject
 from relays.client.errors import ClientError
 
 
+def counted(messages: int) -> str:
+    """
+    >>> counted(1), counted(2)
+    ('1 message', '2 messages')
+    """
+    return f"{messages} message{'' if messages == 1 else 's'}"
+
+
 class HandedBack(ClientError):
     """Messages come back to the caller: `frames` as they were sent, `messages` decoded."""
 

@@ -140,6 +140,7 @@ class Producer(ProducerBase):
         with self._lock:
             if not self._settled(timeout):
                 raise self._not_flushed(timeout)
+            self._collect()
             if self._trouble:
                 self._raise()
 
@@ -303,7 +304,7 @@ class Producer(ProducerBase):
             self._collect()
             self._closed = self._trouble = self._stopping = True
             self._wake()
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(LAST_WORDS)
         self._hang_up()
         atexit.unregister(self._at_exit)

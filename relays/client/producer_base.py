@@ -16,7 +16,13 @@ from protocol.catalogue import SourceType
 from protocol.errors import FieldError
 from relays.client.dial import Backoff, locate
 from relays.client.errors import ClientError
-from relays.client.outcomes import FlushTimeout, HandedBack, UnknownOutcome, WindowFull
+from relays.client.outcomes import (
+    FlushTimeout,
+    HandedBack,
+    UnknownOutcome,
+    WindowFull,
+    counted,
+)
 from relays.client.producing import SEQUENCES, SOME_DAY, Phase, Producing
 
 OnError = Callable[[HandedBack], object]
@@ -173,7 +179,7 @@ class ProducerBase:
         return ClientError(f"{self.path}: {why}")
 
     def _not_flushed(self, timeout: float | None) -> FlushTimeout:
-        text = f"{self._core.unacked} messages unacknowledged after {timeout:g} s"
+        text = f"{counted(self._core.unacked)} unacknowledged after {timeout:g} s"
         return FlushTimeout(f"{self.path}: {text}{self._state()}")
 
     # --- what comes back ---
@@ -235,7 +241,7 @@ class ProducerBase:
             raise errors[0]
 
     def _window_full(self) -> WindowFull:
-        kept = f"{self._core.unacked} messages unacknowledged ({self._core.window_bytes} bytes)"
+        kept = f"{counted(self._core.unacked)} unacknowledged ({self._core.window_bytes} bytes)"
         waited = f" for {self._send_timeout:g} s" if self._on_full == "block" else ""
         return WindowFull(f"{self.path}: {kept}{waited}{self._state()}")
 

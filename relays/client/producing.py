@@ -23,7 +23,14 @@ from protocol.header import COMPRESSED, HEADER_SIZE, Header
 from protocol.message import Message, Unknown, decode, sizes
 from protocol.reject import CONSUMED, Reject, label
 from relays.client.dial import Backoff
-from relays.client.outcomes import Ended, FencedError, HandedBack, RejectedError, UnknownOutcome
+from relays.client.outcomes import (
+    Ended,
+    FencedError,
+    HandedBack,
+    RejectedError,
+    UnknownOutcome,
+    counted,
+)
 from relays.client.window import Window
 from relays.domains import DOMAINS, Domain
 
@@ -233,10 +240,8 @@ class Producing:
         frames = self._unanswered()
         self.phase = Phase.OVER
         if frames:
-            count = self.unacked
-            self.outcomes.append(
-                UnknownOutcome(f"{count} messages not acknowledged: {why}", frames)
-            )
+            text = f"{counted(self.unacked)} not acknowledged: {why}"
+            self.outcomes.append(UnknownOutcome(text, frames))
         self._forget()
 
     # --- what the relay says ---
@@ -320,7 +325,7 @@ class Producing:
         self._done = max(self._done, last)
         self._refused = {one for one in self._refused if one > last}
         if frames:
-            text = f"{count - self.unacked} messages not acknowledged in {self.max_age:g} s"
+            text = f"{counted(count - self.unacked)} not acknowledged in {self.max_age:g} s"
             self.outcomes.append(UnknownOutcome(f"{text}: {self._state()}", frames))
         if unsent and self.phase is Phase.OPEN:
             # Their numbers must be used again: only a Welcome says from where on.

@@ -231,7 +231,7 @@ def test_close_hands_back_what_is_left_and_after_an_exception_notes_it(
         producer = await Producer(relay.path, backoff=(0.005, 0.05)).connect()
         with pytest.raises(RuntimeError, match="mine") as caught:
             await fail(Producer(relay.path, backoff=(0.005, 0.05)))
-        assert "1 messages not acknowledged" in caught.value.__notes__[0]
+        assert "1 message not acknowledged" in caught.value.__notes__[0]
         await producer.send(trade(2))
         with pytest.raises(UnknownOutcome, match="closed") as back:
             await producer.close(0.05)

@@ -257,7 +257,7 @@ def test_an_unknown_outcome_is_raised_by_the_next_call_which_sends_nothing(
         execution.kill()
         producer.send(order(1))
         eventually(lambda: producer.unacked == 0, "it comes back")
-        with pytest.raises(UnknownOutcome, match=r"1 messages not acknowledged in 0.1 s") as caught:
+        with pytest.raises(UnknownOutcome, match=r"1 message not acknowledged in 0.1 s") as caught:
             producer.send(order(2))
         assert caught.value.messages == [order(1)]
         assert producer.unacked == 0
@@ -390,7 +390,7 @@ def test_after_an_exception_it_closes_at_once_and_notes_what_came_back(
     with pytest.raises(RuntimeError, match="mine") as caught:
         fail()
     assert time.monotonic() - began < PATIENCE
-    assert "1 messages not acknowledged" in caught.value.__notes__[0]
+    assert "1 message not acknowledged" in caught.value.__notes__[0]
 
 
 def test_nothing_listening_is_one_sentence_with_the_path_and_the_command(tmp_path: Path) -> None:

@@ -117,6 +117,7 @@ class Producer(ProducerBase):
         seconds (None = never). Raises what comes back."""
         if not await self._settled(timeout):
             raise self._not_flushed(timeout)
+        self._collect()
         if self._trouble:
             self._raise()
 
