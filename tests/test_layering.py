@@ -35,6 +35,7 @@ HOMES = {
     "prometheus_client": {"relays.edge"},
     "msgspec": {"relays.config", "relays.edge", "relays.cli"},
     "crcmod": {"protocol.checksum"},
+    "yaml": {"relays.client.settings"},
     "numpy": {"protocol.batch", "protocol.dtypes"},
 }
 WORLD = {"asyncio", "socket", "select", "selectors", "socketserver", "subprocess", "signal"}
