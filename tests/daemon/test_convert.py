@@ -11,8 +11,10 @@ import sys
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -289,24 +291,49 @@ def test_a_full_disk_is_73_and_leaves_nothing(
     assert list(small_disk.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_whoever_ends_it_by_a_signal_finds_nothing_left(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    folder, pipe = tmp_path / "out", tmp_path / "lines"
+@contextmanager
+def half_done(folder: Path, before: Callable[[], Any] | None = None) -> Iterator[Any]:
+    """The command as it waits for more lines, and where to write them; it runs `before` first."""
+    pipe = folder.parent / "lines"
     folder.mkdir()
     os.mkfifo(pipe)
     command = [str(part) for part in (RELAYS, "convert", "binance", pipe, "-o", folder / "out")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as running, pipe.open("w") as lines:
+    with (
+        subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=before
+        ) as running,
+        pipe.open("w") as lines,
+    ):
         lines.write(LINES)
         lines.flush()
         deadline = time.monotonic() + DEADLINE
         while not list(folder.iterdir()):
             assert time.monotonic() < deadline
             time.sleep(0.01)
+        yield running, lines
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_it_by_a_signal_finds_nothing_left(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    folder = tmp_path / "out"
+    with half_done(folder) as (running, _):
         running.send_signal(number)
         assert running.wait(DEADLINE) == 128 + number
     assert list(folder.iterdir()) == []
+
+
+def test_a_signal_that_is_ignored_does_not_end_it(tmp_path: Path) -> None:
+    """As under nohup."""
+    folder = tmp_path / "out"
+    with half_done(folder, lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as found:
+        running, lines = found
+        running.send_signal(signal.SIGHUP)
+        lines.write(LATER)
+        lines.close()
+        assert running.wait(DEADLINE) == 0
+    assert len(list(frames(folder / "out"))) == 4 + 3
 
 
 def test_two_symbols_with_one_id_are_named_also_from_two_files(

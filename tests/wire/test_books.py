@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import cache
 from itertools import chain
@@ -129,6 +129,20 @@ def test_deltas_wait_for_a_snapshot_that_is_on_its_way() -> None:
     books.lost()
     with pytest.raises(Skipped, match="book_hole"):
         books.delta(4, PAIR, None, 11, [], [])
+
+
+@pytest.mark.parametrize("lose", [lambda books: books.broken(PAIR), Books.lost])
+def test_deltas_from_before_a_loss_do_not_wait(lose: Callable[[Books], None]) -> None:
+    books = Books(waits=3)
+    for number in (5, 9):
+        with pytest.raises(Skipped, match="book_before_snapshot"):
+            books.delta(1, PAIR, None, number, [(number, 1)], [])
+        if number == 5:
+            lose(books)
+    # What came between 5 and 9 may be lost.
+    with pytest.raises(Skipped, match="book_snapshot_too_old"):
+        books.snapshot(2, PAIR, 6, [], [])
+    assert said(books.snapshot(2, PAIR, 9, [], []))
 
 
 def test_after_a_hole_nothing_is_sent_until_a_snapshot() -> None:

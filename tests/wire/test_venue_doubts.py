@@ -184,6 +184,15 @@ def test_a_line_that_cannot_be_read_but_changed_no_book_or_another_leaves_it(oth
     assert adapter.convert(CHANGE)
 
 
+def test_a_book_finer_than_its_units_comes_back_with_a_snapshot_that_is_not() -> None:
+    adapter = made("coinbase")
+    fine = coinbase("snapshot", bids=[["0.0000000001", "1"]], asks=[])
+    assert [adapter.convert(given) for given in (fine, CHANGE)] == [[], []]
+    assert adapter.skipped == {"not_in_units": 2}
+    assert adapter.convert(BEGUN)
+    assert adapter.convert(CHANGE)
+
+
 # --- lists ---
 
 
