@@ -242,6 +242,7 @@ class Producer(ProducerBase):
         except ClientError as error:
             with self._lock:
                 self._core.lost(monotonic(), str(error))
+                self._collect()
             return
         with self._lock:
             if self._stopping:
@@ -279,6 +280,7 @@ class Producer(ProducerBase):
                     return
                 with self._lock:
                     self._core.received(data, monotonic())
+                    self._collect()
 
     def _lost(self) -> None:
         with self._lock:

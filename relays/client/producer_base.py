@@ -157,6 +157,7 @@ class ProducerBase:
         except BaseException:
             # Ctrl-C: how much was written is not known, but the next Welcome will say it.
             self._core.lost(now, "interrupted", wait=False)
+            self._collect()
             self._wake()
             raise
         return True
@@ -172,6 +173,7 @@ class ProducerBase:
     def _lost_connection(self, now: float) -> None:
         if self._core.phase in (Phase.GREETING, Phase.OPEN):
             self._core.lost(now, "the relay closed the connection")
+            self._collect()
 
     def _no_welcome(self) -> ClientError:
         waited = f"no Welcome within {self._connect_timeout:g} s"
@@ -185,7 +187,11 @@ class ProducerBase:
     # --- what comes back ---
 
     def _collect(self) -> None:
-        """Sort what the core has to tell: for callbacks, or for the next call."""
+        """Sort what the core has to tell: for callbacks, or for the next call.
+
+        Whatever may end the core is followed by this before anybody can send: a message that is put
+        into a core that is over would be lost without a word.
+        """
         core = self._core
         while core.outcomes:
             outcome = core.outcomes.popleft()

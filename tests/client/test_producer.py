@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -417,50 +415,6 @@ def test_options_that_cannot_be_are_refused_by_name(tmp_path: Path) -> None:
     }.items():  # fmt: skip
         with pytest.raises(FieldError, match=name if name != "name" else "client_name"):
             Producer(tmp_path / "market_data.sock", **{name: value})  # type: ignore[arg-type]
-
-
-PROGRAM = """
-import contextlib, itertools, sys
-from relays.client.producer import Producer
-from protocol.instruments import InstrumentId, VenueId
-from protocol.market_data import Trade
-
-btc = InstrumentId.spot(VenueId.BINANCE, "BTCUSDT")
-path, linger, how = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-sent = 0
-with contextlib.suppress(KeyboardInterrupt):
-    producer = Producer(path, linger_us=linger)
-    with producer if how == "with" else contextlib.nullcontext():
-        print("ready", flush=True)
-        for n in itertools.count(1):
-            producer.send(Trade(btc, price=n, volume=1))
-            sent = n
-print(sent, flush=True)
-"""
-
-
-@pytest.mark.parametrize("how", ["with", "at_exit"])
-@pytest.mark.parametrize("linger_us", [0, 1_000_000])
-def test_ctrl_c_ends_at_once_with_everything_sent_and_no_traceback(
-    relay: RelayProcess, linger_us: int, how: str
-) -> None:
-    command = [sys.executable, "-c", PROGRAM, relay.path, str(linger_us), how]
-    pipe = subprocess.PIPE
-    program = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
-    try:
-        assert program.stdout is not None
-        assert program.stdout.readline() == "ready\n"
-        eventually(lambda: relay.end() > 500, "it sends")
-        program.send_signal(signal.SIGINT)
-        out, err = program.communicate(timeout=PATIENCE)
-    finally:
-        program.kill()
-        program.wait()
-    assert (program.returncode, err) == (0, "")
-    # The last send may have been interrupted after the message was taken.
-    assert relay.end() - int(out) in (0, 1)
-    relay.accounted()
-    assert sum(relay.counters()["by_reason"]) <= 1  # at most the frame it was cut off in
 
 
 # --- what a message was based on ---

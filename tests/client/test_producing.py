@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.catalogue import SourceType
-from protocol.control import Ack, Error, Heartbeat
+from protocol.control import Ack, Error, Heartbeat, Welcome
 from protocol.errors import FieldError, SchemaError
 from protocol.execution import OrderCancel
 from protocol.market_data import Side, Trade
-from protocol.message import Unknown
+from protocol.message import Message, Unknown
 from protocol.reject import CONSUMED, Reject
 from relays.client.outcomes import (
     Ended,
@@ -325,3 +325,45 @@ def test_heartbeats_and_what_later_relays_say_change_nothing() -> None:
     pair.answer()
     assert pair.core.phase is Phase.OPEN
     assert not pair.core.outcomes
+
+
+numbers = st.one_of(st.integers(0, 12), st.integers(0, 2**64 - 1))
+said = st.one_of(
+    st.builds(Ack, numbers, numbers),
+    st.builds(Heartbeat, numbers),
+    st.builds(
+        Error, st.integers(0, 25), message_type=st.integers(0, 255), fatal=st.integers(0, 1),
+        sequence=numbers, expected=numbers, text=st.text(max_size=9),
+    ),
+    st.builds(Welcome, numbers, numbers, numbers, numbers, last_sequence=numbers),
+    st.builds(Unknown, st.integers(0, 255), st.just(9), st.binary(max_size=40)),
+)  # fmt: skip
+
+
+@given(
+    script=st.lists(st.one_of(said, st.integers(1, 3), st.binary(min_size=1, max_size=60))),
+    step=st.integers(1, 200),
+)
+@settings(max_examples=200, deadline=None)
+def test_whatever_a_relay_says_is_no_exception_and_nothing_is_counted_twice(
+    script: list[Message | Unknown | int | bytes], step: int
+) -> None:
+    pair = Pair(Model(strict=False))
+    core = pair.core
+    for one in script:
+        pair.connect()
+        if core.phase is Phase.OVER:
+            break
+        if isinstance(one, int):
+            pair.send(one)
+            pair.write()
+            continue
+        data = one if isinstance(one, bytes) else one.frame(source=22)
+        for at in range(0, len(data), step):
+            core.received(data[at : at + step], pair.now)
+        assert 0 <= core.unacked <= pair.sent
+        pair.pass_time(0.1)
+    back = pair.handed_back()
+    assert len(back) <= pair.sent
+    if core.over is not None:
+        assert core.unacked == len(core.window.frames) == 0

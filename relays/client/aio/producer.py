@@ -255,6 +255,7 @@ class Producer(ProducerBase):
                     self._lost_connection(now)
                     break
                 self._core.received(data, now)
+                self._collect()
         if self._broken:
             self._lost_connection(now)
         self._wake()
