@@ -60,6 +60,13 @@ def test_okx_may_begin_its_numbers_anew() -> None:
     assert adapter.skipped == {"book_hole": 1}
 
 
+def test_an_action_that_okx_does_not_document_loses_the_book() -> None:
+    adapter = made("okx")
+    for action in ("snapshot", "partial", "update"):
+        adapter.convert(okx("books", action, [(10, 1)]))
+    assert adapter.skipped == {"other_event": 1, "book_hole": 1}
+
+
 def diff(number: int, *bids: tuple[str, str], channel: str = "diff_order_book") -> str:
     data = {"microtimestamp": str(number), "bids": bids, "asks": []}
     return line({"data": data, "channel": f"{channel}_xlmgbp", "event": "data"})
@@ -345,7 +352,8 @@ def test_the_offsets_of_levels_that_are_gone_are_kept_for_a_while(
     for number in range(2, 200):
         changes = [[str(number), "1"], [str(number - 1), "0"]]
         assert convert(number, offset=str(10 * number), bids=changes)
-    ((bids, _),) = adapter._offsets.values()
+        ((bids, _),) = adapter._offsets.values()
+        assert {max(1, number - back) * ONE for back in range(10)} <= bids.keys()
     assert len(bids) < 30
     # What went last is known still.
     assert convert(200, offset="1985", bids=[["198", "7"]]) == []
