@@ -26,6 +26,7 @@ cdef class Filter:
     cdef uint8_t *table                # open addressing: 12 bytes of id, then 1 where used
     cdef uint64_t mask
     cdef readonly uint64_t wanted      # instruments; 0 = every one
+    cdef public uint64_t pause         # byte of the log that no look goes across
     cdef Place places[256 * VERSIONS]
     cdef uint64_t size, frames, filtered, offset, begun, boundary, stop
 

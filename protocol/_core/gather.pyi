@@ -2,6 +2,7 @@ from collections.abc import Collection, Mapping
 
 class Filter:
     wanted: int
+    pause: int
     def __init__(
         self,
         types: Collection[int],

@@ -113,6 +113,8 @@ cdef class Filter:
         self.offset, self.begun, self.boundary = cursor.offset, cursor.begun, 0
         if to != NULL:
             self.stop = min(end, cursor.offset + LOOK)
+            if cursor.offset < self.pause < self.stop:
+                self.stop = self.pause
         if self.begun:
             size = min(self.begun, room)
             if to != NULL:

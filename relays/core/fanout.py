@@ -28,8 +28,8 @@ class Outlet:
     """
 
     __slots__ = (
-        "_kind", "_offered", "_since_heartbeat", "blocked", "feeding", "log", "outbox", "record",
-        "rest", "scratch", "snapshots", "tail", "wanted",
+        "_history", "_kind", "_offered", "_since_heartbeat", "blocked", "feeding", "log", "outbox",
+        "record", "rest", "scratch", "snapshots", "tail", "wanted",
     )  # fmt: skip
 
     def __init__(self, log: Log, record: Record, scratch: memoryview) -> None:
@@ -44,6 +44,13 @@ class Outlet:
         self._kind = NOTHING
         self._offered = 0
         self._since_heartbeat = 0
+        self._history = 0
+
+    def filter(self, wanted: Filter, position: int, offset: int) -> None:
+        """Serve what passes. What is before `position`, at byte `offset` of the log, is history:
+        when it has passed the session is told, or it would not know where it ends."""
+        self.wanted, self._history = wanted, position
+        wanted.pause = offset
 
     @property
     def idle(self) -> bool:
@@ -105,7 +112,17 @@ class Outlet:
         size = self.record.gather(self.wanted, self.scratch, most)
         if not size and self.record.lag:
             self.record.gathered(self.wanted, 0, now)
+            if self._history_over():
+                return self.offer(now)
         return self._offering(GATHERED, self.scratch[:size])
+
+    def _history_over(self) -> bool:
+        """Whether what was there at Hello has just passed: that is told now."""
+        if not self._history or self.record.position < self._history or self.outbox is None:
+            return False
+        self._history = 0
+        self.outbox.heartbeat = True
+        return True
 
     def took(self, size: int, now: int) -> bool:
         """The kernel took `size` bytes of what was offered. True when there may be more to send."""
@@ -130,6 +147,7 @@ class Outlet:
         if self._since_heartbeat >= HEARTBEAT_FRAMES and self.outbox is not None:
             self.outbox.heartbeat = True
             self._since_heartbeat = 0
+        self._history_over()
         return not done or bool(self.outbox)
 
     def stop(self) -> None:

@@ -159,7 +159,9 @@ class Handshake:
         hub, outbox = self.hub, peer.outlet.outbox
         assert outbox is not None
         offset = hub.state.locate(wanted.start)
-        peer.outlet.wanted = hub.filter_for(wanted.types, wanted.instruments)
+        passing = hub.filter_for(wanted.types, wanted.instruments)
+        if passing is not None:
+            peer.outlet.filter(passing, hub.log.end, hub.state.end_offset)
         peer.record.consume_from(wanted.asked, offset)
         if wanted.asked < wanted.start:
             peer.record.skip_to(wanted.start, offset, GapReason.TOO_OLD)

@@ -119,6 +119,24 @@ def test_what_a_slow_consumer_misses_is_in_its_gaps_and_nothing_else_is(seed: in
             assert wire.placed == [(n, published[n]) for n in got]
 
 
+@pytest.mark.parametrize("filter", FILTERS)
+@pytest.mark.parametrize("room", [1 << 30, 100])
+def test_what_was_there_before_is_replayed_exactly_also_with_a_filter(
+    filter: dict[str, object], room: int
+) -> None:
+    world = World(64 * KIB)
+    _, producer = world.connect()
+    kinds = random.Random(5).choices(range(6), k=60)
+    frames = mixed(1, kinds)
+    world.send(producer, *frames[:30])
+    wire = Wire(world, wanted_of(filter, start="oldest"), room)
+    world.send(producer, *frames[30:])
+    wire.read_all()
+    for replayed, those in ((True, frames[:30]), (False, frames[30:])):
+        got = [one for run in wire.runs if run.replayed == replayed for one in apart(run.data)]
+        assert got == [one for one in those if passes(one, wire.core.wanted)]
+
+
 def test_another_log_is_a_gap_with_reason_three_and_everything_of_it_comes() -> None:
     for filter in FILTERS:
         old, new = World(64 * KIB), World(64 * KIB, new_state(64 * KIB, log_id=12))

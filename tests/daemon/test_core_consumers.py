@@ -300,8 +300,33 @@ def test_a_filtered_session_looks_at_four_mebibytes_at_a_time_and_goes_on_by_its
     steps = [after - before for before, after in pairwise(looks)]
     assert max(steps) < LOOK + 60_000
     assert len(steps) >= place.state.end_offset // LOOK
-    assert sock.got.endswith(frames(1, 1000))
+    *_, told = split(bytes(sock.got))
+    assert sock.got.endswith(frames(1, 1000) + told)
+    assert Heartbeat.decode(told).position == peer.record.position
     assert peer.record.lag == 0
+    place.accounted()
+
+
+@pytest.mark.parametrize("room", [1 << 30, 70])
+@pytest.mark.parametrize("kinds", [(1, 1), (1, 2), (2, 1), (2, 2)])
+def test_a_filtered_session_is_told_when_what_was_there_at_its_hello_has_passed(
+    room: int, kinds: tuple[int, int]
+) -> None:
+    place = World()
+    _, producer = place.connect()
+    before, after = (frame(1) if kind == 1 else frame(1, 2, bytes(48)) for kind in kinds)
+    place.send(producer, *[before] * 5)
+    _, sock = place.connect()
+    sock.room = room
+    place.send(sock, hello(1, start=OLDEST, type_filter=ONLY_TRADES))
+    place.send(producer, *[after] * 3)
+    place.read(sock)
+    names = {1: "trade", Heartbeat.TYPE: "heartbeat", Welcome.TYPE: "welcome"}
+    said = [(names[one[4]], one) for one in split(bytes(sock.got))]
+    trades = [5 * (kinds[0] == 1), 3 * (kinds[1] == 1)]
+    expected = ["welcome", *["trade"] * trades[0], "heartbeat", *["trade"] * trades[1]]
+    assert [name for name, _ in said] == expected
+    assert Heartbeat.decode(said[trades[0] + 1][1]).position == 5
     place.accounted()
 
 
