@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 from protocol import extensions
@@ -17,7 +18,7 @@ from protocol.as_json import plain
 from protocol.catalogue import MessageType, source_name, type_name
 from protocol.control import UNKNOWN_COUNT, Gap
 from protocol.errors import ProtocolError
-from protocol.fields import NO_DEFAULT, Field
+from protocol.fields import Field
 from protocol.header import HEADER_SIZE, Header
 from protocol.instruments import InstrumentId
 from protocol.message import Message, Unknown, decode
@@ -86,7 +87,7 @@ def time_of_day(ns: int) -> str:
     '22:13:20.123456'
     """
     seconds, rest = divmod(ns, SECOND)
-    return f"{time.strftime('%H:%M:%S', time.gmtime(seconds))}.{rest // 1000:06}"
+    return f"{_second(seconds)[11:]}.{rest // 1000:06}"
 
 
 def iso(ns: int) -> str:
@@ -96,7 +97,13 @@ def iso(ns: int) -> str:
     '2023-11-14T22:13:20.123456789Z'
     """
     seconds, rest = divmod(ns, SECOND)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09}Z"
+    return f"{_second(seconds)}.{rest:09}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    """A second of UTC; messages come many in one."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 class Lines:
@@ -144,26 +151,10 @@ class Lines:
         return self.paint(NOTE, f"-- {clean(text)}")
 
     def _fields(self, message: Message) -> Iterator[str]:
-        for one in type(message).FIELDS:
-            if one.kind in ("value", "tail") and one.name != "instrument_id":
-                value = getattr(message, one.name)
-                if _says_something(one, value):
-                    count = f"({len(value)})" if one.tail is LEVELS else ""
-                    yield f"{one.name}{count}={self.value(one, value)}"
-
-    def value(self, one: Field, value: Any) -> str:
-        """One field's value in one word."""
-        if isinstance(value, InstrumentId):
-            return self.names.of(value)
-        if one.tail is LEVELS:
-            return _levels(value)
-        if one.tail is TLVS:
-            return _tlvs(value)
-        if isinstance(value, bytes):
-            return _bytes(value, text=one.tail is BLOB)
-        if isinstance(value, str):
-            return _text(value)
-        return _number(one, value)
+        for name, default, form in _columns(type(message)):
+            value = getattr(message, name)
+            if value != default:
+                yield form(self.names, value)
 
 
 def gap_text(gap: Gap) -> str:
@@ -237,25 +228,56 @@ def scaled(value: int, digits: int = FIXED_POINT) -> str:
     """
     whole, rest = divmod(abs(value), 10**digits)
     fraction = f".{rest:0{digits}}".rstrip("0") if rest else ""
-    return f"{'-' if value < 0 else ''}{whole}{fraction}"
+    return f"-{whole}{fraction}" if value < 0 else f"{whole}{fraction}"
 
 
-def _says_something(one: Field, value: Any) -> bool:
-    """Whether a value is more than what a field has when nobody sets it."""
-    return one.declared.default is NO_DEFAULT or value != one.declared.default
+Form = Callable[[Names, Any], str]
+"""Writes `name=value` for one field."""
 
 
-def _number(one: Field, value: int) -> str:
+@cache
+def _columns(cls: type[Message]) -> tuple[tuple[str, object, Form], ...]:
+    """Name, default (what says nothing is left out) and form of each field that is shown."""
+    return tuple(
+        (one.name, one.declared.default, _form(one))
+        for one in cls.FIELDS
+        if one.kind in ("value", "tail") and one.name != "instrument_id"
+    )
+
+
+def _form(one: Field) -> Form:
+    """How a field is written, decided once."""
+    name = one.name
+    if one.python is InstrumentId:
+        return lambda names, value: f"{name}={names.of(value)}"
+    if one.tail is LEVELS:
+        return lambda _, value: f"{name}({len(value)})={_levels(value)}"
+    show: Callable[[Any], str] = _text
+    if one.tail is TLVS:
+        show = _tlvs
+    elif one.tail is BLOB or one.python is bytes:
+        show = partial(_bytes, text=one.tail is BLOB)
+    elif issubclass(one.python, int):
+        show = _number(one)
+    return lambda _, value: f"{name}={show(value)}"
+
+
+def _number(one: Field) -> Callable[[int], str]:
+    """How an integer is written: by name, in whole units, as a time, or as it is."""
     names, unit = one.enum or one.declared.names, one.declared.unit
     if one.flags:
-        return "|".join(bit.name or "" for bit in one.flags if value & bit.value) or "0"
+        bits = [(bit.value, bit.name or "") for bit in one.flags]
+        return lambda value: "|".join(name for bit, name in bits if value & bit) or "0"
     if names:
-        return names(value).name if value in set(names) else str(int(value))
+        known = {int(member): member.name for member in names}
+        return lambda value: known.get(int(value)) or str(int(value))
     if unit.startswith("1e-8"):
-        return scaled(value)
+        return scaled
     if unit == "ns":
-        return iso(value) if value else "0"
-    return f"{value / 2**64:.9g}" if unit == Q64_TOKENS else str(int(value))
+        return lambda value: iso(value) if value else "0"
+    if unit == Q64_TOKENS:
+        return lambda value: f"{value / 2**64:.9g}"
+    return str
 
 
 def _levels(levels: tuple[tuple[int, int], ...]) -> str:

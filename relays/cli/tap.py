@@ -164,9 +164,10 @@ class Tap:
     ) -> None:
         self.feed, self.wanted, self.names, self.outputs = feed, wanted, names, outputs
         self.left = -1 if count is None else count
-        # Where everything is only written, runs need not be taken apart.
-        first = outputs[0] if len(outputs) == 1 and not wanted.asks else None
-        self.only = first if isinstance(first, Recorder) else None
+        # Where everything is only written or counted, runs need not be taken apart here.
+        self.whole = [one for one in outputs if isinstance(one, Recorder | Statistics)]
+        if wanted.asks or len(self.whole) < len(outputs):
+            self.whole = []
 
     def run(self) -> None:
         """Until all have passed, the relay has gone (LinkClosed) or somebody interrupts."""
@@ -190,8 +191,9 @@ class Tap:
 
     def _take(self, item: Run | Gap | str) -> None:
         match item:
-            case Run() if self.only is not None and not 0 <= self.left < item.frames:
-                self.only.run(item)
+            case Run() if self.whole and not 0 <= self.left < item.frames:
+                for one in self.whole:
+                    one.run(item)
                 self.left -= item.frames
             case Run():
                 self._frames(item)

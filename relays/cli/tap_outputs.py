@@ -145,6 +145,10 @@ class Statistics:
     def frame(self, frame: Frame) -> None:
         self.rates.add(frame.raw)
 
+    def run(self, run: Run) -> None:
+        """Many frames at once, as they came."""
+        self.rates.add(run.data)
+
     def gap(self, gap: Gap) -> None:
         self.gaps += 1
         self.missed += 0 if gap.count == UNKNOWN_COUNT else gap.count

@@ -7,23 +7,26 @@ tap's affair.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+from protocol._core import runs
 from protocol.catalogue import source_name, type_name
-from protocol.header import COMPRESSED
+from protocol.header import COMPRESSED, HEADER_SIZE, LAYOUT
 from protocol.instruments import SIZE, InstrumentId
 from protocol.message import catalogue, instrument_offsets
 from relays.cli.naming import Names, Wanted
 
 KIND_AT, VERSION_AT, SOURCE_AT, FLAGS_AT = 4, 5, 6, 7
 OWNER, OWNER_SIZE = "owner_id", 8
-# Instruments counted one by one; the rest together, so that memory stays bounded.
-MOST_INSTRUMENTS = 20_000
+# Instruments (of each type and source) counted one by one; the rest together: memory is bounded.
+MOST_COUNTED = 50_000
 NONE, OTHERS = b"", b"*"
+NO_PLACES: tuple[int, ...] = ()
+GROUPS = ("all", "type", "source", "instrument")
 Raw = bytes | memoryview
 
 
@@ -37,7 +40,7 @@ def offsets() -> dict[tuple[int, int], tuple[int, ...]]:
 def owners() -> dict[tuple[int, int], int]:
     """Where the `owner_id` of a (type, version) is: the producer_id of who orders."""
     return {
-        key: 32 + one.offset
+        key: HEADER_SIZE + one.offset
         for key, cls in catalogue().items()
         for one in cls.FIELDS
         if one.name == OWNER
@@ -112,23 +115,18 @@ class Row(NamedTuple):
 
 
 @dataclass
-class _Group:
-    messages: Counter[int | bytes] = field(default_factory=Counter)
-    sizes: Counter[int | bytes] = field(default_factory=Counter)
-    before: Counter[int | bytes] = field(default_factory=Counter)
-
-    def add(self, key: int | bytes, size: int) -> None:
-        self.messages[key] += 1
-        self.sizes[key] += size
+class _Count:
+    messages: int = 0
+    bytes: int = 0
 
 
 class Rates:
     """Counts frames by type, source and instrument (the first that a frame names); `rows` says
     what came since it was last asked. Times in seconds on one clock.
 
-    >>> from protocol.market_data import VenueUpdate
+    >>> from protocol.market_data import VenueStatus, VenueUpdate
     >>> rates = Rates(Names(), now=10.0)
-    >>> rates.add(VenueUpdate(venue=1, status=1).frame(source=1))
+    >>> rates.add(VenueUpdate(venue=1, status=VenueStatus.OPEN).frame(source=1))
     >>> [(row.group, row.name, row.messages, row.rate) for row in rates.rows(now=12.0)]
     ... # doctest: +NORMALIZE_WHITESPACE
     [('all', 'all', 1, 0.5), ('type', 'venue_update', 1, 0.5),
@@ -137,51 +135,59 @@ class Rates:
 
     def __init__(self, names: Names, now: float) -> None:
         self.names, self.begun, self._looked = names, now, now
-        self.missed = 0
-        self._groups = {name: _Group() for name in ("all", "type", "source", "instrument")}
-        self._all, self._types, self._sources, self._instruments = self._groups.values()
+        self._counts: dict[tuple[int, int, bytes], _Count] = {}
+        self._before: dict[tuple[str, int | bytes], int] = {}
 
-    def add(self, raw: Raw) -> None:
-        """Count one frame."""
-        size, kind = len(raw), raw[KIND_AT]
-        self._all.add(0, size)
-        self._types.add(kind, size)
-        self._sources.add(raw[SOURCE_AT], size)
-        self._instruments.add(self._key(raw, kind), size)
+    def add(self, frames: Raw) -> None:
+        """Count whole frames, back to back."""
+        data, at = bytes(frames), 0
+        counts, places = self._counts, offsets()
+        for _, kind, version, source, flags, size, *_ in LAYOUT.iter_unpack(runs.headers(data)):
+            whole = HEADER_SIZE + size
+            found = NO_PLACES if flags & COMPRESSED else places.get((kind, version), NO_PLACES)
+            inside = found and found[0] + SIZE <= whole
+            name = data[at + found[0] : at + found[0] + SIZE] if inside else NONE
+            count = counts.get((kind, source, name)) or self._new(kind, source, name)
+            count.messages += 1
+            count.bytes += whole
+            at += whole
 
-    def _key(self, raw: Raw, kind: int) -> bytes:
-        places = offsets().get((kind, raw[VERSION_AT]))
-        if not places or raw[FLAGS_AT] & COMPRESSED or places[0] + SIZE > len(raw):
-            return NONE
-        key = bytes(raw[places[0] : places[0] + SIZE])
-        seen = self._instruments.messages
-        return key if key in seen or len(seen) < MOST_INSTRUMENTS else OTHERS
+    def _new(self, kind: int, source: int, name: bytes) -> _Count:
+        if len(self._counts) >= MOST_COUNTED and name != NONE:
+            name = OTHERS
+        return self._counts.setdefault((kind, source, name), _Count())
 
     @property
     def messages(self) -> int:
         """How many frames were counted."""
-        return self._all.messages[0]
+        return sum(count.messages for count in self._counts.values())
 
     def rows(self, now: float, *, since_begin: bool = False) -> list[Row]:
         """All counts, the busiest first; rates are per second since the last call, or the begin."""
         span = max(1e-9, now - (self.begun if since_begin else self._looked))
-        found = [
-            row
-            for name, group in self._groups.items()
-            for row in self._rows(name, group, span, since_begin)
+        sums = self._sums()
+        rows = [
+            Row(
+                group,
+                self._name(group, key),
+                count.messages,
+                count.bytes,
+                (count.messages - (0 if since_begin else self._before.get((group, key), 0))) / span,
+            )
+            for (group, key), count in sums.items()
         ]
         self._looked = now
-        for group in self._groups.values():
-            group.before = group.messages.copy()
-        return found
+        self._before = {key: count.messages for key, count in sums.items()}
+        return sorted(rows, key=_busiest_first)
 
-    def _rows(self, name: str, group: _Group, span: float, since_begin: bool) -> list[Row]:
-        before = Counter[int | bytes]() if since_begin else group.before
-        rows = [
-            Row(name, self._name(name, key), count, group.sizes[key], (count - before[key]) / span)
-            for key, count in group.messages.items()
-        ]
-        return sorted(rows, key=lambda row: (-row.rate, -row.messages, row.name))
+    def _sums(self) -> dict[tuple[str, int | bytes], _Count]:
+        """The counts of each member of each group."""
+        sums: defaultdict[tuple[str, int | bytes], _Count] = defaultdict(_Count)
+        for (kind, source, name), count in self._counts.items():
+            for key in (("all", 0), ("type", kind), ("source", source), ("instrument", name)):
+                sums[key].messages += count.messages
+                sums[key].bytes += count.bytes
+        return sums
 
     def _name(self, group: str, key: int | bytes) -> str:
         if isinstance(key, bytes):
@@ -189,3 +195,7 @@ class Rates:
                 return "-" if key == NONE else "others"
             return self.names.of(InstrumentId.from_bytes(key))
         return {"type": type_name, "source": source_name}.get(group, lambda _: "all")(key)
+
+
+def _busiest_first(row: Row) -> tuple[int, float, int, str]:
+    return GROUPS.index(row.group), -row.rate, -row.messages, row.name

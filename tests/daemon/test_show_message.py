@@ -41,7 +41,7 @@ from relays.cli.show_message import (
     one_line,
     time_of_day,
 )
-from relays.cli.watching import MOST_INSTRUMENTS, Filter, Rates, instruments
+from relays.cli.watching import MOST_COUNTED, Filter, Rates, instruments
 from relays.domains import DOMAINS
 from tests.vectors.values import cases
 from tests.wire.strategies import ANY_MESSAGE
@@ -237,15 +237,15 @@ def test_a_filter_by_symbol_follows_what_has_been_learnt() -> None:
 
 def test_rates_add_up_and_stay_bounded() -> None:
     rates = Rates(Names(), now=0.0)
-    for n in range(MOST_INSTRUMENTS + 5):
+    for n in range(MOST_COUNTED + 5):
         rates.add(Trade(InstrumentId(1, 4, n), price=1, volume=1).frame(source=n % 2))
     rates.add(VenueUpdate(venue=1, status=VenueStatus.OPEN).frame())
     rows = rates.rows(now=2.0)
     total = rates.messages
-    assert total == MOST_INSTRUMENTS + 6
+    assert total == MOST_COUNTED + 6
     for group in ("all", "type", "source", "instrument"):
         assert sum(row.messages for row in rows if row.group == group) == total
         assert sum(row.rate for row in rows if row.group == group) == pytest.approx(total / 2)
-    assert sum(row.group == "instrument" for row in rows) == MOST_INSTRUMENTS + 2
+    assert sum(row.group == "instrument" for row in rows) == MOST_COUNTED + 2
     assert all(row.rate == 0 for row in rates.rows(now=3.0))
     assert rates.rows(now=4.0, since_begin=True)[0].rate == pytest.approx(total / 4)
