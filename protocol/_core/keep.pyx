@@ -1,9 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The state of instruments, kept as the very frames that said it (relays.md 3, Snapshot).
 
-Called by `relays.core.hub` after every commit (`Keep.follow`: each accepted frame is looked at
-once) and by `relays.core.snapshot` (`Reader`: the frames of one moment, a piece at a time, while
-the log goes on). What a frame does to a book is SPEC.md's, OrderBook; who gets a snapshot is not
+Called by `relays.core.hub` after every commit (each accepted frame is looked at once)
+and by `reader`, which gives the frames of one moment out. What a frame does to a book is SPEC.md's, OrderBook; who gets a snapshot is not
 decided here.
 
 Each instrument has four slots: its two discovery frames, its last Quote, its book. A slot holds
@@ -11,11 +10,11 @@ frames one behind the other, each with its position in front. What a slot no lon
 away, unless a Reader still needs it: then it is put by, with the positions it was valid for, and
 the slot gets new memory. So a snapshot is of one position however long it takes to be read.
 """
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memmove, memset
+from libc.string cimport memcpy, memmove, memset
 
-from protocol._core.gather cimport Filter, scatter
+from protocol._core.gather cimport scatter
 from protocol._core.scan cimport FrameHeader, HEADER, Tally
 from protocol._core.state cimport SNAPSHOT_DROPS, State, Status
 
@@ -23,16 +22,9 @@ import os
 
 cdef enum:
     COMPRESSED = 0x03
-    STAMP = 8                          # the position in front of a frame
+    QUOTE_FRAME = 80
     BOOK_BYTES = 1048576               # of frames and stamps: what one book may need
     SNAPSHOT = 1                       # protocol.market_data.BookKind
-
-cdef enum:
-    DISCOVERED
-    POOL
-    QUOTE
-    BOOK
-    SLOTS
 
 cdef enum:                             # the order of Status.snapshot_dropped
     INSTRUMENTS
@@ -66,31 +58,26 @@ cdef packed struct Discovery:          # SPEC.md, InstrumentDiscovered and PoolD
     uint8_t symbol_len
     uint16_t metadata_len
 
-cdef struct Slot:
-    uint8_t *bytes
-    uint32_t used, room
-    uint64_t since                     # the position of the frame that made it what it is
 
-cdef struct Entry:
-    uint8_t id[12]
-    uint16_t parts, expect             # of the book snapshot that is coming; expect 0: none is
-    uint32_t begun                     # where in the slot that one begins
-    uint32_t whole                     # the slot begins with a whole book
-    uint64_t book_sequence
-    Slot slots[SLOTS]
-    Old *old                           # what was put by, the newest first
-
-cdef struct Old:
-    Slot slot
-    uint64_t until                     # the position of the frame that ended it
-    int which
-    Entry *entry
-    Old *older
-    Old *newer
-    Old *following                     # put by after this one, of whatever entry
+cdef inline bint same(const uint8_t *one, const uint8_t *other) noexcept nogil:
+    """Whether two instrument ids are the same, 12 bytes."""
+    cdef uint64_t low, low_too
+    cdef uint32_t high, high_too
+    memcpy(&low, one, 8)
+    memcpy(&low_too, other, 8)
+    memcpy(&high, one + 8, 4)
+    memcpy(&high_too, other + 8, 4)
+    return low == low_too and high == high_too
 
 
-cdef bint readable(int which, const uint8_t *frame, uint32_t size) noexcept nogil:
+cdef inline bint is_quote(const uint8_t *frame) noexcept nogil:
+    """Whether type, version, flags and size are those of a Quote that can be read."""
+    cdef uint64_t word
+    memcpy(&word, frame + 4, 8)
+    return word & <uint64_t>0xFFFFFFFF0300FFFF == (<uint64_t>(QUOTE_FRAME - HEADER) << 32 | 0x0102)
+
+
+cdef inline bint readable(int which, const uint8_t *frame, uint32_t size) noexcept nogil:
     """Whether a frame is what its type and version say; a reader would refuse any other."""
     cdef const FrameHeader *header = <const FrameHeader *>frame
     cdef const Discovery *found = <const Discovery *>(frame + HEADER)
@@ -113,17 +100,6 @@ cdef class Keep:
 
     It has looked at every frame before `position`. A new one walks all that the log has.
     """
-    cdef State state
-    cdef Status *status
-    cdef Entry *entries
-    cdef uint32_t *table
-    cdef uint64_t mask, most, limit, offset
-    cdef uint64_t barrier, broken      # positions: of the newest Reader; up to where they failed
-    cdef Old *first
-    cdef Old *last
-    cdef list readers
-    cdef readonly uint64_t count, held, position
-
     def __cinit__(self, State state not None, uint64_t instruments, uint64_t limit):
         cdef uint64_t places = 16
         cdef uint64_t[SNAPSHOT_DROPS] dropped
@@ -132,10 +108,11 @@ cdef class Keep:
         self.state, self.status = state, state.status
         self.most, self.limit = instruments, limit
         self.mask, self.readers = places - 1, []
-        self.entries = <Entry *>calloc(instruments, sizeof(Entry))
+        self.memory = calloc(instruments + 1, sizeof(Entry))
         self.table = <uint32_t *>calloc(places, 4)
-        if self.entries == NULL or self.table == NULL:
+        if self.memory == NULL or self.table == NULL:
             raise MemoryError(f"the state of {instruments} instruments")
+        self.entries = <Entry *>((<uintptr_t>self.memory + 63) & ~<uintptr_t>63)
         self.offset, self.position = state.log.oldest_offset, state.log.oldest_position
         memcpy(dropped, state.status.snapshot_dropped, sizeof(dropped))
         self.follow(None)
@@ -145,11 +122,10 @@ cdef class Keep:
         cdef uint64_t n
         cdef int which
         self.release(NONE)
-        if self.entries != NULL:
-            for n in range(self.count):
-                for which in range(SLOTS):
-                    free(self.entries[n].slots[which].bytes)
-        free(self.entries)
+        for n in range(self.count):
+            for which in range(SLOTS):
+                free(self.entries[n].slots[which].bytes)
+        free(self.memory)
         free(self.table)
 
     def follow(self, Tally tally):
@@ -170,16 +146,37 @@ cdef class Keep:
     cdef void walk(self) noexcept nogil:
         cdef const uint8_t *frame = self.state.at(self.offset)  # contiguous: it is mapped twice
         cdef const uint8_t *end = frame + (self.state.log.end_offset - self.offset)
-        cdef uint32_t size
+        cdef uint64_t barrier = self.barrier, position = self.position
         while frame < end:
-            size = HEADER + (<const FrameHeader *>frame).payload_size
-            if SLOT_OF[frame[4]]:
-                self.take(SLOT_OF[frame[4]] - 1, frame, size)
-            frame += size
-            self.position += 1
+            if SLOT_OF[frame[4]] and not (
+                    frame[4] == KIND_OF[QUOTE] and self.take_quote(frame, position, barrier)):
+                self.position = position
+                self.take(SLOT_OF[frame[4]] - 1, frame)
+                barrier = self.barrier
+            frame += HEADER + (<const FrameHeader *>frame).payload_size
+            position += 1
+        self.position = position
 
-    cdef void take(self, int which, const uint8_t *frame, uint32_t size) noexcept nogil:
+    cdef inline bint take_quote(self, const uint8_t *frame, uint64_t position,
+                                uint64_t barrier) noexcept nogil:
+        """The usual Quote: over the one there is, which no Reader needs. False for any other."""
+        cdef uint64_t place = scatter(frame + HEADER, SEED) & self.mask
+        cdef Entry *entry
+        cdef Slot *slot
+        if self.table[place] == 0 or not is_quote(frame):
+            return False
+        entry = &self.entries[self.table[place] - 1]
+        slot = &entry.slots[QUOTE]
+        if not same(entry.id, frame + HEADER) or slot.used == 0 or slot.since < barrier:
+            return False
+        slot.since = position
+        memcpy(slot.bytes, &position, STAMP)
+        memcpy(slot.bytes + STAMP, frame, QUOTE_FRAME)
+        return True
+
+    cdef void take(self, int which, const uint8_t *frame) noexcept nogil:
         cdef const BookPart *part = <const BookPart *>(frame + HEADER)
+        cdef uint32_t size = HEADER + (<const FrameHeader *>frame).payload_size
         cdef Entry *entry
         if not readable(which, frame, size):
             self.status.snapshot_dropped[UNREADABLE] += 1
@@ -189,7 +186,7 @@ cdef class Keep:
         if entry == NULL:
             return
         if which == BOOK:
-            self.take_book(entry, part, frame, size)
+            self.take_book(entry, frame, size)
             return
         self.renew(entry, which, entry.slots[which].used)
         if not self.append(&entry.slots[which], frame, size):
@@ -201,7 +198,7 @@ cdef class Keep:
         cdef Entry *entry
         while self.table[n]:
             entry = &self.entries[self.table[n] - 1]
-            if memcmp(entry.id, id, 12) == 0:
+            if same(entry.id, id):
                 return entry
             n = (n + 1) & self.mask
         if not make:
@@ -218,16 +215,18 @@ cdef class Keep:
 
     # --- books ---
 
-    cdef void take_book(self, Entry *entry, const BookPart *part, const uint8_t *frame,
-                        uint32_t size) noexcept nogil:
+    cdef void take_book(self, Entry *entry, const uint8_t *frame, uint32_t size) noexcept nogil:
         """All that came since the last whole book is kept, also what comes to nothing: whoever
         reads it then is where a reader of all would be."""
         cdef Slot *slot = &entry.slots[BOOK]
+        cdef const BookPart *part = <const BookPart *>(frame + HEADER)
+        cdef const BookPart *first = part
         if part.kind == SNAPSHOT and part.part == 1:
             entry.begun, entry.expect = slot.used, 1
-            entry.parts, entry.book_sequence = part.parts, part.book_sequence
-        if (part.kind == SNAPSHOT and part.part == entry.expect and part.parts == entry.parts
-                and part.book_sequence == entry.book_sequence):
+        elif entry.expect:
+            first = <const BookPart *>(slot.bytes + entry.begun + STAMP + HEADER)
+        if (part.kind == SNAPSHOT and part.part == entry.expect and part.parts == first.parts
+                and part.book_sequence == first.book_sequence):
             entry.expect += 1
             if part.part == part.parts:
                 self.begin_book(entry)
@@ -366,14 +365,16 @@ cdef class Keep:
 
     # --- readers ---
 
-    cdef void reader_left(self, Reader reader):
-        self.readers.remove(reader)
-        if self.readers:
-            self.barrier = (<Reader>self.readers[len(self.readers) - 1]).at
-            self.release((<Reader>self.readers[0]).at)
-        else:
-            self.barrier = 0
-            self.release(NONE)
+    cdef void joined(self, reader, uint64_t at):
+        self.readers.append((at, reader))
+        self.barrier = at
+        self.status.snapshots += 1
+
+    cdef void left(self, reader):
+        """What only this Reader needed may go."""
+        self.readers = [pair for pair in self.readers if pair[1] is not reader]
+        self.barrier = self.readers[len(self.readers) - 1][0] if self.readers else 0
+        self.release(self.readers[0][0] if self.readers else NONE)
         self.say()
 
     cdef Slot *slot_at(self, Entry *entry, int which, uint64_t at) noexcept nogil:
@@ -392,109 +393,3 @@ cdef class Keep:
 def keep_nothing(State state not None):
     """This relay keeps no state of instruments, whatever its predecessor did."""
     state.status.snapshot_instruments = state.status.snapshot_bytes = 0
-
-
-cdef class Reader:
-    """The frames that say the state of a Keep as it is now, as `wanted` passes them (None: all).
-
-    Only frames before position `before` are given, which is where their reader goes on: in the
-    past what a later frame replaced is missing, and that frame is still to come. `count` is how
-    many instruments have any. `close` when it is not read to its end.
-
-    >>> Reader(keep, state.end_position, None).take(buffer, 65536)  # doctest: +SKIP
-    4096
-    """
-    cdef Keep keep
-    cdef Status *status
-    cdef Filter wanted
-    cdef uint64_t index, stop
-    cdef uint32_t offset
-    cdef int which
-    cdef bint closed
-    cdef readonly uint64_t at, before, count
-    cdef readonly bint done
-
-    def __init__(self, Keep keep not None, uint64_t before, Filter wanted):
-        self.keep, self.wanted, self.before = keep, wanted, before
-        self.at, self.stop, self.status = keep.position, keep.count, keep.status
-        if before > self.at:
-            raise ValueError(f"position {before} is beyond the end, {self.at}")
-        keep.readers.append(self)
-        keep.barrier = self.at
-        keep.status.snapshots += 1
-        with nogil:
-            self.count_instruments()
-
-    @property
-    def broken(self):
-        """There was no memory for what it still needs: it cannot be read to its end."""
-        return not self.done and self.at <= self.keep.broken and self.keep.broken > 0
-
-    def close(self):
-        """Nothing more is read: what was kept for it may go."""
-        if not self.closed:
-            self.closed = True
-            self.keep.reader_left(self)
-
-    cdef bint has(self, Entry *entry, int which) noexcept nogil:
-        cdef Slot *slot = &entry.slots[which]
-        return slot.used > 0 and self.wants(which) and (
-            self.before == self.at or (<uint64_t *>slot.bytes)[0] < self.before)
-
-    cdef bint wants(self, int which) noexcept nogil:
-        return self.wanted is None or self.wanted.types[KIND_OF[which]]
-
-    cdef bint likes(self, Entry *entry) noexcept nogil:
-        return self.wanted is None or self.wanted.wanted == 0 or self.wanted.has(entry.id)
-
-    cdef void count_instruments(self) noexcept nogil:
-        cdef uint64_t n
-        cdef Entry *entry
-        for n in range(self.stop):
-            entry = &self.keep.entries[n]
-            if self.likes(entry) and (self.has(entry, QUOTE) or self.has(entry, DISCOVERED)
-                                      or self.has(entry, POOL) or self.has(entry, BOOK)):
-                self.count += 1
-
-    def take(self, uint8_t[::1] to not None, uint64_t limit):
-        """Copy what is next into `to`, whole frames, about `limit` bytes of them; gives the bytes.
-
-        `done` is set when there is no more. `to` must have room for any frame.
-        """
-        cdef uint64_t size
-        if self.closed or self.broken:
-            raise ValueError("this reader was closed, or what it needs is gone")
-        with nogil:
-            size = self.copy(&to[0], to.shape[0], limit)
-        if self.done:
-            self.close()
-        return size
-
-    cdef uint64_t copy(self, uint8_t *to, uint64_t room, uint64_t limit) noexcept nogil:
-        cdef uint64_t filled = 0, size, position
-        cdef Slot *slot
-        while self.index < self.stop:
-            slot = NULL
-            if self.which < SLOTS and self.likes(&self.keep.entries[self.index]):
-                if self.wants(self.which):
-                    slot = self.keep.slot_at(&self.keep.entries[self.index], self.which, self.at)
-            else:
-                self.index += 1
-                self.which = 0
-                continue
-            while slot != NULL and self.offset < slot.used:
-                memcpy(&position, slot.bytes + self.offset, STAMP)
-                if position >= self.before:
-                    break
-                size = HEADER + (<FrameHeader *>(slot.bytes + self.offset + STAMP)).payload_size
-                if filled + size > room or filled >= limit:
-                    return filled
-                memcpy(to + filled, slot.bytes + self.offset + STAMP, size)
-                filled += size
-                self.offset += STAMP + <uint32_t>size
-                self.status.snapshot_messages += 1
-                self.status.snapshot_message_bytes += size
-            self.which += 1
-            self.offset = 0
-        self.done = True
-        return filled

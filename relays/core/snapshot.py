@@ -11,7 +11,8 @@ is not written to its end, and begins another.
 from __future__ import annotations
 
 from protocol._core.gather import Filter
-from protocol._core.keep import Keep, Reader
+from protocol._core.keep import Keep
+from protocol._core.reader import Reader
 from protocol.control import Snapshot, SnapshotKind
 
 PIECE = 128 * 1024

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from . import latency, machine, native, tables, throughput
+from . import latency, machine, native, snapshots, tables, throughput
 from .children import RunFailed
 from .runs import Load, Pins
 
@@ -46,6 +46,11 @@ def _arguments() -> argparse.Namespace:
         action="append",
         choices=throughput.CONFIGURATIONS,
         help="a row of the relay bench (may repeat; default all)",
+    )
+    parser.add_argument(
+        "--snapshots",
+        action="store_true",
+        help="relay: measure snapshots on beside snapshots off, of Trades and of Quotes",
     )
     _add_load(parser)
     return parser.parse_args()
@@ -108,6 +113,10 @@ def _measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> 
         timed = latency.run(load, pairs, only, progress)
         console.print(tables.of_latency(timed))
         return {"latency": timed.as_json()}
+    if arguments.snapshots:
+        compared = [snapshots.run(name, load, pairs, progress) for name in snapshots.ROWS]
+        console.print(tables.of_snapshots(compared))
+        return {"snapshots": [each.as_json() for each in compared]}
     names = arguments.configuration or throughput.CONFIGURATIONS
     rows = [
         throughput.run(throughput.CONFIGURATIONS[name], load, pairs, only, progress)

@@ -10,7 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path(__file__).resolve().parent / "native"
 BUILT = ROOT / "build" / "bench"
-PROGRAMS = ("copyloop", "producer", "consumer")
+# Those with "-quotes" are the same sources, for Quotes in place of Trades.
+PROGRAMS = ("copyloop", "producer", "consumer", "producer-quotes", "consumer-quotes")
 SHARED = ("bench.c", "checksum.c")
 FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror")
 
@@ -36,8 +37,10 @@ def build() -> None:
 def _compile(name: str) -> None:
     # Two benches may build at once: each writes its own file, and the last rename wins.
     made = BUILT / f"{name}.{os.getpid()}"
-    sources = [str(SOURCES / source) for source in (f"{name}.c", *SHARED)]
-    command = ["gcc", *FLAGS, "-o", str(made), *sources, "-lisal"]
+    stem, _, what = name.partition("-")
+    sources = [str(SOURCES / source) for source in (f"{stem}.c", *SHARED)]
+    flags = (*FLAGS, "-DQUOTES") if what else FLAGS
+    command = ["gcc", *flags, "-o", str(made), *sources, "-lisal"]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     except FileNotFoundError:

@@ -32,7 +32,8 @@ class Pins:
 
 @dataclass(frozen=True)
 class Load:
-    """What is sent and how it is read. Frames are 64-byte Trades, sizes bytes, interval ns."""
+    """What is sent and how it is read. Sizes in bytes, interval in ns. Frames are 64-byte Trades,
+    or, with `quotes` above 0, 80-byte Quotes of so many instruments."""
 
     count: int
     consumers: int = 1
@@ -42,6 +43,7 @@ class Load:
     block: int = 256 * 1024
     producer_buffer: int = 1024 * 1024
     interval: int = 0
+    quotes: int = 0
     pins: Pins = field(default_factory=Pins)
 
     @property
@@ -106,7 +108,7 @@ def _start(server: Server, load: Load, folder: Path) -> list[Child]:
 
 def _consumer(server: Server, load: Load, index: int, shared: list[str], folder: Path) -> Child:
     command = [
-        str(program("consumer")),
+        str(program("consumer-quotes" if load.quotes else "consumer")),
         *("--socket", str(server.consumers)),
         *("--index", str(index)),
         *("--count", str(load.warmup + load.count)),
@@ -119,7 +121,7 @@ def _consumer(server: Server, load: Load, index: int, shared: list[str], folder:
 
 def _producer(server: Server, load: Load, shared: list[str], folder: Path) -> Child:
     command = [
-        str(program("producer")),
+        str(program("producer-quotes" if load.quotes else "producer")),
         *("--socket", str(server.producers)),
         *("--consumers", str(load.consumers)),
         *("--count", str(load.count)),
@@ -128,6 +130,7 @@ def _producer(server: Server, load: Load, shared: list[str], folder: Path) -> Ch
         *("--block", str(load.block)),
         *("--send-buffer", str(load.producer_buffer)),
         *("--interval", str(load.interval)),
+        *("--instruments", str(load.quotes)),
         *shared,
     ]
     return Child("producer", command, folder, load.pins.producer)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from . import latency, throughput
+from . import latency, snapshots, throughput
 from .statistic import Interval, median_interval, ratio, summary
 
 
@@ -30,6 +30,29 @@ def of_latency(result: latency.Result) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for percentile in latency.PERCENTILES:
         table.add_row(percentile.replace("_", "."), *_latency_row(result, percentile))
+    return table
+
+
+def of_snapshots(results: Sequence[snapshots.Result]) -> Table:
+    """One row for each kind of message, in million messages/s."""
+    table = Table(title="million messages/s with and without snapshots: median (least - greatest)")
+    table.add_column("sent", no_wrap=True)
+    for heading in ("on", "off", "ratio [95 %]", "server ns a frame, on and off", "bar", "met"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for result in results:
+        compared = result.ratio
+        cpu = [
+            median_interval([each.server_cpu_ns_per_frame for each in result.samples[which]]).median
+            for which in ("on", "off")
+        ]
+        table.add_row(
+            result.name,
+            *(_spread(result.rates(which), 1e6) for which in ("on", "off")),
+            _interval(compared),
+            f"{cpu[0]:.1f}, {cpu[1]:.1f}",
+            f"{snapshots.RATIO_BAR:.2f}",
+            "yes" if compared.low >= snapshots.RATIO_BAR else "NO",
+        )
     return table
 
 

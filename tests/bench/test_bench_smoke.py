@@ -52,6 +52,16 @@ def test_every_row_of_the_relay_bench_is_measured_beside_the_copy_loop(tmp_path:
             ] * 2
 
 
+def test_snapshots_on_are_measured_beside_off(tmp_path: Path) -> None:
+    written = tmp_path / "snapshots.json"
+    count = ("--pairs", "2", "--count", "20000", "--json", str(written))
+    done = bench("relay", "--snapshots", *count)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads(written.read_text())["snapshots"]
+    assert [row["load"]["quotes"] for row in rows] == [0, 10, 3000]
+    assert all(len(row["samples"][which]) == 2 for row in rows for which in ("on", "off"))
+
+
 def test_the_latency_bench_reports_percentiles_of_both(tmp_path: Path) -> None:
     written = tmp_path / "latency.json"
     done = bench("latency", "--pairs", "2", "--count", "200", "--json", str(written))

@@ -15,7 +15,11 @@
 
 enum {
     HEADER_BYTES = 32,
+#ifdef QUOTES
+    FRAME_BYTES = 80,
+#else
     FRAME_BYTES = 64, /* a Trade */
+#endif
     AT_PAYLOAD_SIZE = 8,
     AT_SEQUENCE = 12,
     AT_TIMESTAMP = 20,

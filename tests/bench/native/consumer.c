@@ -3,7 +3,7 @@
  *   consumer --socket PATH --board FILE --index I --count FRAMES --timeout SECONDS
  *            [--mode count|verify|latency] [--skip FRAMES] [--read-bytes N]
  *
- * count:   frames are bytes / 64; magic and sequence of the last whole frame of every read must
+ * count:   frames are bytes / 64 (built with QUOTES: 80); magic and sequence of the last whole frame of every read must
  *          be those of a run in which nothing was lost, repeated or reordered up to there.
  * verify:  every frame's magic, size, sequence and checksum.
  * latency: verify, and now - header timestamp of every frame after the first --skip.
@@ -35,7 +35,7 @@ static void check_header(const uint8_t *frame, uint64_t index)
 {
     uint32_t payload = load32(frame + AT_PAYLOAD_SIZE);
     if (load32(frame) != FRAME_MAGIC || payload != FRAME_BYTES - HEADER_BYTES)
-        fail("frame %llu: not a Trade's header", (unsigned long long)index);
+        fail("frame %llu: not the header of what is sent", (unsigned long long)index);
     if (load64(frame + AT_SEQUENCE) != FIRST_SEQUENCE + index)
         fail("frame %llu: sequence %llu, expected %llu", (unsigned long long)index,
              (unsigned long long)load64(frame + AT_SEQUENCE),

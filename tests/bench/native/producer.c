@@ -1,8 +1,9 @@
-/* A producer that is never the bottleneck: sealed 64-byte Trades, flat out or one at a time.
+/* A producer that is never the bottleneck: sealed 64-byte Trades (built with QUOTES: 80-byte
+ * Quotes of several instruments in turn), flat out or one at a time.
  *
  *   producer --socket PATH --board FILE --consumers N --count FRAMES --timeout SECONDS
  *            [--warmup FRAMES] [--block BYTES] [--window FRAMES] [--send-buffer BYTES]
- *            [--interval NS]
+ *            [--interval NS] [--instruments N]
  *
  * It waits until N consumers are on the board, connects, sends the warm-up and waits until all
  * have read it: from then on everybody is connected, fed and awake, and the clock starts.
@@ -28,7 +29,7 @@ enum { LOW_BITS = 12, LOW_COUNT = 1 << LOW_BITS };
 struct producer {
     int fd;
     struct board *board;
-    uint64_t consumers, count, warmup, block, window, interval;
+    uint64_t consumers, count, warmup, block, window, interval, instruments;
     uint64_t sent;   /* frames, warm-up included */
     uint64_t waits;  /* times the window held it back */
     uint8_t *frames; /* one block */
@@ -51,21 +52,25 @@ static uint32_t effect(const struct producer *producer, size_t offset, uint64_t 
     return frame_checksum(frame) ^ producer->zero;
 }
 
-/* A Trade: Binance spot BTCUSDT, price and volume different in every frame of the block. */
-static void prepare_frame(uint8_t *frame, uint64_t i)
+/* Binance spot BTCUSDT, price and volume different in every frame of the block. Of Quotes the
+ * instruments are taken in an order that is no order, the same in every run. */
+static void prepare_frame(uint8_t *frame, uint64_t i, uint64_t instruments)
 {
     memset(frame, 0, FRAME_BYTES);
     store32(frame, FRAME_MAGIC);
-    frame[4] = 1; /* Trade */
+    frame[4] = FRAME_BYTES == 64 ? 1 : 2; /* Trade or Quote */
     frame[5] = 1; /* version */
     frame[6] = 1; /* BinanceCollector */
     store32(frame + AT_PAYLOAD_SIZE, FRAME_BYTES - HEADER_BYTES);
     frame[32] = 1; /* venue Binance */
     frame[34] = 4; /* Spot */
     memcpy(frame + 36, "\0TDSUCTB", 8); /* BTCUSDT: big-endian ASCII, written little-endian */
+    if (instruments > 1)
+        store64(frame + 36, (i * 2654435761u + 12345) % instruments);
     store64(frame + 44, 6000000000000ull + i * 1000000);
     store64(frame + 52, 100000 + i);
-    frame[60] = (uint8_t)(1 + i % 2);
+    if (FRAME_BYTES == 64)
+        frame[60] = (uint8_t)(1 + i % 2);
 }
 
 static void prepare(struct producer *producer)
@@ -81,7 +86,7 @@ static void prepare(struct producer *producer)
         producer->low[i] = effect(producer, AT_SEQUENCE, i);
     for (uint64_t i = 0; i < frames; i++) {
         uint8_t *frame = producer->frames + i * FRAME_BYTES;
-        prepare_frame(frame, i);
+        prepare_frame(frame, i, producer->instruments);
         producer->plain[i] = frame_checksum(frame);
     }
 }
@@ -209,6 +214,7 @@ int main(int argc, char **argv)
         {"block", &producer.block, NULL},
         {"window", &producer.window, NULL},
         {"interval", &producer.interval, NULL},
+        {"instruments", &producer.instruments, NULL},
         {"send-buffer", &send_buffer, NULL},
         {"timeout", &timeout, NULL},
         {NULL, NULL, NULL},

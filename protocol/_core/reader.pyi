@@ -1,0 +1,13 @@
+from protocol._core.gather import Filter
+from protocol._core.keep import Keep
+
+class Reader:
+    at: int
+    before: int
+    count: int
+    done: bool
+    def __init__(self, keep: Keep, before: int, wanted: Filter | None) -> None: ...
+    @property
+    def broken(self) -> bool: ...
+    def close(self) -> None: ...
+    def take(self, to: bytearray | memoryview, limit: int) -> int: ...
