@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,12 @@ def relay(tmp_path: Path) -> Iterator[RelayProcess]:
 
 
 def program(code: str, folder: Path) -> list[str]:
-    return [sys.executable, "-u", "-c", code.replace("/tmp/alphapulse", str(folder))]
+    return [
+        sys.executable,
+        "-u",
+        "-c",
+        code.replace('"market_data"', f'"{folder}/market_data.sock"'),
+    ]
 
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -42,20 +48,24 @@ def test_the_producer_and_the_consumer_of_the_readme_are_short_and_run(
     for block in BLOCKS:
         lines = [line for line in block.splitlines() if line.strip()]
         assert len([line for line in lines if not line.startswith(("from", "import"))]) <= 10
-    for sequence in (1, 2):
+    for first in (1, 3):
         sent = run(producer, tmp_path)
         assert sent.returncode == 0, sent.stderr
-        assert f"Ack(sequence={sequence}, position={sequence}" in sent.stdout
+        assert sent.stdout == f"sent as number {first}\nsent as number {first + 1}\n"
     reading = subprocess.Popen(
         program(consumer, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
     )
-    eventually(lambda: relay.books().delivered == 2, "both trades went to the consumer")
+    eventually(lambda: relay.books().delivered == 4, "all trades went to the consumer")
     relay.kill()
+    relay.start()
+    again = run(producer, tmp_path)
+    assert again.returncode == 0, again.stderr
+    eventually(lambda: relay.books().delivered == 6, "the consumer came back for the rest")
+    reading.send_signal(signal.SIGINT)
     out, err = reading.communicate(timeout=30)
-    assert reading.returncode == 0, err
-    assert out.count(b"Trade(") == 2
-    assert b"BTCUSDT" in out
-    assert b"resume with start = 2 log_id =" in out
+    assert out.count(b"Trade(") == 6, err
+    assert out.count(b"BTCUSDT") == 6
+    assert b"Gap" not in out
 
 
 def test_without_a_relay_they_say_which_command_starts_one(tmp_path: Path) -> None:
