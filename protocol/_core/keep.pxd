@@ -16,9 +16,10 @@ cdef enum:
 cdef struct Slot:
     uint8_t *bytes
     uint32_t used, room
-    uint64_t since                     # the position of the frame that made it what it is
+    uint64_t since                     # the position of the frame that made it what it is; of a
+                                       # Quote only `slot_of` knows
 
-cdef struct Entry:                     # 128 bytes; what a Quote needs is in the first 64
+cdef struct Entry:
     uint8_t id[12]
     uint32_t begun                     # where in the slot the book that is coming begins
     Slot slots[SLOTS]
@@ -40,7 +41,8 @@ cdef class Keep:
     cdef Status *status
     cdef void *memory
     cdef Entry *entries
-    cdef uint32_t *table
+    cdef uint8_t *cells                # the Quote of each entry, CELL bytes apart
+    cdef uint32_t *table               # from the hash of an id to the number of its entry, from 1
     cdef uint64_t mask, most, limit, offset
     cdef uint64_t barrier, broken      # positions: of the newest Reader; up to where they failed
     cdef Old *first
@@ -54,6 +56,9 @@ cdef class Keep:
                          uint64_t barrier) noexcept nogil
     cdef void take(self, int which, const uint8_t *frame) noexcept nogil
     cdef Entry *find(self, const uint8_t *id, bint make) noexcept nogil
+    cdef Entry *make(self, const uint8_t *id, uint64_t place) noexcept nogil
+    cdef bint widen(self) noexcept nogil
+    cdef Slot *slot_of(self, Entry *entry, int which) noexcept nogil
     cdef void take_book(self, Entry *entry, const uint8_t *frame, uint32_t size) noexcept nogil
     cdef void begin_book(self, Entry *entry) noexcept nogil
     cdef bint make_room(self, Entry *entry, uint32_t size) noexcept nogil

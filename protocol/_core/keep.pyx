@@ -23,6 +23,8 @@ import os
 cdef enum:
     COMPRESSED = 0x03
     QUOTE_FRAME = 80
+    CELL = 128                         # two cache lines, of which a Quote with its stamp needs 88
+    FEW = 1024                         # places the table begins with, 4 for each instrument
     BOOK_BYTES = 1048576               # of frames and stamps: what one book may need
     SNAPSHOT = 1                       # protocol.market_data.BookKind
 
@@ -101,18 +103,16 @@ cdef class Keep:
     It has looked at every frame before `position`. A new one walks all that the log has.
     """
     def __cinit__(self, State state not None, uint64_t instruments, uint64_t limit):
-        cdef uint64_t places = 16
         cdef uint64_t[SNAPSHOT_DROPS] dropped
-        while places < 2 * instruments:
-            places *= 2
         self.state, self.status = state, state.status
         self.most, self.limit = instruments, limit
-        self.mask, self.readers = places - 1, []
-        self.memory = calloc(instruments + 1, sizeof(Entry))
-        self.table = <uint32_t *>calloc(places, 4)
-        if self.memory == NULL or self.table == NULL:
+        self.mask, self.readers = FEW - 1, []
+        self.entries = <Entry *>calloc(instruments, sizeof(Entry))
+        self.memory = calloc(instruments + 1, CELL)
+        self.table = <uint32_t *>calloc(FEW, 4)
+        if self.entries == NULL or self.memory == NULL or self.table == NULL:
             raise MemoryError(f"the state of {instruments} instruments")
-        self.entries = <Entry *>((<uintptr_t>self.memory + 63) & ~<uintptr_t>63)
+        self.cells = <uint8_t *>((<uintptr_t>self.memory + CELL - 1) & ~<uintptr_t>(CELL - 1))
         self.offset, self.position = state.log.oldest_offset, state.log.oldest_position
         memcpy(dropped, state.status.snapshot_dropped, sizeof(dropped))
         self.follow(None)
@@ -123,8 +123,9 @@ cdef class Keep:
         cdef int which
         self.release(NONE)
         for n in range(self.count):
-            for which in range(SLOTS):
+            for which in range(QUOTE + 1, SLOTS):
                 free(self.entries[n].slots[which].bytes)
+        free(self.entries)
         free(self.memory)
         free(self.table)
 
@@ -160,19 +161,19 @@ cdef class Keep:
     cdef inline bint take_quote(self, const uint8_t *frame, uint64_t position,
                                 uint64_t barrier) noexcept nogil:
         """The usual Quote: over the one there is, which no Reader needs. False for any other."""
-        cdef uint64_t place = scatter(frame + HEADER, SEED) & self.mask
-        cdef Entry *entry
-        cdef Slot *slot
-        if self.table[place] == 0 or not is_quote(frame):
-            return False
-        entry = &self.entries[self.table[place] - 1]
-        slot = &entry.slots[QUOTE]
-        if not same(entry.id, frame + HEADER) or slot.used == 0 or slot.since < barrier:
-            return False
-        slot.since = position
-        memcpy(slot.bytes, &position, STAMP)
-        memcpy(slot.bytes + STAMP, frame, QUOTE_FRAME)
-        return True
+        cdef uint64_t place = scatter(frame + HEADER, SEED) & self.mask, since
+        cdef uint8_t *cell
+        while self.table[place]:
+            cell = self.cells + CELL * (self.table[place] - 1)
+            if same(cell + STAMP + HEADER, frame + HEADER):
+                memcpy(&since, cell, STAMP)
+                if since + 1 <= barrier or not is_quote(frame):   # 0 where there is none
+                    return False
+                memcpy(cell, &position, STAMP)
+                memcpy(cell + STAMP, frame, QUOTE_FRAME)
+                return True
+            place = (place + 1) & self.mask
+        return False
 
     cdef void take(self, int which, const uint8_t *frame) noexcept nogil:
         cdef const BookPart *part = <const BookPart *>(frame + HEADER)
@@ -188,7 +189,7 @@ cdef class Keep:
         if which == BOOK:
             self.take_book(entry, frame, size)
             return
-        self.renew(entry, which, entry.slots[which].used)
+        self.renew(entry, which, self.slot_of(entry, which).used)
         if not self.append(&entry.slots[which], frame, size):
             self.status.snapshot_dropped[BYTES] += 1
 
@@ -201,17 +202,43 @@ cdef class Keep:
             if same(entry.id, id):
                 return entry
             n = (n + 1) & self.mask
-        if not make:
+        return self.make(id, n) if make else NULL
+
+    cdef Entry *make(self, const uint8_t *id, uint64_t place) noexcept nogil:
+        cdef Entry *entry
+        cdef Slot *quote
+        if self.count == self.most:
+            self.status.snapshot_dropped[INSTRUMENTS] += 1
             return NULL
-        if self.count == self.most or not self.afford(sizeof(Entry)):
-            self.status.snapshot_dropped[INSTRUMENTS if self.count == self.most else BYTES] += 1
+        if self.count == self.mask or not self.afford(sizeof(Entry) + CELL):
+            self.status.snapshot_dropped[BYTES] += 1
             return NULL
         entry = &self.entries[self.count]
         memcpy(entry.id, id, 12)
+        quote = &entry.slots[QUOTE]
+        quote.bytes, quote.room = self.cells + CELL * self.count, STAMP + QUOTE_FRAME
+        memcpy(quote.bytes, &NONE, STAMP)
         self.count += 1
-        self.held += sizeof(Entry)
-        self.table[n] = self.count
+        self.held += sizeof(Entry) + CELL
+        self.table[place] = <uint32_t>self.count
+        if 4 * self.count > self.mask:
+            self.widen()
         return entry
+
+    cdef bint widen(self) noexcept nogil:
+        """A table of twice the size: it is as small as it can be, to stay in the caches."""
+        cdef uint64_t mask = 2 * self.mask + 1, n, place
+        cdef uint32_t *table = <uint32_t *>calloc(mask + 1, 4)
+        if table == NULL:
+            return False               # the old one is only fuller: it has room for all
+        for n in range(self.count):
+            place = scatter(self.entries[n].id, SEED) & mask
+            while table[place]:
+                place = (place + 1) & mask
+            table[place] = <uint32_t>(n + 1)
+        free(self.table)
+        self.table, self.mask = table, mask
+        return True
 
     # --- books ---
 
@@ -271,6 +298,13 @@ cdef class Keep:
 
     # --- slots ---
 
+    cdef Slot *slot_of(self, Entry *entry, int which) noexcept nogil:
+        """A slot with `since` as it is: that of a Quote is the stamp in front of it."""
+        cdef Slot *slot = &entry.slots[which]
+        if which == QUOTE and slot.used:
+            memcpy(&slot.since, slot.bytes, STAMP)
+        return slot
+
     cdef void renew(self, Entry *entry, int which, uint32_t begin) noexcept nogil:
         """With the frame at `position` what lies before byte `begin` is said no more."""
         cdef Slot *slot = &entry.slots[which]
@@ -284,7 +318,7 @@ cdef class Keep:
     cdef bint put_by(self, Entry *entry, int which, uint32_t begin) noexcept nogil:
         """A Reader may need this slot as it is: it is left that memory, if there is other."""
         cdef Slot *slot = &entry.slots[which]
-        cdef uint32_t left = slot.used - begin
+        cdef uint32_t left = slot.used - begin if which != QUOTE else slot.used
         cdef Old *old = NULL
         cdef uint8_t *bytes = NULL
         if self.afford(sizeof(Old) + left) and self.barrier:
@@ -295,7 +329,7 @@ cdef class Keep:
             free(bytes)
             self.give_up()
             return False
-        memcpy(bytes, slot.bytes + begin, left)
+        memcpy(bytes, slot.bytes + (begin if which != QUOTE else 0), left)
         old.slot, old.until, old.which, old.entry = slot[0], self.position, which, entry
         old.older, old.newer, old.following = entry.old, NULL, NULL
         if entry.old != NULL:
@@ -306,7 +340,10 @@ cdef class Keep:
         else:
             self.last.following = old
         self.last = old
-        slot.bytes, slot.room = bytes, left
+        if which == QUOTE:             # a cell stays where it is
+            old.slot.bytes = bytes
+        else:
+            slot.bytes, slot.room = bytes, left
         self.held += sizeof(Old) + left
         return True
 
@@ -379,7 +416,7 @@ cdef class Keep:
 
     cdef Slot *slot_at(self, Entry *entry, int which, uint64_t at) noexcept nogil:
         """A slot as it was with the frames before `at`, perhaps with more behind; or NULL."""
-        cdef Slot *slot = &entry.slots[which]
+        cdef Slot *slot = self.slot_of(entry, which)
         cdef Old *old = entry.old
         if slot.since < at:
             return slot if slot.used else NULL
