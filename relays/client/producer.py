@@ -96,7 +96,8 @@ class Producer(ProducerBase):
         with self._lock:
             if self._trouble or len(window.frames) >= core.window_bytes:
                 self._clear_the_way()
-            now = monotonic()
+            # What waits already is no older for this one: only max_age asks for each one's time.
+            now = monotonic() if core.max_age or not core.since else core.since
             sequence = core.put(message, now, time_ns() if timestamp is None else timestamp, flags)
             # Most messages only linger: those need not pay for the call.
             if (

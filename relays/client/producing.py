@@ -94,6 +94,7 @@ class Producing:
         self.phase = Phase.OFFLINE
         self.acked = 0
         self.hurry = False
+        self.since = 0.0  # when the first byte came that is not sent yet
         self.look_again = SOME_DAY  # how long after a message came `deadline` is, at the least
         self.retry_at = 0.0
         self.why = "not connected yet"
@@ -105,7 +106,6 @@ class Producing:
         self._backoff, self._patience = backoff or Backoff(), patience
         self._done = 0  # everything up to this sequence is acknowledged or handed back
         self._refused: set[int] = set()  # and these, which the relay has not passed over yet
-        self._since = 0.0  # when the first byte came that is not sent yet
         self._inbox = bytearray()
         self._greet_by = 0.0
         self._fit: set[type[Message | Unknown]] = set()
@@ -128,19 +128,24 @@ class Producing:
     def put(self, message: Message | Unknown, now: float, timestamp: int, flags: int) -> int:
         """Take a message; gives its sequence. FieldError or SchemaError for one that the relay
         would refuse: nothing is taken then."""
-        sequence = self.window.next
+        window = self.window
+        sequence = window.next
         frame = message.frame(sequence, timestamp, self.source, flags)
         if type(message) not in self._fit:
             self._admit(message, frame)
-        self.window.put(frame, now)
-        if not self._since:
-            self._since = now
+        # Window.put, written out: this is for each message, and a call costs as much as it does.
+        if len(window.frames) >= window.full or now >= window.until:
+            window.open(now)
+        window.frames += frame
+        window.next = sequence + 1
+        if not self.since:
+            self.since = now
         return sequence
 
     def put_frames(self, frames: bytes | bytearray, count: int, now: float) -> None:
         """Take sealed frames, checked before, whose sequences begin at `window.next`."""
         self.window.put(frames, now, count)
-        self._since = self._since or now
+        self.since = self.since or now
 
     def _admit(self, message: Message | Unknown, frame: bytes) -> None:
         header = Header.unpack(frame)
@@ -178,7 +183,7 @@ class Producing:
         if self._greeting:
             return memoryview(self._greeting)
         window, unsent = self.window, self.window.unsent
-        late = now >= self._since + self.linger or self.hurry or unsent >= self.batch_bytes
+        late = now >= self.since + self.linger or self.hurry or unsent >= self.batch_bytes
         if self.phase is not Phase.OPEN or not unsent or not late:
             return memoryview(b"")
         return memoryview(window.frames)[window.cursor : window.cursor + WRITE_BYTES]
@@ -190,7 +195,7 @@ class Producing:
             return
         self.window.cursor += size
         if not self.window.unsent:
-            self._since, self.hurry = 0.0, False
+            self.since, self.hurry = 0.0, False
 
     def received(self, data: bytes, now: float) -> None:
         """Bytes came from the relay."""
@@ -230,7 +235,7 @@ class Producing:
         elif self.phase is Phase.GREETING:
             times.append(self._greet_by)
         elif self.linger and self.window.unsent and not blocked:
-            times.append(self._since + self.linger)
+            times.append(self.since + self.linger)
         if self.max_age and self.window.oldest is not None:
             times.append(self.window.oldest + self.max_age)
         return min(times, default=None)

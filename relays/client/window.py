@@ -50,8 +50,7 @@ class Window:
         self._batch_bytes, self.span = batch_bytes, span
         self._batches: deque[Batch] = deque()
         self._gone = 0  # bytes that have left at the front
-        self._full = 0  # the length of `frames` at which the next frame opens a batch,
-        self._until = 0.0  # and the time
+        self.full, self.until = 0, 0.0
 
     @property
     def first(self) -> int:
@@ -65,17 +64,18 @@ class Window:
 
     def put(self, frame: bytes | bytearray, now: float, count: int = 1) -> None:
         """Keep `count` sealed frames, the first of which has the sequence `next`."""
-        if len(self.frames) >= self._full or now >= self._until:
-            self._open(now)
+        if len(self.frames) >= self.full or now >= self.until:
+            self.open(now)
         # No call between these two: a signal's exception cannot come between them either.
         self.frames += frame
         self.next += count
 
-    def _open(self, now: float) -> None:
+    def open(self, now: float) -> None:
+        """Begin a batch: due before a frame when `frames` has `full` bytes, or at `until`."""
         start = self._gone + len(self.frames)
         if not self._batches or self._batches[-1].start != start:  # else a signal came in between
             self._batches.append(Batch(self.next, start, now))
-        self._full, self._until = len(self.frames) + self._batch_bytes, now + self.span
+        self.full, self.until = len(self.frames) + self._batch_bytes, now + self.span
 
     # --- frames leave ---
 
@@ -84,7 +84,7 @@ class Window:
         if sequence >= self.next - 1:
             self._cut(len(self.frames))
             self._batches.clear()
-            self._full = 0
+            self.full = 0
             return
         while len(self._batches) > 1 and self._batches[1].first <= sequence + 1:
             self._batches.popleft()
@@ -97,7 +97,7 @@ class Window:
     def _cut(self, size: int) -> None:
         del self.frames[:size]
         self._gone += size
-        self._full -= size
+        self.full -= size
         self.cursor = max(0, self.cursor - size)
 
     def without(self, sequence: int) -> None:
@@ -107,7 +107,7 @@ class Window:
         begin = self.place(sequence)
         size = self.place(sequence + 1) - begin
         del self.frames[begin : begin + size]
-        self._full = 0
+        self.full = 0
         self.next -= 1
         moved = [
             one if one.first <= sequence else Batch(one.first - 1, one.start - size, one.time)
