@@ -25,21 +25,23 @@ class Ahead:
         self._connection = self._looked = 0
         self._behind(0)
 
-    def held(self, sent: int, connection: int) -> bool:
-        """Whether to wait, after so many messages, on the producer's so-manieth connection.
+    def held(self, sent: int, unacked: int, connection: int) -> bool:
+        """Whether to wait, after so many messages, of which so many are unacknowledged, on the
+        producer's so-manieth connection.
 
         Messages that lie in a consumer's socket count as taken; one whose breaker is open is not
         waited for.
         """
         if sent - self._looked < self.step:
             return False
-        held = self._behind(connection)
+        held = unacked >= self.most or self._behind(connection, unacked)
         self._looked = self._looked if held else sent
         return held
 
-    def _behind(self, connection: int) -> bool:
+    def _behind(self, connection: int, unacked: int = 0) -> bool:
         if self._state is None or connection != self._connection:
             # A relay that was started anew may have another state.
             self._state, self._connection = open_state(self.domain, self.runtime_dir), connection
         end, rows = self._state.end_position, self._state.read_connections()
-        return any(lag(row, end) >= self.most for row in rows)
+        # What is on its way to the relay will be what a consumer is behind.
+        return any(lag(row, end) + unacked >= self.most for row in rows if row["consuming"])

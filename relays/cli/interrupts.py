@@ -7,8 +7,6 @@ being written) it ends after that step, and at a second Ctrl-C at once all the s
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
@@ -28,6 +26,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.asked = 0
         self._waits = False
+        self._waiting = _Waiting(self)
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -39,22 +38,28 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """In here nothing is half done: an interrupt, also one that came before, ends it."""
-        self._waits = True
-        try:
-            self.check()
-            yield
-        finally:
-            self._waits = False
-
-    def check(self) -> None:
-        """KeyboardInterrupt if one was asked for."""
-        if self.asked:
-            raise KeyboardInterrupt
+    def waiting(self) -> _Waiting:
+        """A context in which nothing is half done: an interrupt, also one that came before, ends
+        it. Not to be nested."""
+        return self._waiting
 
     def _handle(self, _: int, __: FrameType | None) -> None:
         self.asked += 1
         if self._waits or self.asked > 1:
             raise KeyboardInterrupt
+
+
+class _Waiting:
+    """What `waiting` gives; one for all, as it is entered for every message."""
+
+    def __init__(self, of: Interrupts) -> None:
+        self._of = of
+
+    def __enter__(self) -> None:
+        self._of._waits = True
+        if self._of.asked:
+            self._of._waits = False
+            raise KeyboardInterrupt
+
+    def __exit__(self, *_: object) -> None:
+        self._of._waits = False

@@ -8,7 +8,6 @@ stdin.
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import sys
 import zlib
@@ -112,8 +111,8 @@ class MessageFile:
     def _unpack(self) -> None:
         file: Any = self._raw
         if file.peek(SMALLEST_PEEK)[:2] == GZIP:
+            # As it is: another buffer around it would keep back what precedes damage.
             file = self._stack.enter_context(gzip.GzipFile(fileobj=file))
-            file = io.BufferedReader(file, CHUNK)
         self._kind = self._kind or _by_content(file.peek(SMALLEST_PEEK))
         self._file = file
 

@@ -149,15 +149,24 @@ class Player:
     def play(self, pieces: Iterator[Piece], interrupts: Interrupts) -> None:
         """All of them. At an interrupt nothing more is sent, and what was is waited for."""
         try:
-            self._play(pieces, interrupts)
-            with interrupts.waiting():
-                self._settle()
+            try:
+                self._play(pieces, interrupts)
+            finally:
+                self._finish(interrupts)
         except KeyboardInterrupt:
             self.report.interrupted = True
             self._say_goodbye()
         finally:
             self._hear()
             self.report.seconds = (time.monotonic_ns() - self._begun) / SECOND
+
+    def _finish(self, interrupts: Interrupts) -> None:
+        """What was read is sent and answered for, also where a file cannot be read on; not where
+        the relay has gone or somebody interrupts."""
+        if not isinstance(sys.exc_info()[1], KeyboardInterrupt | ClientError):
+            self._send(interrupts)
+            with interrupts.waiting():
+                self._settle()
 
     def _say_goodbye(self) -> None:
         """What was sent is acknowledged, unless the relay does not answer any more."""
@@ -185,7 +194,6 @@ class Player:
                 self._send(interrupts)
                 self._sleep(due, interrupts)
             self._take(piece, interrupts)
-        self._send(interrupts)
 
     def _wrong(self, piece: Piece, interrupts: Interrupts) -> None:
         """What precedes it goes out first, so that what is refused is told in order."""
@@ -224,8 +232,8 @@ class Player:
 
     def _hold(self, interrupts: Interrupts) -> None:
         """Wait for the consumers, where that is asked for."""
-        producer = self.sender.producer
-        while self.ahead and self.ahead.held(producer.last_sequence, producer.reconnects):
+        ahead, of = self.ahead, self.sender.producer
+        while ahead and ahead.held(of.last_sequence, of.unacked, of.reconnects):
             with interrupts.waiting():
                 time.sleep(HOLD)
             self._look()

@@ -7,11 +7,12 @@ wire are escaped, so that nobody can send a terminal its commands. The JSON of a
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
+
+import msgspec
 
 from protocol import extensions
 from protocol.as_json import plain
@@ -203,7 +204,7 @@ def gap_object(gap: Gap) -> dict[str, object]:
 
 def one_line(value: dict[str, object]) -> str:
     """JSON for one line of output."""
-    return json.dumps(value, ensure_ascii=False)
+    return msgspec.json.encode(value).decode()
 
 
 def hex_dump(raw: bytes | memoryview) -> Iterator[str]:

@@ -40,7 +40,7 @@ Examples:
   relays tap signals --from -100 --json | jq .fields
   relays tap market_data --stats
   relays tap market_data -w morning.frames
-  relays tap market_data -w - --type trade | relays publish market_data -
+  relays tap market_data -w - | relays publish market_data - --runtime-dir /tmp/other
 
 \b
 A line is: time (UTC) of the header, position, type, instrument, fields, [source #sequence].
@@ -56,7 +56,8 @@ ethereum:token:0x..., or a symbol alone: BTCUSDT, BTC*; or the id's 12 bytes in 
 
 \b
 Exit codes: 0 ended by --count, Ctrl-C or a reader that left; 64 wrong usage; 69 nothing listens,
-or the relay refuses us; 73 FILE cannot be written; 77 not permitted; 78 the configuration is wrong.
+or the relay refuses us; 73 FILE cannot be made; 74 it cannot be written; 77 not permitted; 78 the
+configuration is wrong.
 """
 # How long one read waits: what is counted is shown at least this often.
 TURN = 0.25
@@ -153,6 +154,9 @@ def command(given: Given, **options: Any) -> int:
         except BrokenPipeError:
             # Whoever read our output (say `head`) has gone: the interpreter must not mind either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            where = asked.write or "the output"
+            raise RelayError(f"{where}: {error.strerror or error}", os.EX_IOERR) from None
     return os.EX_OK
 
 

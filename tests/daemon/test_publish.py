@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -159,6 +160,17 @@ def test_what_cannot_be_sent_is_listed_with_its_frame_and_the_rest_goes_on(
     assert list(listed) == [2, 3, 5, 7]
     for number, word in ((2, "checksum"), (3, "1 to 19"), (5, "65536"), (7, "cut short")):
         assert word in listed[number]
+
+
+def test_what_precedes_damage_in_a_file_is_published(start: Start, tmp_path: Path) -> None:
+    relay = start()
+    whole = gzip.compress(b"".join(trades(2_000)))
+    path = written(tmp_path / "a.frames.gz", whole[:-20])
+    out, said = ran(relay, "publish", "market_data", path, code=os.EX_DATAERR)
+    assert f"messages={relay.end()} " in out
+    assert relay.end() > 0
+    assert len(said) == 1
+    assert f"{path} is damaged" in said[0]
 
 
 def test_what_the_relay_refuses_is_listed_with_its_frame(start: Start, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from protocol.execution import OrderRequest
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import InstrumentDiscovered, Quote, Side, Trade
+from protocol.orders import OrderType, TimeInForce
 from relays.cli import main
 from relays.cli.naming import parse_instrument
 from relays.edge.memory import open_state
@@ -235,6 +237,30 @@ def test_frames_can_go_to_a_pipe(start: Start) -> None:
     command = arguments(relay, "--from=oldest", "--count=4", "-w", "-")
     done = subprocess.run(command, capture_output=True, timeout=DEADLINE, check=True)
     assert list(split(done.stdout)) == frames
+
+
+def test_a_full_disk_is_one_line(start: Start) -> None:
+    relay = start()
+    published(relay, traffic(4))
+    words = ("--from=oldest", "--count=4", "-w", "/dev/full", "--force")
+    _, error = tap(relay, *words, code=os.EX_IOERR)
+    assert error.splitlines()[-1].startswith("relays: /dev/full: No space left")
+    assert "Traceback" not in error
+
+
+def test_orders_of_one_producer_can_be_picked(start: Start) -> None:
+    relay = start("execution")
+    orders = [
+        OrderRequest(
+            BTC, Side.BUY, OrderType.LIMIT, TimeInForce.DAY, owner_id=7_000 + n % 2,
+            account_id=1, client_order_id=n, price=100_000_000, quantity=1,
+        )
+        for n in range(1, 9)
+    ]  # fmt: skip
+    published(relay, [order.frame(sequence=n) for n, order in enumerate(orders, 1)])
+    out, _ = tap(relay, "--from=oldest", "--producer=7001", "--count=4")
+    assert [line.split()[2] for line in out.splitlines()] == ["order_request"] * 4
+    assert all(" owner_id=7001 " in line for line in out.splitlines())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
