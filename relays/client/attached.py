@@ -25,8 +25,8 @@ class Attached(Subscriber):
 
     _sock: socket.socket | None = None
     _unsent = b""
-    # Seconds that making a connection may take: the kernel answers at once, unless it is asked by
-    # more than a relay accepts.
+    # Seconds that making a connection again may take: the kernel answers at once, unless it is
+    # asked by more than a relay accepts, and then there is a next time.
     _connect_for = 0.001
 
     def _step(self, now: float) -> bool:

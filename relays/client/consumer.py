@@ -39,7 +39,6 @@ class Consumer(Attached):
     """
 
     def _start(self) -> None:
-        self._connect_for = self.connect_timeout
         self._poll = select.poll()
         try:
             self._open()

@@ -253,12 +253,12 @@ class Consuming:
                 self._span(taken)
             case Welcome():
                 self._welcomed(taken)
-            case Gap():
+            case Gap() if self.ready:
                 self._gap(taken)
-            case Snapshot():
+            case Snapshot() if self.ready:
                 self._pay()
                 self._snapshot(taken)
-            case Heartbeat():
+            case Heartbeat() if self.ready:
                 self._pay()
                 self._told(taken.position)
             case Error() if taken.fatal and taken.code in FINAL:

@@ -22,17 +22,16 @@ from protocol.control import (
     Hello,
     OnLag,
     Role,
-    Start,
     Welcome,
     hello_tlvs,
     type_filter,
 )
-from protocol.errors import FieldError
 from protocol.message import Message, Unknown
 from protocol.reject import label
 from relays.client.dial import connect
 from relays.client.errors import ClientError, LinkClosed, NotListening
 from relays.client.stream import READ_BYTES, Batch, Stream
+from relays.client.subscription import begins
 
 __all__ = ["ClientError", "Link", "LinkClosed", "NotListening"]
 
@@ -76,7 +75,7 @@ class Link:
         wanted, none = all. `log_id`: the log a position is of, 0 = any. ClientError where it is
         refused or not answered, FieldError for a name or heartbeat that cannot be.
         """
-        begin, at = _start(start)
+        begin, at = begins(start)
         hello = Hello(
             role=role,
             on_lag=on_lag,
@@ -191,13 +190,3 @@ class Link:
         left = self.stream.unfinished
         cut = f", {left} bytes into a frame" if left else ""
         return LinkClosed(f"{self.path}: the relay closed the connection{cut}")
-
-
-def _start(start: Literal["live", "oldest"] | int) -> tuple[Start, int]:
-    """Hello.start and start_position for what `Link.hello` was asked."""
-    if start in ("live", "oldest"):
-        return Start[start.upper()], 0
-    if not isinstance(start, int):
-        expected = '"live", "oldest", a position, or -N for the last N'
-        raise FieldError("hello.start", expected=expected, got=start)
-    return (Start.AT_POSITION, start) if start >= 0 else (Start.LAST, -start)

@@ -206,11 +206,34 @@ def test_filters_pass_what_they_name(relay: RelayProcess) -> None:
         eventually(lambda: both.read(0.02) == [] and both.position == 4, "the position is told")
 
 
-def test_a_snapshot_comes_between_its_ends_before_the_feed(relay: RelayProcess) -> None:
+def test_a_snapshot_comes_before_the_feed_and_once(relay: RelayProcess) -> None:
+    quotes = [
+        Quote(pair, bid_price=n, ask_price=n + 1, bid_size=1, ask_size=1).frame(
+            sequence=n, source=1
+        )
+        for n, pair in enumerate([BTC, ETH, BTC], 1)
+    ]
+    publish(relay.path, quotes, 3)
     with Consumer(relay.path, snapshot=True) as consumer:
-        publish_trades(relay.path, 1, 2)
-        kinds = [type(item) for _, item in zip(range(4), consumer, strict=False)]
-        assert kinds == [Snapshot, Snapshot, Trade, Trade]
+        publish_trades(relay.path, 4, 2)
+        first = [item for _, item in zip(range(6), consumer.messages(), strict=False)]
+        begin, *state, end = [item.message for item in first[:4]]
+        assert (type(begin), type(end)) == (Snapshot, Snapshot)
+        assert sorted(one.bid_price for one in state if isinstance(one, Quote)) == [2, 3]
+        assert [item.snapshot for item in first] == [False, True, True, False, False, False]
+        assert [item.position for item in first] == [None, None, None, None, 3, 4]
+        relay.kill()
+        relay.start()
+        publish_trades(relay.path, 6, 2)
+        assert take(consumer, 2) == [6, 7], "who goes on without a hole needs none"
+        assert consumer.reconnects == 1
+
+
+def test_a_message_carries_where_it_came_from(relay: RelayProcess) -> None:
+    with Consumer(relay.path) as consumer:
+        publish_trades(relay.path, 1, 1)
+        (item,) = consumer.read(PATIENCE)
+        assert item.context.trace_id[:8] == consumer.log_id.to_bytes(8, "big")
 
 
 def test_what_the_relay_refuses_for_good_is_an_error(relay: RelayProcess) -> None:

@@ -232,6 +232,13 @@ def test_frames_below_the_end_at_welcome_are_replayed_and_no_others() -> None:
     assert [i.replayed for i in [*first, *then] if isinstance(i, Run)] == [True, True, False]
 
 
+def test_what_precedes_welcome_is_skipped() -> None:
+    played = Played(subscription(types=[Quote], snapshot=True))
+    before = [FRAMES[0], lost(1, 2), beat(7), *snapshot_edges(3), FRAMES[1]]
+    assert played.connect(*before, welcome(10)) == []
+    assert (played.core.position, list(played.core.gaps)) == (10, [])
+
+
 def test_a_snapshot_is_marked_and_moves_no_position() -> None:
     played = Played(subscription(snapshot=True))
     begin, end = snapshot_edges(10)
