@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The state of instruments, kept as the very frames that said it (relays.md 3, Snapshot).
 
-Called by `relays.core.hub` after every commit (each accepted frame is looked at once)
-and by `reader`, which gives the frames of one moment out. What a frame does to a book is SPEC.md's, OrderBook; who gets a snapshot is not
-decided here.
+Called by `relays.core.hub` after every commit (each accepted frame is looked at once) and by
+`reader`, which gives the frames of one moment out. What a frame does to a book is SPEC.md's,
+OrderBook; who gets a snapshot is not decided here.
 
 Each instrument has four slots: its two discovery frames, its last Quote, its book. A slot holds
 frames one behind the other, each with its position in front. What a slot no longer says is thrown

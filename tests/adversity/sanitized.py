@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import ctypes
 import random
+import struct
 import sys
 from array import array
 from typing import Any
 
 from protocol import scan as readable
-from protocol._core import crc, decisions, gather, record, ring, scan, state
+from protocol._core import crc, decisions, gather, keep, reader, record, ring, scan, state
 from protocol.errors import ProtocolError
 from protocol.header import HEADER_SIZE
 from protocol.message import Message, catalogue, decode, instrument_offsets, sizes
-from tests.daemon.fake_edge import World
+from relays.core import snapshot
+from tests.daemon.fake_edge import FakeSocket, World
 from tests.daemon.test_core_hub import Schedule
 from tests.harness import frame, hello
 
 STREAMS = 3000
-MODULES = (crc, decisions, gather, record, ring, scan, state)
+MODULES = (crc, decisions, gather, keep, reader, record, ring, scan, state)
 
 
 def exact(data: bytes) -> Any:
@@ -155,6 +157,51 @@ def go_round(chance: random.Random) -> None:
     assert len(decisions.read(world.state)) == decisions.CAPACITY
 
 
+def market_payload(chance: random.Random, kind: int) -> bytes:
+    """What may be in a message that snapshots are made of, its counts perhaps a lie."""
+    pair = bytes([1, 0, 4, 0, chance.randrange(5)]) + bytes(7)
+    if kind == 2:
+        return pair + chance.randbytes(36)
+    if kind == 3:
+        levels, parts = chance.choice([0, 1, 5, 40]), chance.choice([1, 1, 2, 3])
+        part = chance.randint(1, parts) if chance.random() < 0.9 else chance.randrange(5)
+        numbers = struct.pack("<B3xQ4H", chance.choice([1, 2, 2, 3]), chance.randrange(3), part,
+                              parts, levels, chance.choice([0, 0, 0, 9]))  # fmt: skip
+        return pair + numbers + bytes(16 * levels)
+    size = chance.choice([0, 3, 255])
+    return pair + struct.pack("<BBH", 8, size, chance.choice([0, 0, 7, 65_535])) + bytes(size)
+
+
+def tell_late(chance: random.Random) -> None:
+    """State kept within bounds that are met, and snapshots of it read slowly, given up and cut."""
+    snapshot.PIECE = chance.choice([1, 300, 5000])
+    world = World(
+        log_bytes=chance.choice([4, 64]) * ring.PAGE, producer_breaker=10**9,
+        snapshot_instruments=chance.choice([3, 50]),
+        snapshot_bytes=chance.choice([1200, 5000, 1 << 22]),
+        circuit_breaker=chance.choice([50, 10**6]), max_queue_size=2 * 10**6,
+    )  # fmt: skip
+    _, producer = world.connect()
+    socks = list[FakeSocket]()
+    for number in range(300):
+        kind = chance.choice([1, 2, 2, 3, 3, 3, 10, 11])
+        world.send(producer, frame(number, kind, market_payload(chance, kind)))
+        if producer.closed:
+            _, producer = world.connect()
+        if number % 25 == 0 and len(socks) < 10:
+            _, sock = world.connect()
+            sock.room = chance.choice([0, 100, 1 << 20])
+            world.send(sock, hello(5, on_lag=chance.choice([1, 3])))
+            socks.append(sock)
+        if socks:
+            sock = chance.choice(socks)
+            sock.room = chance.choice([0, 1, 33, 700, 1 << 20])
+            world.write(sock)
+    for sock in socks:
+        world.read(sock)
+    world.accounted()
+
+
 def main(seed: int) -> None:
     """See the module's docstring."""
     assert guarded(), "the sanitizer does not guard allocations"
@@ -167,6 +214,8 @@ def main(seed: int) -> None:
         decode_all(chance)
     for _ in range(5):
         go_round(chance)
+    for _ in range(60):
+        tell_late(chance)
     for number in range(4):
         schedule = Schedule(seed + number)
         for _ in range(200):

@@ -1,4 +1,5 @@
-/* The checksum of one 64-byte frame (of 80 bytes, built with QUOTES, by the library), cheap enough that a verifying consumer stays a driver.
+/* The checksum of one 64-byte frame, cheap enough that a verifying consumer stays a driver.
+ * (Built with QUOTES, of 80 bytes: by the library.)
  *
  * A library's CRC costs some 10 ns for so short a message, mostly its set-up: four verifying
  * consumers on two cores would then measure themselves. Here the 60 bytes are folded with
