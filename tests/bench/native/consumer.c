@@ -4,7 +4,8 @@
  *            [--mode count|verify|latency] [--skip FRAMES] [--read-bytes N]
  *
  * count:   frames are bytes / 64 (built with QUOTES: 80); magic and sequence of the last whole
- *          frame of every read must be those of a run in which nothing was lost, repeated or reordered up to there.
+ *          frame of every read must be those of a run in which nothing was lost, repeated or
+ *          reordered up to there.
  * verify:  every frame's magic, size, sequence and checksum.
  * latency: verify, and now - header timestamp of every frame after the first --skip.
  *
