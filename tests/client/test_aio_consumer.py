@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -71,10 +71,10 @@ def test_what_is_published_after_it_is_made_comes_in_every_form(relay: RelayProc
 
 @pytest.mark.parametrize("filter", [{}, {"types": [Trade]}], ids=["all", "types"])
 def test_a_killed_relay_costs_a_reconnect_and_nothing_else(
-    relay: RelayProcess, filter: dict[str, object]
+    relay: RelayProcess, filter: dict[str, Any]
 ) -> None:
     async def main() -> None:
-        async with Consumer(relay.path, start="oldest", **filter) as consumer:  # type: ignore[arg-type]
+        async with Consumer(relay.path, start="oldest", **filter) as consumer:
             await asyncio.to_thread(publish_trades, relay.path, 1, 60)
             assert await take(consumer, 60) == list(range(1, 61))
             await asyncio.to_thread(publish_trades, relay.path, 61, 40)

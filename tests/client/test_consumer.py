@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,11 +83,11 @@ def test_another_program_goes_on_at_a_position_and_log_that_were_kept(relay: Rel
     with Consumer(relay.path, start="oldest") as one:
         first = [item for _, item in zip(range(4), one, strict=False)]
         assert [item.price for item in first if isinstance(item, Trade)] == [1, 2, 3, 4]
-        place = {"start": one.position, "log_id": one.log_id}
-    with Consumer(relay.path, **place) as other:  # type: ignore[arg-type]
+        place: dict[str, Any] = {"start": one.position, "log_id": one.log_id}
+    with Consumer(relay.path, **place) as other:
         assert take(other, 6) == [5, 6, 7, 8, 9, 10]
     place["log_id"] ^= 1
-    with Consumer(relay.path, **place) as stranger, pytest.raises(GapError) as caught:  # type: ignore[arg-type]
+    with Consumer(relay.path, **place) as stranger, pytest.raises(GapError) as caught:
         next(iter(stranger))
     assert caught.value.gap.reason == GapReason.LOG_REPLACED
 
@@ -95,9 +96,9 @@ def test_another_program_goes_on_at_a_position_and_log_that_were_kept(relay: Rel
     "filter", [{}, {"types": [Trade]}, {"instruments": [BTC]}], ids=["all", "types", "instruments"]
 )
 def test_a_killed_relay_costs_a_reconnect_and_nothing_else(
-    relay: RelayProcess, filter: dict[str, object]
+    relay: RelayProcess, filter: dict[str, Any]
 ) -> None:
-    with Consumer(relay.path, start="oldest", **filter) as consumer:  # type: ignore[arg-type]
+    with Consumer(relay.path, start="oldest", **filter) as consumer:
         for turn in range(3):
             publish_trades(relay.path, 1 + turn * 100, 60)
             assert take(consumer, 60) == list(range(1 + turn * 100, 61 + turn * 100))

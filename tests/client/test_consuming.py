@@ -14,7 +14,7 @@ from protocol.errors import FieldError, HeaderError
 from protocol.header import Header
 from protocol.instruments import InstrumentId
 from protocol.market_data import OrderBook, Quote
-from protocol.message import decode
+from protocol.message import Message, decode
 from protocol.reject import Reject
 from relays.client.consuming import Had, Run
 from relays.client.errors import ClientError, LinkClosed
@@ -234,7 +234,7 @@ def test_frames_below_the_end_at_welcome_are_replayed_and_no_others() -> None:
 
 def test_what_precedes_welcome_is_skipped() -> None:
     played = Played(subscription(types=[Quote], snapshot=True))
-    before = [FRAMES[0], lost(1, 2), beat(7), *snapshot_edges(3), FRAMES[1]]
+    before: list[Message | bytes] = [FRAMES[0], lost(1, 2), beat(7), *snapshot_edges(3), FRAMES[1]]
     assert played.connect(*before, welcome(10)) == []
     assert (played.core.position, list(played.core.gaps)) == (10, [])
 
