@@ -175,9 +175,11 @@ class Statistics:
             made = self._object(rows, seconds) if self._json else "\n".join(self._text(rows))
             print(made, file=self._out, flush=True)
         elif last:
-            self._live.console.print(self._table(rows, seconds))
+            self._live.console.print(self._table(rows, seconds, TOP))
         else:
-            self._live.update(self._table(rows, seconds), refresh=True)
+            # Title, heading, sums, and three groups that end with a line for the rest and a blank.
+            fits = max(1, (self._live.console.height - 10) // 3)
+            self._live.update(self._table(rows, seconds, min(TOP, fits)), refresh=True)
 
     def _object(self, rows: list[Row], seconds: float) -> str:
         facts = {"seconds": round(seconds, 3), "gaps": self.gaps, "missed": self.missed}
@@ -193,7 +195,7 @@ class Statistics:
         if self.gaps:
             yield f"stats gaps {self.gaps} messages={self.missed}"
 
-    def _table(self, rows: list[Row], seconds: float) -> Any:
+    def _table(self, rows: list[Row], seconds: float, top: int) -> Any:
         from rich.table import Table
 
         missed = f", {self.missed:,} messages missed in {self.gaps:,} gaps" if self.gaps else ""
@@ -203,17 +205,17 @@ class Statistics:
         for column in ("messages/s", "messages", "bytes"):
             table.add_column(column, justify="right", no_wrap=True)
         for group in ("all", "type", "source", "instrument"):
-            _add(table, group, [row for row in rows if row.group == group])
+            _add(table, group, [row for row in rows if row.group == group], top)
         return table
 
 
-def _add(table: Any, group: str, rows: list[Row]) -> None:
-    for row in rows[:TOP]:
+def _add(table: Any, group: str, rows: list[Row], top: int) -> None:
+    for row in rows[:top]:
         style = "bold" if group == "all" else None
         shown = (f"{row.rate:,.1f}", f"{row.messages:,}", f"{row.bytes:,}")
         table.add_row(row.name, *shown, style=style)
-    if len(rows) > TOP:
-        table.add_row(f"and {len(rows) - TOP:,} more", "", "", "", style="dim")
+    if len(rows) > top:
+        table.add_row(f"and {len(rows) - top:,} more", "", "", "", style="dim")
     table.add_row("", "", "", "")
 
 

@@ -361,3 +361,16 @@ def test_rates_on_a_terminal_are_one_table_that_changes(start: Start, tmp_path: 
         seen = terminal.until("exit=0")
         assert seen.count("messages in") == 1
         assert "Traceback" not in seen
+
+
+def test_many_instruments_fit_a_small_terminal(start: Start, tmp_path: Path) -> None:
+    relay = start()
+    pairs = [InstrumentId.spot(VenueId.BINANCE, f"COIN{n}") for n in range(60)]
+    trades = [Trade(pair, price=1, volume=1) for pair in pairs]
+    published(relay, [trade.frame(sequence=n) for n, trade in enumerate(trades, 1)])
+    words = ("--from=oldest", "--stats", "--interval=0.1")
+    with Terminal(tmp_path, arguments(relay, *words), columns=80, rows=24) as terminal:
+        seen = terminal.until("and 56 more")
+        assert "60 messages in" in seen
+        terminal.press("C-c")
+        terminal.until("and 45 more")
