@@ -13,8 +13,10 @@ from relays.client.link import Link
 from relays.client.many import Down, Up
 from relays.client.multi import MultiConsumer
 from relays.client.outcomes import (
+    Ended,
     FencedError,
     FlushTimeout,
+    HandedBack,
     RejectedError,
     UnknownOutcome,
     WindowFull,
@@ -28,9 +30,11 @@ __all__ = [
     "ClientError",
     "Consumer",
     "Down",
+    "Ended",
     "FencedError",
     "FlushTimeout",
     "GapError",
+    "HandedBack",
     "Link",
     "LinkClosed",
     "MultiConsumer",
