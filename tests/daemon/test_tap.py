@@ -214,6 +214,24 @@ def test_a_gap_is_shown_with_its_positions(start: Start) -> None:
     assert first["gap"]["count"] == str(oldest)
 
 
+def test_a_tap_that_is_stopped_holds_nobody_up_and_shows_what_it_missed(start: Start) -> None:
+    limits = {"circuit_breaker": 500, "max_queue_size": 1_000, "recovery_timeout": 0.1}
+    relay = start(send_buffer=4096, **limits)
+    with tapping(relay) as process:
+        assert process.stdout is not None
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(10):
+            published(relay, traffic(2_000))
+        process.send_signal(signal.SIGCONT)
+        line, next_one = process.stdout.readline(), 0
+        while not line.startswith("-- gap: "):
+            assert line.split()[1] == str(next_one)
+            line, next_one = process.stdout.readline(), next_one + 1
+        assert f" positions {next_one} to 19999 (too_slow)" in line
+        published(relay, traffic(1))
+        assert process.stdout.readline().split()[1] == "20000"
+
+
 # --- files ---
 
 
