@@ -35,9 +35,9 @@ def of_latency(result: latency.Result) -> Table:
 
 def of_snapshots(results: Sequence[snapshots.Result]) -> Table:
     """One row for each kind of message, in million messages/s."""
-    table = Table(title="million messages/s with and without snapshots: median (least - greatest)")
+    table = Table(title="million messages/s with snapshots on and off: median (least - greatest)")
     table.add_column("sent", no_wrap=True)
-    for heading in ("on", "off", "ratio [95 %]", "server ns a frame, on and off", "bar", "met"):
+    for heading in ("on", "off", "ratio [95 %]", "CPU ns, on / off", "bar", "met"):
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         compared = result.ratio
@@ -49,7 +49,7 @@ def of_snapshots(results: Sequence[snapshots.Result]) -> Table:
             result.name,
             *(_spread(result.rates(which), 1e6) for which in ("on", "off")),
             _interval(compared),
-            f"{cpu[0]:.1f}, {cpu[1]:.1f}",
+            f"{cpu[0]:.0f} / {cpu[1]:.0f}",
             f"{snapshots.RATIO_BAR:.2f}",
             "yes" if compared.low >= snapshots.RATIO_BAR else "NO",
         )
