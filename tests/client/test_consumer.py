@@ -126,13 +126,14 @@ def test_a_log_that_is_gone_is_a_gap_that_names_the_reason(relay: RelayProcess) 
         assert consumer.position == 2
 
 
-def test_a_slow_consumer_is_told_which_positions_it_lost(tmp_path: Path) -> None:
-    count = 40_000
+@pytest.mark.parametrize("on_lag", ["gap", "disconnect", "catch_up"])
+def test_a_slow_consumer_is_told_which_positions_it_lost(tmp_path: Path, on_lag: Any) -> None:
+    count = 40_000  # more than the log holds
     relay = RelayProcess(
         "market_data", tmp_path, log_bytes=1 << 20, send_buffer=4096, recovery_timeout=0.1
     ).start()
     try:
-        with Consumer(relay.path, on_gap="item") as consumer:
+        with Consumer(relay.path, on_lag=on_lag, on_gap="item") as consumer:
             publish_trades(relay.path, 1, count)
             got, gaps = list[int](), list[Gap]()
             while consumer.position < count:
@@ -142,6 +143,8 @@ def test_a_slow_consumer_is_told_which_positions_it_lost(tmp_path: Path) -> None
                     else:
                         got.append(item.position or 0)
             assert gaps == list(consumer.gaps)
+            assert ("slow_consumer" in consumer.reason) == (on_lag == "disconnect")
+            assert consumer.reconnects == (on_lag == "disconnect")
     finally:
         relay.clean()
     assert gaps
@@ -149,6 +152,13 @@ def test_a_slow_consumer_is_told_which_positions_it_lost(tmp_path: Path) -> None
     missing = [n for gap in gaps for n in range(gap.first_position, gap.last_position + 1)]
     assert sorted(got + missing) == list(range(count))
     assert len(missing) == sum(gap.count for gap in gaps)
+
+
+def test_a_slow_consumer_that_catches_up_loses_nothing_that_is_kept(relay: RelayProcess) -> None:
+    with Consumer(relay.path, on_lag="catch_up") as consumer:
+        publish_trades(relay.path, 1, 40_000)
+        assert take(consumer, 40_000) == list(range(1, 40_001))
+        assert list(consumer.gaps) == []
 
 
 def test_silence_is_noticed_and_the_relay_is_found_again(relay: RelayProcess) -> None:
