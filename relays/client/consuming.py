@@ -219,9 +219,12 @@ class Consuming:
 
     def beat(self, now: float, *, at_once: bool = False) -> bytes:
         """The Heartbeat that is due, which says how far this consumer is; empty when none is."""
-        if not self.ready or (now < self._next_beat and not at_once):
+        if now < self._next_beat and not at_once:
             return b""
         self._next_beat = now + self._every
+        # Before Welcome, and before a Gap that is due, its position is none of this log's.
+        if not self.ready or self._owed is not None:
+            return b""
         return Heartbeat(position=self.position or 0).frame(source=SourceType.EXTERNAL)
 
     # --- what comes ---

@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.catalogue import MessageType
-from protocol.control import UNKNOWN_COUNT, Error, Gap, GapReason, Heartbeat, Hello, Start
+from protocol.control import (
+    UNKNOWN_COUNT,
+    Error,
+    Gap,
+    GapReason,
+    Heartbeat,
+    Hello,
+    Snapshot,
+    SnapshotKind,
+    Start,
+)
 from protocol.errors import FieldError, HeaderError
 from protocol.header import Header
 from protocol.instruments import InstrumentId
@@ -117,6 +127,43 @@ def test_what_a_slow_consumer_misses_is_in_its_gaps_and_nothing_else_is(seed: in
         if not wire.core.wanted.filtered:
             assert not missing & set(got)
             assert wire.placed == [(n, published[n]) for n in got]
+
+
+def last_quotes(frames: list[bytes]) -> dict[InstrumentId, Quote]:
+    quotes = [one for one in map(decode, frames) if isinstance(one, Quote)]
+    return {one.instrument_id: one for one in quotes}
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_snapshots_and_the_feed_give_the_state_of_who_was_there_from_the_start(seed: int) -> None:
+    choose = random.Random(seed)
+    world = World(16 * KIB, max_payload=512)
+    _, producer = world.connect()
+    asked = [wanted_of(one, snapshot=True) for one in (FILTERS[0], FILTERS[-1])]
+    wires, published = list[Wire](), list[bytes]()
+    for _ in range(150):
+        new = mixed(len(published) + 1, choose.choices(range(6), k=choose.randrange(12)))
+        published += new
+        world.send(producer, *new)
+        world.pass_time(choose.choice([0, 40, 300]))
+        if choose.random() < 0.1:
+            wires.append(Wire(world, choose.choice(asked), room=2_000))
+        for wire in wires:
+            wire.read(choose.choice([0, 31, 300, 2_000]))
+            if choose.random() < 0.05:
+                wire.cut()
+    for wire in wires:
+        for _ in range(40):
+            world.pass_time(100)
+            wire.read_all()
+        state: list[bytes] = []
+        for item in wire.items:
+            if isinstance(item, Run):
+                state += apart(item.data)
+            elif isinstance(item, Snapshot) and item.kind == SnapshotKind.BEGIN:
+                state.clear()
+        assert last_quotes(state) == last_quotes(published)
 
 
 @pytest.mark.parametrize("filter", FILTERS)
@@ -322,6 +369,19 @@ def test_heartbeats_say_how_far_it_is_and_silence_is_death() -> None:
     played.say(beat(12), now=3.9)
     assert not core.dead(6.8)
     assert core.dead(6.9)
+
+
+def test_a_position_of_another_log_is_told_to_nobody() -> None:
+    played = Played(LIVE)
+    assert played.core.begin(0.0)
+    assert played.core.beat(1.5) == b"", "no Welcome yet"
+    assert played.core.wake > 1.5
+    played.connect(welcome(900))
+    played.core.ended(0.0)
+    played.connect(welcome(3, log_id=10))
+    assert played.core.beat(9.0, at_once=True) == b""
+    played.say(Gap(900, 900, UNKNOWN_COUNT, GapReason.LOG_REPLACED))
+    assert Heartbeat.decode(played.core.beat(9.0, at_once=True)).position == 3
 
 
 def test_what_is_no_frame_is_an_error_that_says_so() -> None:
