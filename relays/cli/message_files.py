@@ -197,6 +197,7 @@ def _entry(number: int, frame: bytes) -> Entry:
 def json_lines(file: Any) -> Iterator[Entry]:
     """The messages in lines of JSON: as `protocol.as_json` writes them, or `relays tap --json`.
 
+    >>> import io
     >>> line = b'{"type": 101, "version": 1, "fields": {"kind": 1, "count": 0, "position": "7"}}'
     >>> [(entry.number, len(entry.frame)) for entry in json_lines(io.BytesIO(line))]
     [(1, 48)]
