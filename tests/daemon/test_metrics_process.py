@@ -147,7 +147,7 @@ def metrics_port(relay: RelayProcess) -> int:
 
 
 def metrics_pid(relay: RelayProcess) -> int:
-    """The pid of the relay's only child; 0 while there is none."""
+    """The pid of the relay's only child; 0 while there is none (never kill that: it is us)."""
     children = Path(f"/proc/{relay.pid}/task/{relay.pid}/children").read_text().split()
     return int(children[0]) if children else 0
 
@@ -194,7 +194,7 @@ def test_a_running_relay_serves_its_metrics(start: Start) -> None:
 
 def test_a_relay_replaces_its_metrics_process(start: Start) -> None:
     relay = start("signals", metrics_port=0)
-    first = metrics_pid(relay)
+    first = eventually(lambda: metrics_pid(relay), "it has its metrics process")
     os.kill(first, signal.SIGKILL)
     assert get(metrics_port(relay), "/healthz")[0] == 200
     assert metrics_pid(relay) not in (0, first)
@@ -205,7 +205,8 @@ def test_the_metrics_process_ends_with_its_relay_and_frees_the_port(
     start: Start,
 ) -> None:
     relay = start("signals", metrics_port=0)
-    port, child = metrics_port(relay), metrics_pid(relay)
+    child = eventually(lambda: metrics_pid(relay), "it has its metrics process")
+    port = metrics_port(relay)
     assert get(port, "/healthz")[0] == 200
     relay.kill()
     eventually(lambda: gone(child), "the metrics process has ended")
@@ -216,7 +217,8 @@ def test_a_relay_that_drains_is_seen_to_drain_and_leaves_nothing(
     start: Start,
 ) -> None:
     relay = start("market_data", metrics_port=0, drain_timeout=DEADLINE)
-    port, child = metrics_port(relay), metrics_pid(relay)
+    child = eventually(lambda: metrics_pid(relay), "it has its metrics process")
+    port = metrics_port(relay)
     assert get(port, "/readyz")[0] == 200
     with relay.client() as consumer, relay.client() as producer:
         consumer.hello(1)
