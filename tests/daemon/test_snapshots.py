@@ -16,7 +16,7 @@ import pytest
 
 from protocol._core.connection import abandon
 from protocol.control import Error, Snapshot, Welcome
-from protocol.instruments import InstrumentId
+from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import InstrumentDiscovered, PoolDiscovered, Trade
 from protocol.message import Message, decode
 from protocol.reject import Reject
@@ -52,6 +52,9 @@ def test_a_snapshot_has_discovery_quote_and_book_verbatim_and_in_this_order() ->
     world.read(consumer.sock)
     assert list(split(bytes(consumer.sock.got))) == live
     assert old[0] not in consumer.said
+    told = words(world)
+    assert (told["snapshots"], told["snapshot_messages"]) == (1, 7)
+    assert told["snapshot_message_bytes"] == sum(map(len, consumer.said))
     world.accounted()
 
 
@@ -397,3 +400,32 @@ def test_a_real_relay_tells_a_late_consumer_what_it_missed(start: Start) -> None
         assert decode(consumer.frame()) == begin.replace(kind=2)
         relay.kill()
         relay.start()
+
+
+def test_others_are_served_while_one_does_not_read_its_large_snapshot(start: Start) -> None:
+    relay = start(send_buffer=65_536, log_bytes=16 * MIB)
+    pairs = [InstrumentId.spot(VenueId.BINANCE, f"P{n}") for n in range(3000)]
+    producer, live, slow = relay.client(), relay.client(), relay.client()
+    count = iter(range(1, 1 << 40))
+    kept = [
+        one.frame(sequence=next(count), source=1)
+        for pair in pairs
+        for one in (quote(pair, 1), book(pair, 1, levels=20))
+    ]
+    producer.send(*kept)
+    eventually(lambda: relay.end() == len(kept), "all are in the log")
+    live.hello(1)
+    slow.send(hello(ROLE))
+    assert slow.control(105).end_position == len(kept)
+    later = [
+        one.frame(sequence=next(count), source=1)
+        for pair in pairs
+        for one in (quote(pair, 2), book(pair, 2))
+    ]
+    producer.send(*later)
+    assert live.data(len(later)) == later
+    begin = slow.control(101)
+    assert (begin.kind, begin.count, begin.position) == (1, len(pairs), len(kept))
+    assert slow.data(len(kept)) == kept
+    assert slow.control(101).kind == 2
+    assert slow.data(len(later)) == later
