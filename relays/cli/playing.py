@@ -157,7 +157,7 @@ class Player:
             self.report.interrupted = True
             self._say_goodbye()
         finally:
-            self._hear()
+            self.hear()
             self.report.seconds = (time.monotonic_ns() - self._begun) / SECOND
 
     def _finish(self, interrupts: Interrupts) -> None:
@@ -227,7 +227,7 @@ class Player:
         with interrupts.waiting():
             self.sender.send(frames, origins, None if self.recorded else time.time_ns())
         self.report.bytes += len(frames)
-        self._hear()
+        self.hear()
         self._look()
 
     def _hold(self, interrupts: Interrupts) -> None:
@@ -238,7 +238,8 @@ class Player:
                 time.sleep(HOLD)
             self._look()
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
+        """Report what came back."""
         for refusal in self.sender.refusals():
             self.report.refuse(refusal, self.meter)
         self.sender.forget()
@@ -249,7 +250,7 @@ class Player:
         if (now := time.monotonic()) - self._looked < LOOK_EVERY:
             return
         self._looked = now
-        self._hear()
+        self.hear()
         self.meter.tick(self.report)
         if (away := self.sender.waiting) != self._away:
             self._away = away

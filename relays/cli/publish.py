@@ -24,6 +24,7 @@ from relays.cli.pacing import Speed
 from relays.cli.playing import Player, Report, meter, pieces, show
 from relays.cli.sending import Sender
 
+DONE = {"publish": "published", "replay": "replayed"}
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 EXAMPLES = """\b
@@ -138,21 +139,29 @@ def command(
             raise click.UsageError(str(error)) from None
     made = MessageFile(file, kind=how.kind, type_name=type_name or "", decimal=decimal)
     with closing(made):
-        return play("published", given, domain, [made], how)
+        return play("publish", given, domain, [made], how)
 
 
-def play(verb: str, given: Given, domain: str, files: list[MessageFile], how: How) -> int:
-    """Send what is in the files, report it, and give the exit code."""
-    report = Report(verb, domain, files)
-    sender = Sender(given.socket(domain), name=verb)
+def play(name: str, given: Given, domain: str, files: list[MessageFile], how: How) -> int:
+    """Send what is in the files as the producer `name`, report it, and give the exit code."""
+    report = Report(DONE[name], domain, files)
     try:
-        runtime_dir = given.load(domain).config.runtime_dir
-        ahead = None if how.ahead is None else Ahead(domain, runtime_dir, how.ahead)
-        with meter(files) as shown, Interrupts() as interrupts:
-            player = Player(sender, how.speed, report, shown, recorded=how.recorded, ahead=ahead)
-            player.play(pieces(files, how.speed, ahead), interrupts)
+        _play(name, given, report, how)
     finally:
-        sender.close()
         if sys.exc_info()[0] is None or report.sent:
             show(report, how.as_json)
     return report.exit_code
+
+
+def _play(name: str, given: Given, report: Report, how: How) -> None:
+    domain, files = report.domain, report.files
+    runtime_dir = given.load(domain).config.runtime_dir
+    with meter(files) as shown, closing(Sender(given.socket(domain), name)) as sender:
+        ahead = None if how.ahead is None else Ahead(domain, runtime_dir, how.ahead)
+        player = Player(sender, how.speed, report, shown, recorded=how.recorded, ahead=ahead)
+        try:
+            with Interrupts() as interrupts:
+                player.play(pieces(files, how.speed, ahead), interrupts)
+        finally:
+            sender.close()
+            player.hear()

@@ -57,4 +57,4 @@ def command(given: Given, files: tuple[str, ...], domain: str, how: How) -> int:
         for path in files:
             opened.append(MessageFile(path, kind=how.kind))
             stack.callback(opened[-1].close)
-        return play("replayed", given, domain, opened, how)
+        return play("replay", given, domain, opened, how)

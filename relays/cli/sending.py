@@ -105,13 +105,12 @@ class Sender:
             on_error=self._back.append,
             on_unknown=self._back.append,
         )
-        self._first = self.producer.last_sequence + 1
-        self._returned = 0
+        self._taken = self._returned = 0
 
     @property
     def sent(self) -> int:
         """Messages that were sent and not handed back."""
-        return self.producer.last_sequence + 1 - self._first - self._returned
+        return self._taken - self._returned
 
     @property
     def waiting(self) -> str:
@@ -134,11 +133,16 @@ class Sender:
 
     def _send(self, frames: bytes | memoryview, origins: Origins, now: int | None) -> None:
         # Noted first: what is refused comes from another thread, perhaps before this one goes on.
-        sequence = self.producer.last_sequence + 1
+        last = self.producer.last_sequence
+        sequence = last + 1
         for origin, count in origins:
             self._known.add(sequence, origin, count)
             sequence += count
-        self.producer.send_many(frames, timestamp=now)
+        try:
+            self.producer.send_many(frames, timestamp=now)
+        finally:
+            # An interrupt can come when some of them are taken.
+            self._taken += self.producer.last_sequence - last
 
     def refusals(self) -> Iterator[Refusal]:
         """What was refused since this was last asked."""
