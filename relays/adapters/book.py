@@ -306,7 +306,8 @@ class Reader:
     A snapshot in parts replaces the book when its last part is there, a delta in parts changes it
     then; parts that do not follow each other are dropped, all of them. Deltas without a book are
     not applied. `dropped` counts the messages that came to nothing. Frames that never arrived are
-    for the caller to notice, by the sequences of the frames: `lost` forgets what was kept.
+    for the caller to notice, by the sequences of the frames: `lost` forgets what was kept. Views
+    (`OrderBook.views`) may be handed over: nothing of their buffer is kept.
 
     >>> from protocol.instruments import VenueId
     >>> pair, books, reader = InstrumentId.spot(VenueId.OKX, "BTCUSDT"), Books(), Reader()
@@ -351,8 +352,10 @@ class Reader:
         if message.part != len(begun) + 1:
             self.dropped += 1
             return None
-        begun.append(message)
-        if message.part == message.parts:
+        last = message.part == message.parts
+        # The buffer of a view is the caller's to use again: what waits must be our own.
+        begun.append(message if last else message.detach())
+        if last:
             return begun
         self._begun[message.instrument_id] = begun
         return None

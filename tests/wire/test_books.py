@@ -248,6 +248,29 @@ def test_a_reader_keeps_the_old_book_until_all_parts_are_there() -> None:
     assert [reader.read(part) for part in (one, two, three)][-1] == books.book(PAIR)
 
 
+@pytest.mark.parametrize("given", [OrderBook.view, lambda frame: next(OrderBook.views(frame))])
+def test_a_reader_keeps_parts_of_its_own_where_views_are_read(
+    given: Callable[[bytearray], OrderBook],
+) -> None:
+    books, reader, buffer = Books(), Reader(), bytearray()
+    parts = said(books.snapshot(1, PAIR, 10, *large(5_000, seed=3)))
+    assert len(parts) == 3
+    for part in parts:
+        # The buffer is used again: it can be emptied only if no view of it is kept.
+        buffer[:] = part.frame()
+        book = reader.read(given(buffer))
+    assert book == books.book(PAIR)
+
+
+def test_a_reader_makes_the_book_of_views_that_take_turns() -> None:
+    books, reader = Books(), Reader()
+    parts = said(books.snapshot(1, PAIR, 10, *large(5_000, seed=4)))
+    buffer = bytearray(b"".join(one.frame() for one in parts))
+    found = [reader.read(view) for view in OrderBook.views(buffer)]
+    assert found == [None, None, books.book(PAIR)]
+    buffer.clear()
+
+
 def test_a_reader_does_not_apply_deltas_to_a_book_it_has_not() -> None:
     reader = Reader()
     (delta,) = said(begun().delta(2, PAIR, 11, 11, [], []))
