@@ -22,8 +22,9 @@ from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Side, Trade
 from protocol.message import Unknown, decode
 from relays.cli import main
-from tests.harness import Client, RelayProcess, eventually
+from tests.harness import Client, RelayProcess, eventually, split
 from tests.terminal import Terminal
+from tests.wire.recordings import recordings
 
 Start = Callable[..., RelayProcess]
 DEADLINE = 60
@@ -48,7 +49,8 @@ def written(path: Path, *parts: bytes) -> str:
 
 
 def words(relay: RelayProcess, *given: str) -> list[str]:
-    return [*RELAYS, *given, f"--runtime-dir={relay.folder}"]
+    where = [] if given[0] == "convert" else [f"--runtime-dir={relay.folder}"]
+    return [*RELAYS, *given, *where]
 
 
 def ran(relay: RelayProcess, *given: str, code: int = 0, stdin: str = "") -> tuple[str, list[str]]:
@@ -324,6 +326,25 @@ def test_recordings_are_merged_by_the_times_in_their_headers(start: Start, tmp_p
     for pair, count in ((BTC, 30), (ETH, 45)):
         of_pair = [frame for frame in got if frame[32:44] == pair.to_bytes()]
         assert prices(of_pair) == list(range(1, count + 1))
+
+
+def test_real_recordings_come_out_of_a_relay_as_they_went_in(start: Start, tmp_path: Path) -> None:
+    relay = start(log_bytes=32 << 20)
+    parts = []
+    for number, path in enumerate(recordings("binance/spot_*.gz")[:2]):
+        parts.append(tmp_path / f"{number}.frames")
+        ran(relay, "convert", "binance", str(path), "-o", str(parts[-1]))
+    out = tmp_path / "out.frames"
+    names = [str(part) for part in parts]
+    given = ("--to=market_data", "--speed=max", "--recorded-times")
+    count = reported(relay, "replay", *names, *given)["sent"]
+    ran(relay, "tap", "market_data", "--from=oldest", f"--count={count}", "-w", str(out))
+    got, sent = list(split(out.read_bytes())), [list(split(part.read_bytes())) for part in parts]
+    assert len(got) == sum(map(len, sent))
+    times = [Header.unpack(frame).timestamp for frame in got]
+    assert times == sorted(times)
+    payloads = sorted(frame[HEADER_SIZE:] for frame in got)
+    assert payloads == sorted(frame[HEADER_SIZE:] for frames in sent for frame in frames)
 
 
 @pytest.mark.parametrize(("speed", "least"), [("1", 0.2), ("0.5", 0.4), ("10", 0.02)])
