@@ -21,7 +21,6 @@ from relays.adapters.venue import (
     WHOLE,
     Levels,
     Venue,
-    decimals_of,
     exact_price,
     exact_size,
 )
@@ -177,7 +176,6 @@ class Bitmex(Venue):
     def _product(self, one: Any) -> None:
         self.product(
             one["symbol"],
-            decimals_of(str(one.get("tickSize") or 1)),
             base=one.get("underlying"),
             quote=one.get("quoteCurrency"),
             settle=one.get("settlCurrency"),

@@ -16,7 +16,7 @@ from protocol.catalogue import SourceType
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Side
 from relays.adapters.adapter import Record, Skipped
-from relays.adapters.venue import Venue, decimals_of, exact_price, exact_size, levels
+from relays.adapters.venue import Venue, exact_price, exact_size, levels
 
 TAKER = {"buy": Side.SELL, "sell": Side.BUY}
 WITHOUT = {
@@ -101,7 +101,6 @@ class Coinbase(Venue):
     def _product(self, product: Any) -> None:
         self.product(
             product["id"],
-            decimals_of(product["quote_increment"]),
             base=product["base_currency"],
             quote=product["quote_currency"],
             price_step=product["quote_increment"],

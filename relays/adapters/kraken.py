@@ -139,7 +139,6 @@ class Kraken(Venue):
     def _pair(self, name: str, pair: Any) -> None:
         self.product(
             pair.get("wsname") or pair["altname"],
-            pair["pair_decimals"],
             name=name,
             base=pair["base"],
             quote=pair["quote"],

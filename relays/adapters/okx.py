@@ -18,7 +18,7 @@ from protocol.market_data import Side
 from relays.adapters.adapter import Record, Skipped
 from relays.adapters.book import Books
 from relays.adapters.checked import Texts, checksum, interleaved
-from relays.adapters.venue import BUY_OR_SELL, Venue, decimals_of, exact_price, levels
+from relays.adapters.venue import BUY_OR_SELL, Venue, exact_price, levels
 
 CHECKED_LEVELS = 25
 FUTURE = re.compile(r"-\d{6}$")
@@ -173,7 +173,6 @@ class Okx(Venue):
     def _product(self, product: Any) -> None:
         self.product(
             product["instId"],
-            decimals_of(product["tickSz"]),
             base=product.get("baseCcy") or None,
             quote=product.get("quoteCcy") or None,
             settle=product.get("settleCcy") or None,

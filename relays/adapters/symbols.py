@@ -53,6 +53,15 @@ def instrument(venue: int, asset_type: int, symbol: str) -> InstrumentId:
     return InstrumentId(venue, asset_type, symbol_to_id(short_form(symbol)))
 
 
+def introduction(
+    instrument_id: InstrumentId, symbol: str, metadata: bytes = b""
+) -> InstrumentDiscovered:
+    """What says the whole symbol of something that an exchange trades. Its prices and sizes are in
+    1e-8 whatever the venue's steps are, so that is its decimals; steps belong in the metadata
+    (SPEC.md, Discovery metadata)."""
+    return InstrumentDiscovered(instrument_id, FIXED_POINT_DECIMALS, symbol, metadata)
+
+
 class Instruments:
     """The instruments of one recording: makes ids, notices collisions, introduces each once.
 
@@ -78,21 +87,17 @@ class Instruments:
         venue: int,
         asset_type: int,
         symbol: str,
-        decimals: int = FIXED_POINT_DECIMALS,
         metadata: bytes = b"",
     ) -> InstrumentId:
         """The id of a symbol; at first sight an InstrumentDiscovered with the whole symbol waits.
 
-        `decimals` and `metadata` go into that message. Raises InstrumentError for a symbol that
-        has no id, Collision when another symbol has this id.
+        `metadata` goes into that message. Raises InstrumentError for a symbol that has no id,
+        Collision when another symbol has this id.
         """
         made = self._ids.get((venue, asset_type, symbol))
         if made is None:
             made = instrument(venue, asset_type, symbol)
-            introduction = InstrumentDiscovered(
-                instrument_id=made, decimals=decimals, symbol=symbol, metadata=metadata
-            )
-            self.introduce(made, symbol, introduction)
+            self.introduce(made, symbol, introduction(made, symbol, metadata))
             self._ids[venue, asset_type, symbol] = made
         return made
 

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 from protocol.catalogue import SourceType
 from protocol.instruments import AssetType, InstrumentId, VenueId
-from protocol.market_data import InstrumentDiscovered, Quote, Side, Trade
+from protocol.market_data import Quote, Side, Trade
 from relays.adapters.adapter import REFUSED, Adapter, Record, Skipped
 from relays.adapters.book import Books
-from relays.adapters.symbols import Collision
+from relays.adapters.symbols import Collision, introduction
 from relays.adapters.text import events, quantity, recorded, units
 
 NUMBER = re.compile(r"\d+(\.\d*)?([eE][+-]?\d+)?")
@@ -127,21 +127,20 @@ class Venue(Adapter):
         bid_size, ask_size = map(exact_size, sizes)
         return Record(received, Quote(self.instrument(symbol), *prices, bid_size, ask_size))
 
-    def product(self, symbol: str, decimals: int, **facts: object) -> None:
+    def product(self, symbol: str, price_step: Any = None, **facts: object) -> None:
         """Introduce an instrument with what a product list says of it, also when it is known.
 
-        `facts` that are not None become the metadata, a JSON object; numbers in it that are not
-        whole are text. `decimals`: of its prices.
+        What prices are multiples of and `facts` that are not None become the metadata, a JSON
+        object; numbers in it that are not whole are text. A step says the `price_decimals` too.
         """
+        if price_step:
+            facts |= {"price_step": price_step, "price_decimals": decimals_of(str(price_step))}
         said = {name: fact for name, fact in facts.items() if fact is not None}
         metadata = json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
         waiting = len(self.instruments.discovered)
-        made = self.instruments.get(self.VENUE, self.asset_type(symbol), symbol, decimals, metadata)
+        made = self.instruments.get(self.VENUE, self.asset_type(symbol), symbol, metadata)
         if len(self.instruments.discovered) == waiting:
-            message = InstrumentDiscovered(
-                instrument_id=made, decimals=decimals, symbol=symbol, metadata=metadata
-            )
-            self.instruments.discovered.append(message)
+            self.instruments.discovered.append(introduction(made, symbol, metadata))
 
     def book(
         self,
@@ -201,11 +200,13 @@ def levels(pairs: Any) -> Levels:
 
 
 def decimals_of(step: str) -> int:
-    """How many decimals numbers in steps of this have.
+    """How many decimals numbers in steps of this have. ValueError for what is no number.
 
     >>> decimals_of("0.00100000"), decimals_of("5"), decimals_of("1e-7")
     (3, 0, 7)
     """
+    if not NUMBER.fullmatch(step):
+        raise ValueError(f"{step!r} is not a step")
     mantissa, _, exponent = step.lower().partition("e")
     fraction = mantissa.partition(".")[2].rstrip("0")
     return max(0, len(fraction) - int(exponent or 0))

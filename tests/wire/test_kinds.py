@@ -3,6 +3,7 @@
 What the messages must be is for the tests of each venue; here is what holds for all of them.
 """
 
+import json
 import re
 from collections import Counter
 from itertools import islice
@@ -97,6 +98,33 @@ def test_every_line_of_every_recording_is_messages_or_counted_under_a_known_reas
         found, skipped = written(path, kind)
         assert found.total() > 0
         assert set(skipped) <= reasons
+
+
+# What the venues that have lists of their products say, with prices in other steps than 1e-8.
+PRODUCTS = {
+    "coinbase": 'https://c/products -> 1.5: [{"id":"A-B","base_currency":"A","quote_currency":"B",'
+    '"quote_increment":"0.01"}]',
+    "kraken": 'https://k/AssetPairs -> 1.5: {"result":{"AB":{"wsname":"A/B","base":"A",'
+    '"quote":"B","pair_decimals":2,"lot_decimals":8}}}',
+    "bitmex": '1.5: {"table":"instrument","action":"partial","data":[{"symbol":"AB",'
+    '"tickSize":0.01}]}',
+    "okx": '1.5: {"arg":{"channel":"instruments"},"data":[{"instId":"A-B","tickSz":"0.01"}]}',
+}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"uniswap", "pools"}))
+def test_every_instrument_of_an_exchange_says_the_decimals_of_the_fixed_point(kind: str) -> None:
+    if kind in PRODUCTS:
+        (record,) = KINDS[kind](Path("recording")).convert(PRODUCTS[kind])
+        assert isinstance(record.message, InstrumentDiscovered)
+        assert record.message.decimals == 8
+        assert json.loads(record.message.metadata)["price_decimals"] == 2
+    found = []
+    for path in recordings(KNOWN[kind][0]):
+        adapter = KINDS[kind](path)
+        said = (record.message for record in adapter.records(islice(lines(path), 1_000)))
+        found += [one for one in said if isinstance(one, InstrumentDiscovered)]
+    assert {one.decimals for one in found} == {8}
 
 
 def test_every_file_of_the_recordings_is_of_a_kind() -> None:

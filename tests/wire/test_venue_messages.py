@@ -317,11 +317,12 @@ def test_products_are_instruments_with_what_the_venue_says_of_them() -> None:
         "base": "SKL",
         "quote": "EUR",
         "price_step": "0.0001",
+        "price_decimals": 4,
         "size_step": "0.1",
     }
     pair = InstrumentId.spot(VenueId.COINBASE, "SKLEUR")
     said = facts | {"least_size": "5", "status": "online"}
-    assert product("coinbase", skl) == (pair, 4, "SKL-EUR", said)
+    assert product("coinbase", skl) == (pair, 8, "SKL-EUR", said)
     aave = (
         "https://api.kraken.com/0/public/AssetPairs -> 1618678132.358447: "
         '{"error":[],"result":{"AAVEAUD":{"altname":"AAVEAUD","wsname":"AAVE\\/AUD",'
@@ -335,7 +336,7 @@ def test_products_are_instruments_with_what_the_venue_says_of_them() -> None:
     }
     pair = InstrumentId.spot(VenueId.KRAKEN, "AAVEAUD")
     said = named | {"price_decimals": 2, "size_decimals": 8}
-    assert product("kraken", aave) == (pair, 2, "AAVE/AUD", said)
+    assert product("kraken", aave) == (pair, 8, "AAVE/AUD", said)
 
 
 def test_bitmex_says_of_an_instrument_what_a_contract_is() -> None:
@@ -349,11 +350,12 @@ def test_bitmex_says_of_an_instrument_what_a_contract_is() -> None:
         "quote": "USD",
         "settle": "XBt",
         "price_step": "0.5",
+        "price_decimals": 1,
         "size_step": 100,
     }
     said |= {"multiplier": -100000000, "inverse": True, "status": "Open"}
     pair = InstrumentId.perpetual(VenueId.BITMEX, "XBTUSD")
-    assert product("bitmex", line) == (pair, 1, "XBTUSD", said)
+    assert product("bitmex", line) == (pair, 8, "XBTUSD", said)
 
 
 def test_okx_says_of_an_instrument_what_a_contract_is() -> None:
@@ -365,12 +367,13 @@ def test_okx_says_of_an_instrument_what_a_contract_is() -> None:
     said: dict[str, object] = {
         "settle": "UNI",
         "price_step": "0.001",
+        "price_decimals": 3,
         "size_step": "1",
         "least_size": "1",
     }
     said |= {"contract_value": "10", "contract_currency": "USD", "status": "live"}
     pair = instrument(VenueId.OKX, PERPETUAL, "UNI-USD-SWAP")
-    assert product("okx", line) == (pair, 3, "UNI-USD-SWAP", said)
+    assert product("okx", line) == (pair, 8, "UNI-USD-SWAP", said)
 
 
 def test_an_instrument_that_is_known_is_introduced_again_with_what_a_list_says() -> None:
