@@ -326,10 +326,10 @@ def test_whoever_joins_at_a_random_point_has_the_state_of_one_from_the_start(see
         circuit_breaker=chance.choice([60, 10**6]), max_queue_size=10**6 + 100,
         on_lag=chance.choice(["gap", "catch_up"]), log_bytes=chance.choice([16, 64]) * 4096,
     )  # fmt: skip
-    feed, truth, consumers = Feed(chance), [], []
+    feed, truth, consumers = Feed(chance), list[bytes](), list[Any]()
     for _ in range(250):
         truth += say(*feed.some())
-        if chance.random() < 0.08:
+        if chance.random() < 0.08 and len(consumers) < 25:
             consumers.append(join(world, chance, len(truth)))
         for consumer in consumers:
             if chance.random() < 0.4:
@@ -348,6 +348,35 @@ def test_whoever_joins_at_a_random_point_has_the_state_of_one_from_the_start(see
                 } == books  # fmt: skip
         for position, *said in consumer.at_end if consumer.live else []:
             assert tuple(said) == state_at(truth, position, consumer.wanted), position
+    world.accounted()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.usefixtures("small_pieces")
+def test_what_is_said_within_tight_bounds_is_less_and_never_wrong(seed: int) -> None:
+    print("seed", seed)
+    chance = random.Random(seed)
+    world, say = market(
+        snapshot_bytes=chance.choice([1500, 4000, 12_000]), snapshot_instruments=4,
+        circuit_breaker=10**6, max_queue_size=10**6 + 100, on_lag="catch_up",
+    )  # fmt: skip
+    feed, truth, consumers = Feed(chance), list[bytes](), list[Any]()
+    for _ in range(250):
+        truth += say(*feed.some())
+        if chance.random() < 0.08 and len(consumers) < 25:
+            consumers.append(join(world, chance, len(truth)))
+        for consumer in consumers:
+            if chance.random() < 0.4:
+                consumer.sock.room = chance.choice([0, 1, 50, 400, 5000])
+                world.write(consumer.sock)
+            consumer.look()
+    ended = [(consumer, *one) for consumer in consumers for one in consumer.at_end if consumer.live]
+    for consumer, position, frames, books in ended:
+        whole_frames, whole_books = state_at(truth, position, consumer.wanted)
+        assert frames.items() <= whole_frames.items()
+        assert all(whole_books[id] == book for id, book in books.items())
+    assert words(world)["snapshot_bytes"] <= world.config.snapshot_bytes
+    assert sum(words(world)["snapshot_dropped"]) > 0
     world.accounted()
 
 
