@@ -60,6 +60,14 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Left to click, it would be exit code 1.
+            _leave_quietly()
+            return None
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The subcommands and own options that begin like that; no module is imported for it."""
         own = click.Command.shell_complete(self, ctx, incomplete)
@@ -95,8 +103,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         result = group.main(args=argv, prog_name="relays", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        _leave_quietly()
     except Exception as error:
         code, text = explain(error)
         print(f"relays: {' '.join(text.split())}", file=sys.stderr)
@@ -115,7 +121,7 @@ def explain(error: Exception) -> tuple[int, str]:
             return error.exit_code, str(error)
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "relays"
-            return os.EX_USAGE, f"{error.format_message()} Try '{command} --help'."
+            return os.EX_USAGE, f"{error.format_message()} (try '{command} --help')"
         case click.ClickException():
             return os.EX_USAGE, error.format_message()
         case ProtocolError():
