@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-KEPT = {"RELAYS_DATA"}
+KEPT = {"RELAYS_DATA", "RELAYS_SEED"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
