@@ -43,6 +43,15 @@ class Skipped(Exception):
     """A line that gives no message; the text is the reason it is counted under."""
 
 
+class Unsayable(ValueError):
+    """A number that a field of 64 bits in units of 1e-8 cannot say. It is counted under `reason`:
+    `not_in_units` (it has more decimals), `does_not_fit`."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
 # All that reading a line may raise.
 REFUSED = (
     *(Skipped, Collision, AttributeError, LookupError, TypeError, ValueError, ArithmeticError),
@@ -63,7 +72,8 @@ class Adapter:
 
     Reasons every adapter has: `bad_field` (a field is missing, or not what the venue documents),
     `bad_symbol` (no id can be made of it), `id_collision` (two symbols with one id: both names are
-    in `collisions`), `bad_time` (no header can hold it), `gave_nothing`.
+    in `collisions`), `bad_time` (no header can hold it), `not_in_units` and `does_not_fit` (numbers
+    finer than 1e-8, or too large for 64 bits of it), `gave_nothing`.
     """
 
     SOURCE: ClassVar[SourceType]
@@ -104,6 +114,8 @@ class Adapter:
         if isinstance(error, Collision):
             self.collisions.setdefault(str(error))
             return "id_collision"
+        if isinstance(error, Unsayable):
+            return error.reason
         return "bad_symbol" if isinstance(error, InstrumentError) else "bad_field"
 
     def each(self, events: Iterable[Any], make: Callable[[Any], Made]) -> list[Made]:

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from protocol.instruments import AssetType, InstrumentId, VenueId
 from protocol.market_data import Side
 from relays.adapters.adapter import Record, Skipped
-from relays.adapters.venue import Form, Levels, Venue, exact_price, exact_size
+from relays.adapters.text import quantity, units
+from relays.adapters.venue import Form, Levels, Venue
 
 NUMBERED, TIMED = 65_536, 32_768
 EXACT_PRICES = "P0"
@@ -176,5 +177,5 @@ def _sides(rows: Any) -> tuple[Levels, Levels]:
     for price, count, amount in rows:
         side, size = _signed(amount)
         # The amount of a level that is deleted is 1 or -1.
-        sides[side].append((exact_price(price), exact_size(size) if count else 0))
+        sides[side].append((units(price), quantity(size) if count else 0))
     return sides[Side.BUY], sides[Side.SELL]

@@ -16,14 +16,8 @@ from typing import Any
 
 from protocol.instruments import AssetType, InstrumentId, VenueId
 from relays.adapters.adapter import Record, Skipped
-from relays.adapters.venue import (
-    BUY_OR_SELL,
-    WHOLE,
-    Levels,
-    Venue,
-    exact_price,
-    exact_size,
-)
+from relays.adapters.text import quantity, units
+from relays.adapters.venue import BUY_OR_SELL, WHOLE, Levels, Venue
 
 FUTURE = re.compile(r"[FGHJKMNQUVXZ]\d\d$")
 # The whole book, and its best levels.
@@ -133,14 +127,14 @@ class Bitmex(Venue):
         raise self.hole(book)
 
     def _snapshot(self, received: int, book: InstrumentId, data: Any) -> list[Record]:
-        prices = {(level["side"], level["id"]): exact_price(level["price"]) for level in data}
+        prices = {(level["side"], level["id"]): units(level["price"]) for level in data}
         bids, asks = _sides(data, prices)
         records = self.books.snapshot(received, book, None, bids, asks)
         self._prices[book] = prices
         return records
 
     def _insert(self, received: int, book: InstrumentId, data: Any) -> list[Record]:
-        new = {(level["side"], level["id"]): exact_price(level["price"]) for level in data}
+        new = {(level["side"], level["id"]): units(level["price"]) for level in data}
         prices = self._prices.get(book, {})
         fits = not prices.keys() & new.keys()
         records = self.books.delta(received, book, None, None, *_sides(data, new))
@@ -192,7 +186,7 @@ def _sides(data: Any, prices: Prices) -> tuple[Levels, Levels]:
     sides: dict[str, Levels] = {"Buy": [], "Sell": []}
     for level in data:
         price = prices[level["side"], level["id"]]
-        sides[level["side"]].append((price, exact_size(level["size"])))
+        sides[level["side"]].append((price, quantity(level["size"])))
     return sides["Buy"], sides["Sell"]
 
 

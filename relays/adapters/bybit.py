@@ -15,7 +15,8 @@ from typing import Any
 
 from protocol.instruments import AssetType, InstrumentId, VenueId
 from relays.adapters.adapter import Record, Skipped
-from relays.adapters.venue import BUY_OR_SELL, Form, Levels, Venue, exact_price, exact_size
+from relays.adapters.text import quantity, units
+from relays.adapters.venue import BUY_OR_SELL, Form, Levels, Venue
 
 FUTURE = re.compile(r"[FGHJKMNQUVXZ]\d\d$|-\d{2}[A-Z]{3}\d{2}$")
 # How deep the books of a topic are.
@@ -89,11 +90,9 @@ class Bybit(Venue):
         bids, asks = _sides([*zeros, *there, *new])
         if not bids and not asks:
             raise Skipped("no_change")
-        removed = {(level["side"], exact_price(level["price"])) for level in gone}
+        removed = {(level["side"], units(level["price"])) for level in gone}
         # A level that this message deletes and inserts is a change of its size.
-        fresh = [
-            level for level in new if (level["side"], exact_price(level["price"])) not in removed
-        ]
+        fresh = [level for level in new if (level["side"], units(level["price"])) not in removed]
         fits = self._has(book, [*zeros, *there], True) and self._has(book, fresh, False)
         records = self.books.delta(received, book, None, last, bids, asks)
         if not fits:
@@ -113,7 +112,7 @@ class Bybit(Venue):
 def _sides(levels: Any) -> tuple[Levels, Levels]:
     sides: dict[str, Levels] = {"Buy": [], "Sell": []}
     for level in levels:
-        sides[level["side"]].append((exact_price(level["price"]), exact_size(level["size"])))
+        sides[level["side"]].append((units(level["price"]), quantity(level["size"])))
     return sides["Buy"], sides["Sell"]
 
 

@@ -16,7 +16,8 @@ from protocol.catalogue import SourceType
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Side
 from relays.adapters.adapter import Record, Skipped
-from relays.adapters.venue import Venue, exact_price, exact_size, levels
+from relays.adapters.text import quantity, units
+from relays.adapters.venue import Venue, levels
 
 TAKER = {"buy": Side.SELL, "sell": Side.BUY}
 WITHOUT = {
@@ -89,7 +90,7 @@ class Coinbase(Venue):
     def _delta(self, received: int, book: InstrumentId, event: Any) -> list[Record]:
         sides: dict[str, list[tuple[int, int]]] = {"buy": [], "sell": []}
         for side, price, size in event["changes"]:
-            sides[side].append((exact_price(price), exact_size(size)))
+            sides[side].append((units(price), quantity(size)))
         if not event["changes"]:
             raise Skipped("no_change")
         return self.books.delta(received, book, None, None, sides["buy"], sides["sell"])

@@ -15,7 +15,8 @@ from typing import Any
 
 from protocol.instruments import AssetType, InstrumentId, VenueId
 from relays.adapters.adapter import Record, Skipped
-from relays.adapters.venue import BUY_OR_SELL, Levels, Venue, exact_price, exact_size
+from relays.adapters.text import quantity, units
+from relays.adapters.venue import BUY_OR_SELL, Levels, Venue
 
 LATEST = 100
 TYPES = {
@@ -113,9 +114,9 @@ class Dydx(Venue):
 
     def _delta(self, received: int, book: InstrumentId, said: Any) -> list[Record]:
         offset, known = int(said["offset"]), self._offsets.get(book, ({}, {}))
-        told = [(exact_price(price), exact_size(size)) for price, size in said["bids"]]
+        told = [(units(price), quantity(size)) for price, size in said["bids"]]
         bids, old_bids = _newer(told, offset, known[0])
-        told = [(exact_price(price), exact_size(size)) for price, size in said["asks"]]
+        told = [(units(price), quantity(size)) for price, size in said["asks"]]
         asks, old_asks = _newer(told, offset, known[1])
         if not bids and not asks:
             raise Skipped("old_level" if old_bids or old_asks else "no_change")
@@ -130,8 +131,7 @@ class Dydx(Venue):
 
 def _rows(levels: Any) -> list[tuple[int, int, int]]:
     return [
-        (exact_price(level["price"]), exact_size(level["size"]), int(level["offset"]))
-        for level in levels
+        (units(level["price"]), quantity(level["size"]), int(level["offset"])) for level in levels
     ]
 
 

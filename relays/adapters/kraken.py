@@ -17,7 +17,8 @@ from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Side
 from relays.adapters.adapter import Record, Skipped
 from relays.adapters.checked import Texts, checksum
-from relays.adapters.venue import Venue, exact_price, levels
+from relays.adapters.text import units
+from relays.adapters.venue import Venue, levels
 
 CHECKED_LEVELS = 10
 SIDES = {"b": Side.BUY, "s": Side.SELL}
@@ -149,7 +150,7 @@ class Kraken(Venue):
 
 
 def _text(pairs: Any) -> dict[int, str]:
-    return {exact_price(pair[0]): _digits(pair[0]) + _digits(pair[1]) for pair in pairs}
+    return {units(pair[0]): _digits(pair[0]) + _digits(pair[1]) for pair in pairs}
 
 
 def _digits(number: str) -> str:

@@ -18,7 +18,8 @@ from protocol.market_data import Side
 from relays.adapters.adapter import Record, Skipped
 from relays.adapters.book import Books
 from relays.adapters.checked import Texts, checksum, interleaved
-from relays.adapters.venue import BUY_OR_SELL, Venue, exact_price, levels
+from relays.adapters.text import units
+from relays.adapters.venue import BUY_OR_SELL, Venue, levels
 
 CHECKED_LEVELS = 25
 FUTURE = re.compile(r"-\d{6}$")
@@ -186,4 +187,4 @@ class Okx(Venue):
 
 
 def _text(pairs: Any) -> dict[int, str]:
-    return {exact_price(pair[0]): f"{pair[0]}:{pair[1]}" for pair in pairs}
+    return {units(pair[0]): f"{pair[0]}:{pair[1]}" for pair in pairs}

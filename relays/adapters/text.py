@@ -10,7 +10,7 @@ import json
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from relays.adapters.adapter import Skipped
+from relays.adapters.adapter import Skipped, Unsayable
 
 DECIMALS = 8
 LEAST, MOST = -(2**63), 2**63 - 1
@@ -18,6 +18,8 @@ MOST_UNSIGNED = 2**64 - 1
 NANOSECONDS = 9
 # More than any number of 64 bits has, with all its decimals: beyond it a number is 0 or too large.
 LARGEST_EXPONENT = 40
+# Characters; Python reads no numbers of some thousand digits.
+LONGEST_NUMBER = 1_000
 # Prices and sizes come again and again; a look-up costs a fifth of reading the text.
 REMEMBERED = 1 << 16
 SIGNS = ("+", "-")
@@ -29,32 +31,37 @@ def units(number: str | int) -> int:
     """A decimal number as a signed integer of 1e-8; for prices (SPEC.md, Fixed point).
 
     Text with an optional sign, fraction and exponent, or an int as JSON has it. ValueError when it
-    is not a number, not a whole number of 1e-8, or does not fit 64 bits with a sign.
+    is not a number; Unsayable, which is one too, when it is not a whole number of 1e-8
+    (`not_in_units`), or does not fit 64 bits with a sign (`does_not_fit`).
 
     >>> units("61837.63000000"), units("-0.1"), units("1e-7"), units(3)
     (6183763000000, -10000000, 10, 300000000)
     """
     value = scaled(number, DECIMALS)
     if not LEAST <= value <= MOST:
-        raise ValueError(f"{number!r} does not fit 64 bits")
+        raise _too_large(number)
     return value
 
 
 @lru_cache(REMEMBERED, typed=True)
 def quantity(number: str | int) -> int:
-    """A decimal number as an unsigned integer of 1e-8; for sizes. Otherwise as `units`.
+    """A decimal number as an unsigned integer of 1e-8; for sizes. ValueError for one below nothing,
+    otherwise as `units`.
 
     >>> quantity("0.00000001")
     1
     """
     value = scaled(number, DECIMALS)
-    if not 0 <= value <= MOST_UNSIGNED:
-        raise ValueError(f"{number!r} does not fit 64 bits without a sign")
+    if value < 0:
+        raise ValueError(f"{number!r} is less than nothing")
+    if value > MOST_UNSIGNED:
+        raise _too_large(number)
     return value
 
 
 def scaled(number: str | int, decimals: int) -> int:
-    """A decimal number times 10**decimals (at most 40); ValueError unless that is exact.
+    """A decimal number times 10**decimals (at most 40). ValueError for what is no number, Unsayable
+    unless that is exact.
 
     >>> scaled("12.5", 2)
     1250
@@ -69,9 +76,11 @@ def scaled(number: str | int, decimals: int) -> int:
     if not (whole.lstrip("+-") and _is_integer(digits)):
         raise ValueError(f"{number!r} is not a decimal number")
     shift = decimals - len(fraction)
-    if len(mantissa) < len(number):
-        if not _is_integer(exponent):
-            raise ValueError(f"{number!r} is not a decimal number")
+    if len(mantissa) < len(number) and not _is_integer(exponent):
+        raise ValueError(f"{number!r} is not a decimal number")
+    if len(number) > LONGEST_NUMBER:
+        raise Unsayable(f"a number of more than {LONGEST_NUMBER} characters", "does_not_fit")
+    if exponent:
         shift += int(exponent)
     return _shifted(number, int(digits), shift)
 
@@ -83,14 +92,18 @@ def _is_integer(text: str) -> bool:
 def _shifted(number: str, value: int, shift: int) -> int:
     if shift >= 0:
         if value and shift > LARGEST_EXPONENT:
-            raise ValueError(f"{number!r} does not fit 64 bits")
+            raise _too_large(number)
         return value * _POWERS[min(shift, LARGEST_EXPONENT)]
     # Digits that a power of ten this high would move behind the point are all of them.
     lost: int = 10 ** min(-shift, len(number))
     whole, rest = divmod(abs(value), lost)
     if rest:
-        raise ValueError(f"{number!r} has more decimals than its unit")
+        raise Unsayable(f"{number!r} has more decimals than its unit", "not_in_units")
     return whole if value > 0 else -whole
+
+
+def _too_large(number: str | int) -> Unsayable:
+    return Unsayable(f"{number!r} does not fit 64 bits", "does_not_fit")
 
 
 def nanoseconds(seconds: str) -> int:

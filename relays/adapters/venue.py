@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from protocol.catalogue import SourceType
 from protocol.instruments import AssetType, InstrumentId, VenueId
 from protocol.market_data import Quote, Side, Trade
-from relays.adapters.adapter import REFUSED, Adapter, Record, Skipped
+from relays.adapters.adapter import REFUSED, Adapter, Record, Skipped, Unsayable
 from relays.adapters.book import Books
 from relays.adapters.symbols import Collision, introduction
 from relays.adapters.text import events, quantity, recorded, units
@@ -37,14 +37,15 @@ class Venue(Adapter):
 
     Books are never guessed. A line that cannot be read, or of an unknown kind, may have changed any
     of them, so all wait for their next snapshots (`book_hole`); a book message that cannot be read,
-    or that has numbers finer than 1e-8 (`not_in_units`), does that to its own book; a new
-    connection to all. Trades, quotes and products that cannot be read change no book. A book is of
-    one channel, the deepest that is recorded: what others say of it is `best_levels`.
+    or that has numbers which no message can say (`not_in_units`, `does_not_fit`), does that to its
+    own book; a new connection to all. Trades, quotes and products that cannot be read change no
+    book. A book is of one channel, the deepest that is recorded: what others say of it is
+    `best_levels`.
 
     Reasons, besides those of `Adapter`, `Books` and `text`: `heartbeat`, `subscription`, `status`,
     `venue_error`, `other_event`, `other_answer`, `past_trades` (trades from before the
     subscription: their time is not that of the line), `one_sided` (a quote with one side),
-    `nothing_traded`, `not_in_units`, `no_change` (a list of nothing), `book_checksum`.
+    `nothing_traded`, `no_change` (a list of nothing), `book_checksum`.
     """
 
     SOURCE = SourceType.EXTERNAL
@@ -53,7 +54,7 @@ class Venue(Adapter):
     def __init__(self) -> None:
         super().__init__()
         self.books = Books()
-        self._unfit: set[InstrumentId] = set()
+        self._unfit: dict[InstrumentId, str] = {}
         self._forms: dict[InstrumentId, Form] = {}
 
     def _convert(self, line: str) -> Iterable[Record]:
@@ -107,7 +108,7 @@ class Venue(Adapter):
 
     def trade(self, received: int, symbol: str, price: Any, volume: Any, side: Side) -> Record:
         """One trade; `side` is the aggressor's. `nothing_traded` without a price or a volume."""
-        numbers = exact_price(price), exact_size(volume)
+        numbers = units(price), quantity(volume)
         if numbers[0] < 0:
             raise ValueError(price)
         if not all(numbers):
@@ -119,12 +120,12 @@ class Venue(Adapter):
         is there at the best price."""
         if bid in (None, "") or ask in (None, ""):
             raise Skipped("one_sided")
-        prices = exact_price(bid), exact_price(ask)
+        prices = units(bid), units(ask)
         if min(prices) < 0:
             raise ValueError(prices)
         if not all(prices):
             raise Skipped("one_sided")
-        bid_size, ask_size = map(exact_size, sizes)
+        bid_size, ask_size = map(quantity, sizes)
         return Record(received, Quote(self.instrument(symbol), *prices, bid_size, ask_size))
 
     def product(self, symbol: str, price_step: Any = None, **facts: object) -> None:
@@ -156,17 +157,17 @@ class Venue(Adapter):
         instrument = self.instrument(symbol)
         self._claim(instrument, form)
         if instrument in self._unfit and not snapshot:
-            raise Skipped("not_in_units")
+            raise Skipped(self._unfit[instrument])
         try:
             records = read(instrument)
         except REFUSED as error:
             reason = self.reason(error)
-            if reason == "not_in_units":
-                self._unfit.add(instrument)
-            if reason == "not_in_units" or not isinstance(error, Skipped):
+            if isinstance(error, Unsayable):
+                self._unfit[instrument] = reason
+            if not isinstance(error, Skipped):
                 self.books.broken(instrument)
             raise Skipped(reason) from None
-        self._unfit.discard(instrument)
+        self._unfit.pop(instrument, None)
         return records
 
     def _claim(self, instrument: InstrumentId, form: Form) -> None:
@@ -183,20 +184,9 @@ class Venue(Adapter):
         return Skipped(reason)
 
 
-def exact_price(number: Any) -> int:
-    """A price in units of 1e-8. Skipped `not_in_units` for a number that these cannot say,
-    ValueError for what is no number."""
-    return _exact(units, number, str(number).removeprefix("-"))
-
-
-def exact_size(number: Any) -> int:
-    """A size in units of 1e-8; otherwise as `exact_price`."""
-    return _exact(quantity, number, str(number))
-
-
 def levels(pairs: Any) -> Levels:
     """Book levels from lists that begin with price and size."""
-    return [(exact_price(pair[0]), exact_size(pair[1])) for pair in pairs]
+    return [(units(pair[0]), quantity(pair[1])) for pair in pairs]
 
 
 def decimals_of(step: str) -> int:
@@ -210,12 +200,3 @@ def decimals_of(step: str) -> int:
     mantissa, _, exponent = step.lower().partition("e")
     fraction = mantissa.partition(".")[2].rstrip("0")
     return max(0, len(fraction) - int(exponent or 0))
-
-
-def _exact(read: Callable[[Any], int], number: Any, text: str) -> int:
-    try:
-        return read(number)
-    except ValueError:
-        if NUMBER.fullmatch(text):
-            raise Skipped("not_in_units") from None
-        raise

@@ -191,11 +191,16 @@ def test_a_line_that_cannot_be_read_but_changed_no_book_or_another_leaves_it(oth
     assert adapter.convert(CHANGE)
 
 
-def test_a_book_finer_than_its_units_comes_back_with_a_snapshot_that_is_not() -> None:
+@pytest.mark.parametrize(
+    ("price", "reason"), [("0.0000000001", "not_in_units"), ("1e12", "does_not_fit")]
+)
+def test_a_book_that_units_cannot_say_comes_back_with_a_snapshot_that_they_can(
+    price: str, reason: str
+) -> None:
     adapter = made("coinbase")
-    fine = coinbase("snapshot", bids=[["0.0000000001", "1"]], asks=[])
-    assert [adapter.convert(given) for given in (fine, CHANGE)] == [[], []]
-    assert adapter.skipped == {"not_in_units": 2}
+    unfit = coinbase("snapshot", bids=[[price, "1"]], asks=[])
+    assert [adapter.convert(given) for given in (unfit, CHANGE)] == [[], []]
+    assert adapter.skipped == {reason: 2}
     assert adapter.convert(BEGUN)
     assert adapter.convert(CHANGE)
 

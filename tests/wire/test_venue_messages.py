@@ -109,13 +109,41 @@ def test_what_is_no_number_is_a_bad_field_also_after_one_that_python_calls_equal
     assert adapter.skipped == {"bad_field": 1}
 
 
-@pytest.mark.parametrize("number", ["0.000000001", "1e-9", "1e30", "184467440738"])
+NUMBERS = [
+    ("0.000000001", "not_in_units"),
+    ("1e-9", "not_in_units"),
+    ("1e30", "does_not_fit"),
+    ("184467440738", "does_not_fit"),
+]
+# The price and the size of each trade above (Kraken's: of the last one), in quotes where the venue
+# writes them so.
+WRITTEN = {
+    "coinbase": ('"0.00001305"', '"985"'),
+    "kraken": ('"6060.00000"', '"0.02455000"'),
+    "bybit": ('"1054.45"', "0.82"),
+    "dydx": ('"4215.5"', '"0.1"'),
+    "bitmex": ("32180.5", "100"),
+    "bitstamp": ('"3802.89"', '"3.23948640"'),
+    "bitfinex": ("0.076989", "166.391496"),
+    "okx": ('"30218.8"', '"1"'),
+}
+
+
+@pytest.mark.parametrize("kind", TRADES)
+@pytest.mark.parametrize(("number", "reason"), NUMBERS)
 def test_a_number_that_units_of_ten_to_the_minus_eight_cannot_say_is_counted_as_such(
-    number: str,
+    kind: str, number: str, reason: str
 ) -> None:
-    adapter = made("bybit")
-    assert messages(adapter, TRADES["bybit"][0].replace("0.82", number)) == []
-    assert adapter.skipped == {"not_in_units": 1}
+    for written in WRITTEN[kind]:
+        adapter = made(kind)
+        for earlier in BITFINEX_CHANNELS if kind == "bitfinex" else ():
+            adapter.convert(earlier)
+        said = f'"{number}"' if written.startswith('"') else number
+        before, _, after = TRADES[kind][0].rpartition(written)
+        found = [one for one in messages(adapter, before + said + after) if isinstance(one, Trade)]
+        # The other trade of Kraken's line is not taken with it.
+        counted = adapter.left_out if kind == "kraken" else adapter.skipped
+        assert (len(found), counted[reason]) == (kind == "kraken", 1)
 
 
 @pytest.mark.parametrize("number", ["0", '"0.000"'])
