@@ -25,7 +25,10 @@ SIZES = {
     "relay": {False: (20_000_000, 20), True: (5_000_000, 3)},
     "latency": {False: (20_000, 20), True: (5_000, 3)},
     "protocol": {False: (100_000, 20), True: (20_000, 5)},
+    "client": {False: (1_000_000, 10), True: (200_000, 3)},
 }
+# A round trip is made so many times as seldom as a message is sent.
+MESSAGES_A_TRIP = 200
 # Arrays have so many frames for each operation of a single message.
 FRAMES_EACH = 2
 EPILOG = "example: scripts/bench relay --quick --json result.json"
@@ -37,7 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
     parser.add_argument(
-        "--pairs", type=_positive, help="runs, or rounds, of each (20, quick 3 or 5)"
+        "--pairs", type=_positive, help="runs, or rounds, of each (10 or 20, quick 3 or 5)"
     )
     parser.add_argument("--count", type=_positive, help="frames a run, operations a sample")
     parser.add_argument("--only", choices=SERVERS, help="measure one of the two")
@@ -107,6 +110,8 @@ def _measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> 
         return _measure_protocol(arguments.count or usual_count, pairs, progress)
     native.build()
     load = _load(arguments, arguments.count or usual_count)
+    if arguments.suite == "client":
+        return _measure_client(load, pairs, progress)
     only = (arguments.only,) if arguments.only else SERVERS
     console = Console(width=None if sys.stdout.isatty() else 120)
     if arguments.suite == "latency":
@@ -144,6 +149,21 @@ def _measure_protocol(count: int, rounds: int, progress: Callable[[str], None]) 
         "many": [each.as_json() for each in many],
         "imports": [each.as_json() for each in imports],
     }
+
+
+def _measure_client(load: Load, rounds: int, progress: Callable[[str], None]) -> dict[str, Any]:
+    # Here, because it needs numpy; without pyzmq or NATS these are left out.
+    try:
+        from . import client_suite, client_tables, client_trips
+    except ImportError as error:
+        raise RunFailed(f"{error}: pip install -e '.[bench]'") from None
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    rows = client_suite.run(load, rounds, progress)
+    console.print(client_tables.of_client(rows))
+    count = max(load.count // MESSAGES_A_TRIP, 1)
+    trips = client_trips.run(count, rounds, load.pins, progress)
+    console.print(client_tables.of_trips(trips))
+    return {"client": [row.as_json() for row in rows], "trips": trips.as_json()}
 
 
 def main() -> int:
