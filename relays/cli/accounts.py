@@ -23,12 +23,17 @@ from relays.errors import RelayError
 
 # Columns of the tables, in characters, and the spaces between and around them.
 NAME, COUNT, SPACES = 32, 11, 4
+# Reasons that only lines of the right kind come to.
+OF_THE_KIND = {
+    *("not_in_units", "does_not_fit", "too_small", "nothing_traded", "one_sided", "one_side_only"),
+    *("book_before_snapshot", "no_price_yet", "unknown_decimals", "unknown_fee"),
+}
 
 
 @dataclass
 class Summary:
-    """What became of every line and message; `steps_back` counts messages received before the one
-    that precedes them in their own file; `options` are those of the kind."""
+    """What became of every line and message; the README of relays.adapters says what the names
+    mean that JSON has of it. `options` are those of the kind."""
 
     kind: str
     output: str
@@ -43,11 +48,14 @@ class Summary:
     shared_ids: dict[str, None] = field(default_factory=dict)
 
     def check(self) -> None:
-        """RelayError when no line gave a message: most likely these are of another kind."""
+        """RelayError when no line gave a message: most likely these are of another kind, unless a
+        reason says that they were understood."""
         if not self.frames:
             names = ", ".join(str(source.path) for source in self.sources)
-            found = _listed(self.total("skipped")) or "no line"
-            text = f"no message in {names} (found: {found}): not of the kind {self.kind}?"
+            skipped = self.total("skipped")
+            text = f"no message in {names} (found: {_listed(skipped) or 'no line'})"
+            if not OF_THE_KIND & skipped.keys():
+                text += f": not of the kind {self.kind}?"
             raise RelayError(text, os.EX_DATAERR)
 
     def total(self, counter: str) -> Counter[str]:
@@ -129,10 +137,20 @@ def printable(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def say(text: str) -> None:
+    """A line on stderr, or nothing more there once it cannot be written: whoever read it has gone,
+    and the file is what was asked for."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def show(summary: Summary, as_json: bool) -> None:
-    """Write it to stdout: JSON, tables on a terminal that is wide enough, else lines."""
+    """Write it to stdout: JSON, tables on a terminal that is wide enough, else lines. Symbols that
+    share an id are said on stderr."""
     for text in summary.collisions:
-        click.echo(f"relays: id collision: {text}", err=True)
+        say(f"relays: id collision: {text}")
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(summary.plain()), indent=2))
     elif sys.stdout.isatty() and Console().width >= NAME + COUNT + SPACES:

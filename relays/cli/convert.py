@@ -32,7 +32,7 @@ from rich.progress import (
 from protocol.catalogue import MessageType, type_name
 from protocol.instruments import VenueId
 from relays.adapters.kinds import KINDS
-from relays.cli.accounts import Summary, show
+from relays.cli.accounts import Summary, say, show
 from relays.cli.sources import BUFFER, Placed, Source, Tick, opened, refuse_repeated
 from relays.errors import RelayError
 
@@ -86,8 +86,14 @@ def command(
     becomes messages or is counted under a reason. OUT.frames appears when it is whole, or not at
     all.
 
-    Exit codes: 0 written; 64 wrong usage, or OUT.frames is there; 65 a file is damaged, or none
-    gave a message; 66 a file cannot be read; 73 OUT.frames cannot be written; 77 not permitted.
+    The summary counts lines, messages and reasons; the README of relays.adapters explains each.
+    steps_back: messages received before the one that precedes them in their own file. collisions
+    (in --json; on stderr always): symbols that share an id; within a file the first keeps it.
+    seconds: how long the conversion took, from the opening of the files to the end.
+
+    Exit codes: 0 written, also where nobody reads what is said of it; 64 wrong usage, or OUT.frames
+    is there; 65 a file is damaged, or none gave a message; 66 a file cannot be read; 73 OUT.frames
+    cannot be written; 77 not permitted.
     """
     options, told = _options(kind, listing, pools)
     target = Target(Path(output), force, [Path(name) for name in files])
@@ -236,9 +242,4 @@ class Tenths:
         if tenth > self._said:
             self._said = tenth
             lines = sum(source.adapter.read for source in self._sources)
-            try:
-                text = f"{tenth * 10}% of {self._size} bytes read, {lines} lines"
-                print(text, file=sys.stderr, flush=True)
-            except OSError:
-                # Whoever read this has gone: the file is what was asked for.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+            say(f"{tenth * 10}% of {self._size} bytes read, {lines} lines")

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import relays.adapters
 from protocol.catalogue import SourceType, type_name
 from protocol.header import HEADER_SIZE, Header
 from protocol.market_data import InstrumentDiscovered, OrderBook, Quote, Trade
@@ -122,6 +123,17 @@ def test_the_summary_accounts_for_every_line(
         "steps_back": 0,
         "collisions": [],
     }
+
+
+def test_the_readme_explains_every_name_of_the_summary(
+    given: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended("binance", given, "-o", given.with_name("out.frames"), "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    text = Path(relays.adapters.__file__).with_name("README.md").read_text()
+    assert [name for name in (*summary, *summary["files"][0]) if f"`{name}`" not in text] == [
+        "path"
+    ]
 
 
 def test_in_a_pipe_it_is_lines(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -255,6 +267,18 @@ def test_what_cannot_be_converted_is_one_line_and_leaves_nothing(
         assert list(tmp_path.iterdir()) == [folder]
 
 
+@pytest.mark.parametrize(
+    ("price", "reason"), [("61800.123456789", "not_in_units"), ("99999999999999", "does_not_fit")]
+)
+def test_a_kind_is_not_doubted_whose_numbers_no_message_can_say(
+    tmp_path: Path, price: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "fine.txt"
+    path.write_text(trade(10, price=price) + trade(20, price=price) + "\n")
+    assert ended("binance", path, "-o", tmp_path / "out.frames") == os.EX_DATAERR
+    assert error(capsys).endswith(f"no message in {path} (found: {reason} 2, blank 1)\n")
+
+
 @pytest.mark.parametrize("arguments", [(), ("binance",), ("nonesuch", "x"), ("binance", "x")])
 def test_wrong_usage_is_64(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(*arguments) == os.EX_USAGE
@@ -289,6 +313,47 @@ def test_a_full_disk_is_73_and_leaves_nothing(
     assert ended("binance", large, "-o", out, "--json") == os.EX_CANTCREAT
     assert "No space left" in error(capsys)
     assert list(small_disk.iterdir()) == []
+
+
+LARGE = "".join(trade(n) for n in range(20_000))
+COLLIDING = trade(1, "BTC-USDT") + trade(2, "BTC/USDT")
+
+
+def piped(folder: Path, given: str, rest: str, before: str = "") -> str:
+    """What a shell says where the command ends with 0 and its output goes on to `rest`."""
+    (folder / "given.txt").write_text(given)
+    command = f"{{ {before} {RELAYS} convert binance given.txt -o out.frames; }} {rest}"
+    done = subprocess.run(
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list(folder.glob(".relays-convert*"))
+    return done.stdout
+
+
+@pytest.mark.parametrize("given", [LARGE, COLLIDING])
+@pytest.mark.parametrize("streams", ["2>&1", "2>&1 >summary", "2>errors"])
+def test_whoever_reads_nothing_of_what_it_says_gets_the_file_all_the_same(
+    tmp_path: Path, given: str, streams: str
+) -> None:
+    wait = "until [ -e gone ]; do sleep 0.01; done;"
+    assert piped(tmp_path, given, f"{streams} | {{ exec <&-; touch gone; }}", wait) == ""
+    assert len(list(frames(tmp_path / "out.frames"))) > 1
+    if "summary" in streams:
+        *_, last = (tmp_path / "summary").read_text().splitlines()
+        assert last.startswith("written out.frames frames=")
+    if "errors" in streams:
+        assert "% of " in (tmp_path / "errors").read_text() or given == COLLIDING
+
+
+def test_that_head_has_read_enough_of_its_progress_is_no_reason_to_end(tmp_path: Path) -> None:
+    said = piped(tmp_path, LARGE, "2>&1 | head -2")
+    assert [line[:4] for line in said.splitlines()] == ["10% ", "20% "]
+    assert len(list(frames(tmp_path / "out.frames"))) == 20_001
 
 
 @contextmanager
@@ -365,6 +430,7 @@ def test_the_help_has_examples_and_every_kind(capsys: pytest.CaptureFixture[str]
     said = " ".join(capsys.readouterr().out.split())
     assert "relays convert binance spot_btcusdt.gz -o btc.frames" in said
     assert ", ".join(KINDS) in said
+    assert all(name in said for name in ("steps_back", "collisions", "seconds"))
 
 
 def test_a_real_recording_is_a_file_of_frames_that_says_the_same(
