@@ -1,8 +1,8 @@
 """Order books: kept from what venues send, said as OrderBook messages, and kept again from those.
 
 `Books` is called by the adapters with snapshots and deltas in integers; it notices holes in the
-venue's numbers and sends a snapshot of its own every thousand deltas. `Reader` is for whoever has
-OrderBook messages and wants books. Venue formats belong in the venue's module.
+venue's numbers and sends a snapshot of its own every thousand deltas or 512 KiB. `Reader` is for
+whoever has OrderBook messages and wants books. Venue formats belong in the venue's module.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
+from protocol.header import HEADER_SIZE
 from protocol.instruments import InstrumentId
 from protocol.market_data import BookKind, OrderBook
 from protocol.tails import Level
 from relays.adapters.adapter import Record, Skipped
 
 SNAPSHOT_EVERY = 1_000
+# A relay keeps up to 1 MiB of an instrument's book for those who come late: its last snapshot and
+# the deltas since. A busy book gets there before a thousand deltas.
+SNAPSHOT_EVERY_BYTES = 512 * 1024
 MAX_PAYLOAD = 65_536
 FIXED_PART = 32
 LEVEL_BYTES = 16
@@ -68,8 +72,9 @@ class _Delta(NamedTuple):
 @dataclass(slots=True)
 class _Kept:
     """A book and where its venue is with it: `whole` until a hole, `fresh` from a snapshot of the
-    venue to the first delta, `deltas` since the last snapshot sent, `before` the number that the
-    last delta followed. `restarts`: the venue may begin its numbers anew."""
+    venue to the first delta, `deltas` and `size` (their frames, in bytes) since the last snapshot
+    sent, `before` the number that the last delta followed. `restarts`: the venue may begin its
+    numbers anew."""
 
     book: Book
     depth: int | None
@@ -77,6 +82,7 @@ class _Kept:
     whole: bool = True
     fresh: bool = True
     deltas: int = 0
+    size: int = 0
     before: int | None = None
 
     def check(self, first: int | None, last: int | None, previous: int | None) -> None:
@@ -220,8 +226,9 @@ class Books:
         except ValueError:
             kept.whole = False
             raise
-        if kept.deltas >= self._every:
-            kept.deltas = 0
+        kept.size += sum(HEADER_SIZE + len(record.message.payload) for record in records)
+        if kept.deltas >= self._every or kept.size >= SNAPSHOT_EVERY_BYTES:
+            kept.deltas = kept.size = 0
             records += self._records(received, instrument, BookKind.SNAPSHOT, kept.book)
         return records
 

@@ -37,27 +37,17 @@ def frames(pattern: str, market: Market, most: int | None) -> list[bytes]:
 
 
 class Truth:
-    """What a consumer from the start has, and whether the relay may keep the book: with the deltas
-    since it takes up to 1 MiB, 8 bytes of it a frame for the relay itself."""
+    """What a consumer from the start has, and how many snapshots of the book it has seen."""
 
     def __init__(self) -> None:
         self.view = View()
-        self.size = self.coming = 0
-        self.kept = True
         self.snapshots = 0
 
     def see(self, frame: bytes) -> None:
         self.view.see(frame)
-        if frame[4] != MessageType.ORDER_BOOK:
-            return
-        book = OrderBook.decode(frame)
-        size = len(frame) + 8
-        self.size += size
-        self.coming = size if book.part == 1 else self.coming + size
-        if book.kind == BookKind.SNAPSHOT and book.part == book.parts:
-            self.size, self.kept = self.coming, True
-            self.snapshots += 1
-        self.kept = self.kept and self.size <= 1 << 20
+        if frame[4] == MessageType.ORDER_BOOK:
+            book = OrderBook.decode(frame)
+            self.snapshots += book.kind == BookKind.SNAPSHOT and book.part == book.parts
 
 
 def join_at_random(made: list[bytes], joins: int) -> None:
@@ -66,7 +56,7 @@ def join_at_random(made: list[bytes], joins: int) -> None:
     chance = random.Random(SEED)
     world = World(log_bytes=16 << 20, max_payload=65_536)
     _, producer = world.connect()
-    truth, at, consumers = Truth(), 0, list[tuple[Consumer, int]]()
+    truth, at, consumers = Truth(), 0, list[Consumer]()
     for point in [*sorted(chance.randrange(len(made)) for _ in range(joins)), len(made)]:
         while at < point:
             size = min(point - at, chance.randrange(1, 400))
@@ -74,16 +64,15 @@ def join_at_random(made: list[bytes], joins: int) -> None:
             for frame in made[at : at + size]:
                 truth.see(frame)
             at += size
-        for consumer, snapshots in consumers:
+        for consumer in consumers:
             world.read(consumer.sock)
             consumer.look()
-            if snapshots < truth.snapshots:
-                assert consumer.view.state == truth.view.state
+            assert consumer.view.state == truth.view.state
         consumer = late(world)
         assert consumer.edges[-1].position == point
         assert consumer.view.frames == truth.view.frames
-        assert consumer.view.reader.books == (truth.view.reader.books if truth.kept else {})
-        consumers.append((consumer, truth.snapshots - truth.kept))
+        assert consumer.view.reader.books == truth.view.reader.books
+        consumers.append(consumer)
     assert truth.snapshots > 1
     world.accounted()
 
