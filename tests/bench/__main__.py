@@ -25,7 +25,7 @@ SIZES = {
     "relay": {False: (20_000_000, 20), True: (5_000_000, 3)},
     "latency": {False: (20_000, 20), True: (5_000, 3)},
     "protocol": {False: (100_000, 20), True: (20_000, 5)},
-    "client": {False: (1_000_000, 10), True: (200_000, 3)},
+    "client": {False: (1_000_000, 10), True: (200_000, 2)},
 }
 # A round trip is made so many times as seldom as a message is sent.
 MESSAGES_A_TRIP = 200
@@ -40,7 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
     parser.add_argument(
-        "--pairs", type=_positive, help="runs, or rounds, of each (10 or 20, quick 3 or 5)"
+        "--pairs", type=_positive, help="runs, or rounds, of each (10 or 20, quick 2 to 5)"
     )
     parser.add_argument("--count", type=_positive, help="frames a run, operations a sample")
     parser.add_argument("--only", choices=SERVERS, help="measure one of the two")
