@@ -11,15 +11,24 @@ cdef struct Place:
     uint32_t count
     uint32_t at[IDS]                   # byte offsets in the frame
 
+cdef extern from *:
+    """
+    static inline uint64_t fold(uint64_t a, uint64_t b) {
+        unsigned __int128 product = (unsigned __int128)a * b;
+        return (uint64_t)product ^ (uint64_t)(product >> 64);
+    }
+    """
+    uint64_t fold(uint64_t a, uint64_t b) noexcept nogil
+
 cdef inline uint64_t scatter(const uint8_t *id, uint64_t seed) noexcept nogil:
-    """A hash of 12 bytes; `seed` is odd, and of this process."""
+    """A hash of 12 bytes. `seed` is random and of this process; it goes into both factors before
+    they meet, so that who does not know it cannot choose ids that fall into one place."""
     cdef uint64_t low
     cdef uint32_t high
     memcpy(&high, id, 4)
     memcpy(&low, id + 4, 8)
-    low = (low ^ (low >> 31) ^ (<uint64_t>high << 29) ^ seed) * seed
-    low = (low ^ (low >> 32)) * <uint64_t>0x9E3779B97F4A7C15
-    return low ^ (low >> 32)
+    low = fold(low ^ seed, (<uint64_t>high << 32 | high) ^ (seed >> 32 | seed << 32))
+    return fold(low ^ <uint64_t>0x9E3779B97F4A7C15, seed)
 
 cdef class Filter:
     cdef uint8_t types[256]
