@@ -44,7 +44,7 @@ cdef object instrument(const uint8_t *at):
 
 cdef bint put_instrument(uint8_t *at, object value) except -1:
     # A tuple by its type, but who goes around its constructor can make one of anything.
-    cdef tuple parts = tuple(value)
+    cdef tuple parts = <tuple>value
     cdef uint16_t venue
     cdef uint64_t asset_id
     cdef object part
