@@ -5,12 +5,13 @@ down, and nothing else belongs here.
 """
 
 import mmap
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from protocol.instruments import InstrumentId, VenueId
 
-SLOT_WORDS = 8
+TASKS = Path("/proc/self/task")
 # What native/producer.c sends at once; in a block, frame i has volume FIRST_VOLUME + i.
 BLOCK = 4096
 BLOCK_BYTES = BLOCK * 64
@@ -62,3 +63,19 @@ def blocks(count: int, most: int = BLOCK) -> list[int]:
     """The sizes of the blocks in which so many frames are sent: `blocks(5, 2)` -> [2, 2, 1]."""
     whole, rest = divmod(count, most)
     return [most] * whole + ([rest] if rest else [])
+
+
+class Meter:
+    """Processor time of this process, and how long it was kept from its core by others."""
+
+    def __init__(self) -> None:
+        self._cpu, self._kept = time.process_time_ns(), _kept_ns()
+
+    def report(self) -> dict[str, int]:
+        """Both since it was made, in ns."""
+        return {"cpu_ns": time.process_time_ns() - self._cpu, "kept_ns": _kept_ns() - self._kept}
+
+
+def _kept_ns() -> int:
+    """The scheduler's own count of the time that threads were ready to run and did not."""
+    return sum(int(path.read_text().split()[1]) for path in TASKS.glob("*/schedstat"))

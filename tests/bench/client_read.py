@@ -16,7 +16,7 @@ import numpy as np
 from protocol.market_data import Trade
 from relays.client import Consumer, aio
 
-from .client_board import BLOCK, FIRST_SEQUENCE, FIRST_VOLUME, Job, blocks
+from .client_board import BLOCK, FIRST_SEQUENCE, FIRST_VOLUME, Job, Meter, blocks
 
 WORKS = ("messages", "received", "views", "batches")
 VOLUMES = list(range(FIRST_VOLUME, FIRST_VOLUME + BLOCK))
@@ -32,7 +32,7 @@ class Reading:
     def __init__(self, job: Job, position: int) -> None:
         self.job, self.frames, self._begin = job, 0, position
         self.total = job.warmup + job.count
-        self._cpu, self._base = 0, np.arange(FIRST_SEQUENCE, FIRST_SEQUENCE + 8 * BLOCK)
+        self._meter, self._base = Meter(), np.arange(FIRST_SEQUENCE, FIRST_SEQUENCE + 8 * BLOCK)
 
     def plan(self) -> Iterator[int]:
         """The sizes of the blocks that are to come."""
@@ -44,7 +44,7 @@ class Reading:
         before, self.frames = self.frames, self.frames + count
         # Before the board: the producer's clock starts when it reads there that all came.
         if before < self.job.warmup <= self.frames:
-            self._cpu = time.process_time_ns()
+            self._meter = Meter()
         self.job.board.frames = self.frames
 
     def check_rows(self, made: Any) -> int:
@@ -59,11 +59,11 @@ class Reading:
         return Wrong(f"after frame {self.frames}, in the next {BLOCK}: {what}")
 
     def report(self, position: int) -> dict[str, Any]:
-        last, cpu = time.monotonic_ns(), time.process_time_ns() - self._cpu
+        last, used = time.monotonic_ns(), self._meter.report()
         if self.frames != self.total or position - self._begin != self.total:
             moved = position - self._begin
             raise Wrong(f"{self.frames} frames, {moved} positions; {self.total} were sent")
-        return {"count": self.frames, "last_ns": last, "cpu_ns": cpu}
+        return {"count": self.frames, "last_ns": last, **used}
 
 
 def blocking(job: Job) -> dict[str, Any]:

@@ -34,12 +34,14 @@ class Work:
 @dataclass(frozen=True)
 class Sample:
     """What one run measured. `busy` is the part of the run's time that the Python side was on a
-    processor (of one: it may be pinned to one core), `server_cpu_ns_per_frame` the relay's own."""
+    processor (of one: it may be pinned to one core), `kept` the part that it was ready and somebody
+    else was there; `server_cpu_ns_per_frame` the relay's own."""
 
     seconds: float
     rate: float
     cpu_ns_per_frame: float
     busy: float
+    kept: float
     server_cpu_ns_per_frame: float
     producer: dict[str, Any]
     consumer: dict[str, Any]
@@ -130,12 +132,13 @@ def _sample(
     work: Work, load: Load, server_ns: int, producer: dict[str, Any], consumer: dict[str, Any]
 ) -> Sample:
     took = consumer["last_ns"] - producer["start_ns"]
-    cpu = (producer if work.sends else consumer)["cpu_ns"]
+    ours = producer if work.sends else consumer
     return Sample(
         seconds=took / 1e9,
         rate=load.count / took * 1e9,
-        cpu_ns_per_frame=cpu / load.count,
-        busy=cpu / took,
+        cpu_ns_per_frame=ours["cpu_ns"] / load.count,
+        busy=ours["cpu_ns"] / took,
+        kept=ours["kept_ns"] / took,
         server_cpu_ns_per_frame=server_ns / (load.count + load.warmup),
         producer=producer,
         consumer=consumer,

@@ -15,7 +15,7 @@ from protocol import batch
 from protocol.market_data import Side, Trade
 from relays.client import Producer, aio
 
-from .client_board import BLOCK, FIRST_VOLUME, NAP, PAIR, Job, blocks
+from .client_board import BLOCK, FIRST_VOLUME, NAP, PAIR, Job, Meter, blocks
 
 WORKS = ("send", "build", "rows")
 LINGER_US = 1000
@@ -70,10 +70,10 @@ def blocking(job: Job) -> dict[str, Any]:
         producer.flush(FLUSH_SECONDS)
         while board.frames < sent:
             time.sleep(NAP)
-        cpu, start = time.process_time_ns(), time.monotonic_ns()
+        meter, start = Meter(), time.monotonic_ns()
         send(job.count)
         producer.flush(FLUSH_SECONDS)
-        return _report(start, cpu)
+        return {"start_ns": start, **meter.report()}
 
 
 def _some(work: str, producer: Producer) -> Some:
@@ -115,10 +115,10 @@ async def awaited(job: Job) -> dict[str, Any]:
         await producer.flush(FLUSH_SECONDS)
         while board.frames < sent:
             await asyncio.sleep(NAP)
-        cpu, start = time.process_time_ns(), time.monotonic_ns()
+        meter, start = Meter(), time.monotonic_ns()
         await send(job.count)
         await producer.flush(FLUSH_SECONDS)
-        return _report(start, cpu)
+        return {"start_ns": start, **meter.report()}
 
 
 def _some_awaited(work: str, producer: aio.Producer) -> SomeAwaited:
@@ -137,7 +137,3 @@ def _some_awaited(work: str, producer: aio.Producer) -> SomeAwaited:
         await producer.send_many(rows[:count], cls=Trade)
 
     return {"send": each, "build": built, "rows": many}[work]
-
-
-def _report(start: int, cpu: int) -> dict[str, Any]:
-    return {"start_ns": start, "cpu_ns": time.process_time_ns() - cpu}

@@ -67,14 +67,19 @@ class Result:
         return median_interval([sample.busy for sample in self.samples]).median
 
     @property
+    def kept(self) -> float:
+        """How much of the time it was kept from its core by others, also by its other thread."""
+        return median_interval([sample.kept for sample in self.samples]).median
+
+    @property
     def met(self) -> bool | None:
         """Whether the worse end of the interval meets the bar."""
         return None if self.row.bar is None else self.rate.low >= self.row.bar
 
     def as_json(self) -> dict[str, Any]:
         """Everything measured, with what the table says."""
-        of = {"rate": asdict(self.rate), "cpu_ns": asdict(self.cpu), "busy": self.busy}
-        return {**asdict(self), **of, "met": self.met}
+        of = {"rate": asdict(self.rate), "cpu_ns": asdict(self.cpu), "met": self.met}
+        return {**asdict(self), **of, "busy": self.busy, "kept": self.kept}
 
 
 def run(load: Load, rounds: int, progress: Callable[[str], None]) -> list[Result]:

@@ -18,7 +18,7 @@ def of_client(results: Sequence[client_suite.Result]) -> Table:
     table = Table(title="a Python program on one core: million messages/s through a relay")
     table.add_column("work", no_wrap=True)
     table.add_column("front", no_wrap=True)
-    for heading in ("median [95 %]", "bar", "met", "its ns a message", "busy"):
+    for heading in ("median [95 %]", "bar", "met", "its ns a message", "busy", "kept"):
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         bar = result.row.bar
@@ -30,6 +30,7 @@ def of_client(results: Sequence[client_suite.Result]) -> Table:
             MET[result.met],
             f"{result.cpu.median:.0f}",
             f"{result.busy:.0%}",
+            f"{result.kept:.0%}",
         )
     return table
 
