@@ -127,6 +127,8 @@ class Producer(ProducerBase):
         core, first = self._core, None
         for put in pieces(core, many, cls, timestamp, flags):
             with self._lock:
+                if self._blocked and self._ahead():
+                    self._wait(self._send_timeout, self._ahead)
                 if self._trouble or core.full:
                     self._clear_the_way()
                 first = core.window.next if first is None else first

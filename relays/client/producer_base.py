@@ -27,6 +27,7 @@ from relays.client.producing import SEQUENCES, SOME_DAY, Phase, Producing
 
 OnError = Callable[[HandedBack], object]
 OnUnknown = Callable[[UnknownOutcome], object]
+AHEAD = 256 << 10
 HURRIED = 0.5
 
 
@@ -161,6 +162,11 @@ class ProducerBase:
             self._wake()
             raise
         return True
+
+    def _ahead(self) -> bool:
+        """Whether more waits for the socket than it takes at once. To put more there only fills the
+        window, and a large one costs: its bytes are moved as it grows, in no cache."""
+        return self._blocked and self._core.window.unsent >= AHEAD and self._on_full == "block"
 
     def _set_alarm(self, now: float) -> None:
         """One that is set is kept where nothing is due: then the next message need not wake us."""

@@ -105,6 +105,8 @@ class Producer(ProducerBase):
         one's; other tasks may send between its pieces."""
         core, first = self._core, None
         for put in pieces(core, many, cls, timestamp, flags):
+            if self._blocked and self._ahead():
+                await self._wait(self._send_timeout, self._ahead)
             await self._way()
             first = core.window.next if first is None else first
             now = self._loop.time()
