@@ -46,7 +46,10 @@ def connect(path: str, timeout: float | None = None) -> socket.socket:
 
     NotListening when nobody answers, ClientError when this user may not.
     """
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    except OSError as error:
+        raise ClientError(f"{path}: no socket can be made ({error.strerror or error})") from None
     try:
         if timeout is not None:
             # The kernel bounds a connect to a Unix socket by the time allowed for sending.

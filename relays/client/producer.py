@@ -65,6 +65,7 @@ class Producer(ProducerBase):
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting = 0
+        self._pid = os.getpid()
         self._stopping = False
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="relays-producer", daemon=True)
@@ -133,8 +134,10 @@ class Producer(ProducerBase):
                     self._clear_the_way()
                 first = core.window.next if first is None else first
                 now = monotonic()
-                put(now, time_ns())
-                self._hand_over(now)
+                try:
+                    put(now, time_ns())
+                finally:  # of a piece with a message that is refused, what came before it
+                    self._hand_over(now)
         return first or core.window.next, core.window.next - 1
 
     def flush(self, timeout: float | None = None) -> None:
@@ -212,8 +215,8 @@ class Producer(ProducerBase):
                 self._turn()
         except BaseException as error:  # not expected: but nobody must wait for it for ever
             with self._lock:
-                self._pending.append(error if isinstance(error, Exception) else ClientError("end"))
-                self._trouble = True
+                self._core.broken(f"its thread ended with {error!r}")
+                self._collect()
                 self._changed.notify_all()
 
     def _turn(self) -> None:
@@ -308,6 +311,7 @@ class Producer(ProducerBase):
             self._core.give_up(f"the producer was closed{self._state()}")
             self._collect()
             self._closed = self._trouble = self._stopping = True
+            self._changed.notify_all()
             self._wake()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(LAST_WORDS)
@@ -318,6 +322,8 @@ class Producer(ProducerBase):
 
     def _at_exit(self) -> None:
         """A program ends that has not closed it."""
+        if os.getpid() != self._pid:
+            return  # a child that was forked: socket, thread and messages are its parent's
         try:
             self.close(HURRIED)
         except ClientError as error:

@@ -249,6 +249,10 @@ class Producing:
             self.outcomes.append(UnknownOutcome(text, frames))
         self._forget()
 
+    def broken(self, why: str) -> None:
+        """Its front cannot go on: the producer is over, with what is not acknowledged."""
+        self._end(Ended(f"the producer cannot go on: {why}"))
+
     # --- what the relay says ---
 
     def _read(self, now: float) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -443,3 +445,53 @@ def test_a_trace_travels_in_a_message_with_tlvs(tmp_path: Path) -> None:
 def test_a_message_without_room_for_a_trace_is_refused(relay: RelayProcess) -> None:
     with Producer(relay.path) as producer, pytest.raises(ClientError, match="trade has no TLVs"):
         producer.send(trade(1), trace=TraceContext(b"t" * 16, b"s" * 8))
+
+
+def test_closing_ends_what_waits_in_other_threads(relay: RelayProcess) -> None:
+    producer = Producer(relay.path, window_bytes=64, send_timeout=None)
+    relay.signal(signal.SIGSTOP)
+    try:
+        producer.send(trade(1))
+        ended: list[BaseException] = []
+
+        def wait(call: Callable[[], object]) -> None:
+            try:
+                call()
+            except ClientError as error:
+                ended.append(error)
+
+        calls: list[Callable[[], object]] = [producer.flush, lambda: producer.send(trade(2))]
+        threads = [threading.Thread(target=wait, args=(call,), daemon=True) for call in calls]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: producer._waiting == 2, "both wait")
+        wait(lambda: producer.close(0.1))
+        for thread in threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+        assert len(ended) >= 2
+        assert any(isinstance(error, UnknownOutcome) for error in ended)
+    finally:
+        relay.signal(signal.SIGCONT)
+
+
+def test_without_descriptors_it_tries_again_until_there_are_some(
+    relay: RelayProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Producer(relay.path, backoff=(0.01, 0.02)) as producer:
+        refused: list[int] = []
+        make = socket.socket
+
+        def none_left(*args: int) -> socket.socket:
+            if len(refused) < 5:
+                refused.append(1)
+                raise OSError(errno.EMFILE, "Too many open files")
+            return make(*args)
+
+        monkeypatch.setattr("relays.client.dial.socket.socket", none_left)
+        relay.kill()
+        eventually(lambda: len(refused) == 5, "it tried")
+        relay.start()
+        producer.send(trade(1))
+        producer.flush(PATIENCE)
+    assert len(logged(relay)) == 1

@@ -15,6 +15,8 @@ from relays.client.producer import Producer
 from tests.client.test_producer import PATIENCE, logged, trade
 from tests.harness import RelayProcess, eventually
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def relay(tmp_path: Path) -> Iterator[RelayProcess]:
@@ -88,3 +90,29 @@ def test_a_program_that_is_killed_and_started_again_leaves_no_hole_and_nothing_t
     numbers = range(1, last + 2)
     assert logged(relay) == [(n, n) for n in numbers]
     relay.accounted()
+
+
+def test_a_child_that_was_forked_ends_without_sending_its_parents_messages(
+    relay: RelayProcess,
+) -> None:
+    program = f"""
+import os, sys
+from relays.client import Producer
+from tests.client.test_producer import trade
+producer = Producer({relay.path!r}, linger_us=60_000_000, batch_bytes=1 << 20)
+for number in range(5):
+    producer.send(trade(number))
+child = os.fork()
+if not child:
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+print("unsent", producer.unacked, flush=True)
+producer.flush(10)
+producer.close()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False,
+        cwd=ROOT,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "unsent 5\n")
+    assert relay.end() == 5
