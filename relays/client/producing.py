@@ -358,11 +358,16 @@ class Producing:
         """The frames an Error names: only the first, or, of those that are consumed, also the ones
         up to the last that are refused for the same reason."""
         first = error.sequence
-        if not self._done < first < self.window.next:
-            return
         if error.code in CONSUMED:
+            # Those of them that have come back as unknown already are not refused a second time.
             last = min(max(first, error.expected), self.window.next - 1)
-            frames = _alike(self.window.take(first, last), error.code, self.domain)
+            named = (first, last)
+            first = max(first, self._done + 1)
+            if first > last:
+                return
+            frames = _alike(self.window.take(first, last), error.code, self.domain, named)
+        elif not self._done < first < self.window.next:
+            return
         else:
             frames = self.window.take(first, first)
             self._refused.add(first)
@@ -397,18 +402,19 @@ def _ending(error: Error, text: str) -> HandedBack:
     return FencedError(text, pid=int(pid[1]) if pid else None)
 
 
-def _alike(frames: bytes, code: int, domain: Domain | None) -> bytes:
+def _alike(frames: bytes, code: int, domain: Domain | None, named: tuple[int, int]) -> bytes:
     """Of frames between two that were refused, those that were too: an Error names only the first
-    and the last of one code, and both codes are about a byte of the header."""
+    and the last of one code (by sequence: `named`), and both codes are about a byte of the
+    header."""
     headers, at = [], 0
     while at < len(frames):
         headers.append((at, Header.unpack(frames, at)))
         at += HEADER_SIZE + headers[-1][1].payload_size
     if code == Reject.WRONG_DOMAIN:
         bad = {h.message_type for _, h in headers if domain and h.message_type not in domain.types}
-        bad |= {headers[0][1].message_type, headers[-1][1].message_type}
+        bad |= {header.message_type for _, header in headers if header.sequence in named}
         chosen = [(at, h) for at, h in headers if h.message_type in bad]
     else:
-        bad = {headers[0][1].source, headers[-1][1].source}
+        bad = {header.source for _, header in headers if header.sequence in named}
         chosen = [(at, h) for at, h in headers if h.source in bad]
     return b"".join(frames[at : at + HEADER_SIZE + h.payload_size] for at, h in chosen)

@@ -164,6 +164,23 @@ def test_what_was_sent_and_not_acknowledged_in_time_is_unknown_and_the_connectio
     assert pair.core.connections == 1
 
 
+def test_of_refused_messages_whose_first_are_unknown_already_the_others_come_back() -> None:
+    pair = Pair(Model(strict=True))
+    pair.send(2)
+    pair.write(arrives=False)
+    pair.pass_time(0.8)
+    pair.send(3)
+    pair.write(arrives=False)
+    pair.pass_time(0.3)
+    assert pair.handed_back() == [1, 2]
+    pair.relay.say(Error(Reject.SOURCE_NOT_ALLOWED, sequence=1, expected=5, text="(5 frames)"))
+    pair.relay.say(Ack(5, 5))
+    pair.answer()
+    assert pair.handed_back() == [1, 2, 3, 4, 5]
+    assert isinstance(pair.core.outcomes[-1], RejectedError)
+    assert pair.core.unacked == 0
+
+
 def test_what_was_not_sent_in_time_does_not_go_out() -> None:
     pair = Pair(Model(strict=True))
     pair.send(3)
