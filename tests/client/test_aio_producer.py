@@ -19,6 +19,7 @@ import pytest
 from protocol import batch
 from protocol.errors import FieldError
 from protocol.market_data import Trade
+from relays.client.aio.consumer import Consumer
 from relays.client.aio.producer import Producer
 from relays.client.errors import ClientError, NotListening
 from relays.client.outcomes import FencedError, FlushTimeout, UnknownOutcome, WindowFull
@@ -290,6 +291,7 @@ def test_a_relay_that_says_nothing_is_waited_for_as_long_as_asked(relay: RelayPr
 
 PROGRAM = """
 import asyncio, itertools, sys
+from relays.client.aio.consumer import Consumer
 from relays.client.aio.producer import Producer
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Trade
@@ -333,3 +335,14 @@ def test_ctrl_c_ends_at_once_with_everything_sent_and_no_traceback(
     assert time.monotonic() - began < PATIENCE
     assert relay.end() - int(out) in (0, 1)
     relay.accounted()
+
+
+def test_who_failed_to_connect_is_over_and_says_so_at_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        for one in (Producer(tmp_path / "signals.sock"), Consumer(tmp_path / "signals.sock")):
+            with pytest.raises(NotListening):
+                await one.connect()
+            with pytest.raises(ClientError, match="is over; make another to try again"):
+                await one.connect()
+
+    run(main())

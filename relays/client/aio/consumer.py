@@ -47,7 +47,9 @@ class Consumer(Attached):
 
     async def connect(self) -> Self:
         """Connect and wait for Welcome: NotListening when nobody answers, ClientError when it does
-        not come or the relay refuses."""
+        not come or the relay refuses. After that it is over: another try is another Consumer's."""
+        if self._begun and self._closed and self.welcome is None:
+            raise ClientError(f"{self.path}: this Consumer is over; make another to try again")
         if not self._begun:
             self._begun = True
             self._loop = asyncio.get_running_loop()

@@ -57,7 +57,9 @@ class Producer(ProducerBase):
 
     async def connect(self) -> Self:
         """Connect and wait for Welcome: NotListening when nobody answers, ClientError when it does
-        not come."""
+        not come. After that it is over: another try is another Producer's."""
+        if self._closed:
+            raise ClientError(f"{self.path}: this Producer is over; make another to try again")
         self._loop = asyncio.get_running_loop()
         self._begun, self._trouble = True, False
         try:
