@@ -25,8 +25,9 @@ from protocol.fields import (
     field,
     pad,
 )
+from protocol.framing import Buffer
 from protocol.structure import Extension
-from protocol.tlv import Buffer, Tlv, iterate
+from protocol.tlv import Tlv, iterate
 
 CUSTOM = range(100, 200)
 TRACEPARENT = "00-<32 hex digits>-<16 hex digits>-<2 hex digits>, lower case"

@@ -1,7 +1,8 @@
 """A payload into a sealed frame, and out of one again (SPEC.md, Header).
 
-Called by `protocol.message`, for frames without a class and to say what is wrong with one. Fields
-of payloads are `protocol.structure`'s; what is wrong with a stream of frames finds `protocol.scan`.
+Called by `protocol.message`, for frames without a class and to say what is wrong with one, and
+for `octets` by whatever measures a buffer. Fields of payloads are `protocol.structure`'s; what is
+wrong with a stream of frames finds `protocol.scan`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ Buffer = bytes | bytearray | memoryview
 
 def octets(buffer: Buffer) -> Buffer:
     """The same memory with a length in bytes, whatever a memoryview calls its items."""
-    return buffer if isinstance(buffer, bytes | bytearray) else memoryview(buffer).cast("B")
+    if isinstance(buffer, bytes | bytearray):
+        return buffer
+    view = memoryview(buffer)
+    return view if (view.format, view.ndim) == ("B", 1) else view.cast("B")
 
 
 def wrap(

@@ -16,9 +16,9 @@ from struct import error as StructError
 from typing import NamedTuple
 
 from protocol.errors import ProtocolError
+from protocol.framing import Buffer
 from protocol.tlv import iterate
 
-Bytes = bytes | bytearray | memoryview
 # How much of a number or a name in a document stands in an error.
 SHOWN = 64
 
@@ -33,7 +33,7 @@ class Tail(NamedTuple):
     allowed: str
     least: int
     encode: Callable[[object], bytes]
-    decode: Callable[[Bytes, int], object]
+    decode: Callable[[Buffer, int], object]
     unit: int = 1
     any_bytes: bool = False
 
@@ -70,7 +70,7 @@ def _encode_levels(value: object) -> bytes:
         raise ValueError(f"a level does not fit: {error}") from None
 
 
-def _decode_levels(data: Bytes, base: int) -> tuple[Level, ...]:
+def _decode_levels(data: Buffer, base: int) -> tuple[Level, ...]:
     return tuple(map(Level._make, LEVEL.iter_unpack(data)))
 
 
@@ -80,7 +80,7 @@ def _encode_blob(value: object) -> bytes:
     return value
 
 
-def _decode_blob(data: Bytes, base: int) -> bytes:
+def _decode_blob(data: Buffer, base: int) -> bytes:
     return bytes(data)
 
 
@@ -90,7 +90,7 @@ def _encode_text(value: object) -> bytes:
     return value.encode()
 
 
-def _decode_text(data: Bytes, base: int) -> str:
+def _decode_text(data: Buffer, base: int) -> str:
     return bytes(data).decode()
 
 
@@ -100,7 +100,7 @@ def _encode_json(value: object) -> bytes:
     return data
 
 
-def _decode_json(data: Bytes, base: int) -> str:
+def _decode_json(data: Buffer, base: int) -> str:
     text = _decode_text(data, base)
     parse_json(text)
     return text
@@ -152,7 +152,7 @@ def _encode_tlvs(value: object) -> bytes:
     return _decode_tlvs(value, 0)
 
 
-def _decode_tlvs(data: Bytes, base: int) -> bytes:
+def _decode_tlvs(data: Buffer, base: int) -> bytes:
     for _ in iterate(data, base):
         pass
     return bytes(data)

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
+from protocol.catalogue import type_name
 from protocol.errors import HeaderError, SchemaError, TlvError
+from protocol.framing import Buffer, octets
+from protocol.header import HEADER_SIZE, Header
 
 MOST = 255
-Buffer = bytes | bytearray | memoryview
 
 
 class Tlv(NamedTuple):
@@ -61,7 +63,7 @@ def iterate(data: Buffer, base: int = 0) -> Iterator[Tlv]:
     >>> list(iterate(b"\\x01\\x02ab"))
     [Tlv(type=1, payload=b'ab')]
     """
-    data = _octets(data)
+    data = octets(data)
     for kind, start, end in _spans(data, base):
         yield Tlv(kind, bytes(data[start:end]))
 
@@ -74,7 +76,7 @@ def views(data: Buffer, base: int = 0) -> Iterator[tuple[int, memoryview]]:
     >>> [(kind, bytes(payload)) for kind, payload in views(b"\\x01\\x02ab")]
     [(1, b'ab')]
     """
-    whole = memoryview(_octets(data))
+    whole = memoryview(octets(data))
     for kind, start, end in _spans(whole, base):
         yield kind, whole[start:end]
 
@@ -85,7 +87,7 @@ def find(data: Buffer, kind: int) -> list[bytes]:
     >>> find(b"\\x01\\x02ab\\x02\\x00\\x01\\x01c", 1)
     [b'ab', b'c']
     """
-    data = _octets(data)
+    data = octets(data)
     return [bytes(data[start:end]) for there, start, end in _spans(data, 0) if there == kind]
 
 
@@ -103,14 +105,12 @@ def append(frame: Buffer, items: Iterable[Item]) -> bytes:
     (53, b'\\x96\\x03abc')
     """
     # Messages are made of fields, fields know tails, and tails know this module.
-    from protocol.catalogue import type_name
-    from protocol.header import HEADER_SIZE, Header
     from protocol.message import Message, decode
     from protocol.tails import TLVS
 
     if hasattr(items, "tlv"):
         raise TlvError("TLVs", expected="a list of them", got=items)
-    frame = _octets(frame)
+    frame = octets(frame)
     message, header = decode(frame), Header.unpack(frame)
     kind = f"{type_name(header.message_type)} version {header.version}"
     size = HEADER_SIZE + header.payload_size
@@ -130,13 +130,6 @@ def _pair(item: Item) -> tuple[int, Buffer]:
     if not isinstance(item, tuple) or len(item) != 2:
         raise TlvError("TLV", expected="(type, payload) or an extension", got=item)
     return item
-
-
-def _octets(data: Buffer) -> Buffer:
-    """The same memory, a memoryview of other items than bytes as one of bytes."""
-    if isinstance(data, memoryview) and (data.format, data.ndim) != ("B", 1):
-        return data.cast("B")
-    return data
 
 
 def _spans(data: Buffer, base: int) -> Iterator[tuple[int, int, int]]:
