@@ -63,6 +63,9 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Left to click, it would print an empty line, also into a file.
+            raise click.Abort from None
         except BrokenPipeError:
             # Left to click, it would be exit code 1.
             _leave_quietly()

@@ -167,6 +167,23 @@ def test_an_error_is_one_line_and_never_a_traceback(
     assert text in one_line(capsys.readouterr().err)
 
 
+@pytest.mark.parametrize("where", ["import", "parsing", "running"])
+def test_an_interrupt_anywhere_in_a_command_prints_nothing_and_is_exit_130(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    target, name = {
+        "import": (relays.cli.importlib, "import_module"),
+        "parsing": (click.Choice, "convert"),
+        "running": (click.Context, "invoke"),
+    }[where]
+    monkeypatch.setattr(target, name, interrupted)
+    assert ended("show-config", "signals") == 130
+    assert capsys.readouterr() == ("", "")
+
+
 def test_help_and_version_need_no_subcommand() -> None:
     assert run("--version").stdout == f"relays {__version__}\n"
     for arguments in ((), ("--help",), ("-h",)):
