@@ -1,5 +1,6 @@
 """The command `relays`: exit codes, one-line errors, help, check-config and show-config."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -175,7 +176,7 @@ def test_an_interrupt_anywhere_in_a_command_prints_nothing_and_is_exit_130(
         raise KeyboardInterrupt
 
     target, name = {
-        "import": (relays.cli.importlib, "import_module"),
+        "import": (importlib, "import_module"),
         "parsing": (click.Choice, "convert"),
         "running": (click.Context, "invoke"),
     }[where]
