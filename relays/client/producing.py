@@ -31,6 +31,7 @@ from relays.client.outcomes import (
     UnknownOutcome,
     counted,
 )
+from relays.client.refusal import refused
 from relays.client.window import Window
 from relays.domains import DOMAINS, Domain
 
@@ -356,22 +357,26 @@ class Producing:
 
     def _hand_back(self, error: Error) -> None:
         """The frames an Error names: only the first, or, of those that are consumed, also the ones
-        up to the last that are refused for the same reason."""
+        up to the last that are refused for the same reason. Of which that is not certain come back
+        as unknown: the next Ack is for all of them."""
         first = error.sequence
         if error.code in CONSUMED:
             # Those of them that have come back as unknown already are not refused a second time.
             last = min(max(first, error.expected), self.window.next - 1)
-            named = (first, last)
             first = max(first, self._done + 1)
             if first > last:
                 return
-            frames = _alike(self.window.take(first, last), error.code, self.domain, named)
+            frames, perhaps = refused(self.window.take(first, last), error, self.domain)
         elif not self._done < first < self.window.next:
             return
         else:
-            frames = self.window.take(first, first)
+            frames, perhaps = self.window.take(first, first), b""
             self._refused.add(first)
-        self.outcomes.append(RejectedError(first, error.code, error.text, frames))
+        if frames:
+            self.outcomes.append(RejectedError(first, error.code, error.text, frames))
+        if perhaps:
+            text = f"some of these were refused, which of them is not known: {error.text}"
+            self.outcomes.append(UnknownOutcome(text, perhaps))
 
     # --- the end ---
 
@@ -400,21 +405,3 @@ def _ending(error: Error, text: str) -> HandedBack:
         return Ended(text)
     pid = re.search(r"\bpid (\d+)", error.text)
     return FencedError(text, pid=int(pid[1]) if pid else None)
-
-
-def _alike(frames: bytes, code: int, domain: Domain | None, named: tuple[int, int]) -> bytes:
-    """Of frames between two that were refused, those that were too: an Error names only the first
-    and the last of one code (by sequence: `named`), and both codes are about a byte of the
-    header."""
-    headers, at = [], 0
-    while at < len(frames):
-        headers.append((at, Header.unpack(frames, at)))
-        at += HEADER_SIZE + headers[-1][1].payload_size
-    if code == Reject.WRONG_DOMAIN:
-        bad = {h.message_type for _, h in headers if domain and h.message_type not in domain.types}
-        bad |= {header.message_type for _, header in headers if header.sequence in named}
-        chosen = [(at, h) for at, h in headers if h.message_type in bad]
-    else:
-        bad = {header.source for _, header in headers if header.sequence in named}
-        chosen = [(at, h) for at, h in headers if h.source in bad]
-    return b"".join(frames[at : at + HEADER_SIZE + h.payload_size] for at, h in chosen)
