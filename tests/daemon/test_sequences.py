@@ -145,6 +145,7 @@ def test_an_anonymous_session_is_told_of_a_gap_and_stays(start: Start) -> None:
         (order(3)[:-1] + b"?", Reject.BAD_CHECKSUM),
         (frame(3, 1), Reject.WRONG_DOMAIN),
     ],
+    ids=["a gap", "a duplicate", "a wrong checksum", "another domain"],
 )
 def test_an_anonymous_producer_is_closed_at_its_first_reject(
     start: Start, bad: bytes, code: Reject
