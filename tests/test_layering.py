@@ -29,7 +29,7 @@ MAY_IMPORT = {
 HOMES = {
     "click": {"relays.cli"},
     "rich": {"relays.cli"},
-    "textual": {"relays.cli.top_screen"},
+    "textual": {"relays.cli.looking.top_screen"},
     "uvloop": {"relays.edge"},
     "systemd": {"relays.edge"},
     "prometheus_client": {"relays.edge"},
@@ -120,6 +120,18 @@ def test_every_module_is_in_a_known_room() -> None:
     assert unknown == set()
 
 
+def test_no_command_imports_another_one() -> None:
+    folder = ROOT / "relays" / "cli"
+    commands = {module_name(path) for path in folder.glob("*.py")} - {"relays.cli"}
+    found = [
+        f"{module_name(path)} imports {target}"
+        for path in folder.rglob("*.py")
+        for target in imported(ast.parse(path.read_text()), module_name(path), is_package=False)
+        if target in commands
+    ]
+    assert found == []
+
+
 def test_only_the_command_line_reads_argv() -> None:
     readers = [
         module_name(path)
@@ -142,7 +154,7 @@ def test_only_the_command_line_reads_argv() -> None:
         ("relays.config.keys", "from ..core import log"),
         ("relays.core.log", "def f():\n    from time import monotonic_ns"),
         ("relays.core.log", "import click"),
-        ("relays.edge.relay", "from relays.cli.options import configured"),
+        ("relays.edge.relay", "from relays.cli.common.options import configured"),
         ("relays.client.producer", "from relays.edge.relay import Relay"),
         ("relays.edge.relay", "import requests"),
     ],

@@ -1,8 +1,8 @@
 """The command `relays`: finds the subcommand, and turns errors into one line and an exit code.
 
-Called by the console script. Each subcommand is a module here with a click command named
-`command`, imported only when it is used, so that `relays --help` is quick. What a subcommand
-does belongs in its module; shared options in `relays.cli.options`.
+Called by the console script. Each module of this folder is a subcommand: a click command named
+`command`, imported only when it is used, so that `relays --help` is quick. Commands do not import
+each other: what they share, or are too long for, is in the folders.
 """
 
 import importlib

@@ -5,7 +5,7 @@ Called through `relays.cli`. The checks themselves are in `relays.config`.
 
 import click
 
-from relays.cli.options import Given, configured
+from relays.cli.common.options import Given, configured
 
 
 @click.command(

@@ -1,8 +1,8 @@
 """`relays convert`: recorded venue data to a file of frames.
 
 Called through `relays.cli`. What lines mean is the adapters' business, how files are read that of
-`relays.cli.sources`; here their records are merged by receive time and frames are written. A file
-of frames is frames back to back, as on a socket: what reads it needs no index.
+`relays.cli.converting.sources`; here their records are merged by receive time and frames are
+written. A file of frames is frames back to back, as on a socket: what reads it needs no index.
 """
 
 import os
@@ -32,8 +32,8 @@ from rich.progress import (
 from protocol.catalogue import MessageType, type_name
 from protocol.instruments import VenueId
 from relays.adapters.kinds import KINDS
-from relays.cli.accounts import Summary, say, show
-from relays.cli.sources import BUFFER, Placed, Source, Tick, opened, refuse_repeated
+from relays.cli.converting.accounts import Summary, say, show
+from relays.cli.converting.sources import BUFFER, Placed, Source, Tick, opened, refuse_repeated
 from relays.errors import RelayError
 
 EXAMPLES = """\b

@@ -1,31 +1,20 @@
 """`relays publish DOMAIN FILE`: messages from a file, or a pipe, to a relay.
 
-Called through `relays.cli`. Reads the command line and joins the parts: `message_files` reads,
-`playing` sends and reports.
+Called through `relays.cli`. Reads the command line; the rest is in `relays.cli.playing`, which
+`relays replay` shares.
 """
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Callable
 from contextlib import closing
-from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from protocol.errors import ProtocolError
-from relays.cli.ahead import Ahead
-from relays.cli.interrupts import Interrupts
-from relays.cli.message_files import FORMATS, MessageFile
-from relays.cli.naming import type_number
-from relays.cli.options import Given, complete_types, domain_argument, located
-from relays.cli.pacing import Speed
-from relays.cli.playing import Player, Report, meter, pieces, show
-from relays.cli.sending import Sender
-
-DONE = {"publish": "published", "replay": "replayed"}
-Function = TypeVar("Function", bound=Callable[..., Any])
+from relays.cli.common.naming import type_number
+from relays.cli.common.options import Given, complete_types, domain_argument, located
+from relays.cli.playing.message_files import MessageFile
+from relays.cli.playing.play import How, play, playing
 
 EXAMPLES = """\b
 Examples:
@@ -62,62 +51,6 @@ is wrong; 130 interrupted.
 """
 
 
-class SpeedType(click.ParamType[Speed]):
-    """`1`, `N`, `max` or a rate such as `1000/s`."""
-
-    name = "SPEED"
-
-    def convert(self, value: Any, _: Any, __: Any) -> Speed:
-        try:
-            return value if isinstance(value, Speed) else Speed.parse(value)
-        except ValueError as error:
-            return self.fail(str(error))
-
-
-def playing(speed: str) -> Callable[[Function], Function]:
-    """Add the options of everything that is played; they come as one keyword, `how: How`."""
-
-    def decorate(function: Function) -> Function:
-        @functools.wraps(function)
-        def wrapper(*args: Any, **given: Any) -> Any:
-            how = How(**{name: given.pop(name) for name in How._fields})
-            return function(*args, how=how, **given)
-
-        for option in reversed(_options(speed)):
-            option(wrapper)
-        return wrapper  # type: ignore[return-value]
-
-    return decorate
-
-
-class How(NamedTuple):
-    """How files are played, as the command line has it."""
-
-    speed: Speed
-    kind: str | None
-    recorded: bool
-    ahead: int | None
-    as_json: bool
-
-
-def _options(speed: str) -> list[Callable[[Function], Function]]:
-    return [
-        click.option(
-            "--speed", type=SpeedType(), default=speed, help="1: as recorded; N: N times as fast;"
-            f" max; or so many a second: 1000/s, 50k/s. [{speed}]",
-        ),
-        click.option("--format", "kind", type=click.Choice(FORMATS), help="What a FILE is."),
-        click.option(
-            "--recorded-times", "recorded", is_flag=True, help="Leave the times in headers."
-        ),
-        click.option(
-            "--ahead", type=click.IntRange(1), metavar="N", help="Wait while a consumer is N"
-            " messages behind (looks at the relay's state).",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="The report as JSON."),
-    ]  # fmt: skip
-
-
 @click.command("publish", epilog=EXAMPLES)
 @domain_argument
 @click.argument("file", type=click.Path(allow_dash=True))
@@ -140,28 +73,3 @@ def command(
     made = MessageFile(file, kind=how.kind, type_name=type_name or "", decimal=decimal)
     with closing(made):
         return play("publish", given, domain, [made], how)
-
-
-def play(name: str, given: Given, domain: str, files: list[MessageFile], how: How) -> int:
-    """Send what is in the files as the producer `name`, report it, and give the exit code."""
-    report = Report(DONE[name], domain, files)
-    try:
-        _play(name, given, report, how)
-    finally:
-        if sys.exc_info()[0] is None or report.sent:
-            show(report, how.as_json)
-    return report.exit_code
-
-
-def _play(name: str, given: Given, report: Report, how: How) -> None:
-    domain, files = report.domain, report.files
-    runtime_dir = given.load(domain).config.runtime_dir
-    with meter(files) as shown, closing(Sender(given.socket(domain), name)) as sender:
-        ahead = None if how.ahead is None else Ahead(domain, runtime_dir, how.ahead)
-        player = Player(sender, how.speed, report, shown, recorded=how.recorded, ahead=ahead)
-        try:
-            with Interrupts() as interrupts:
-                player.play(pieces(files, how.speed, ahead), interrupts)
-        finally:
-            sender.close()
-            player.hear()

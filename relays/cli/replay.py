@@ -10,9 +10,9 @@ from contextlib import ExitStack
 
 import click
 
-from relays.cli.message_files import MessageFile
-from relays.cli.options import Given, located
-from relays.cli.publish import How, play, playing
+from relays.cli.common.options import Given, located
+from relays.cli.playing.message_files import MessageFile
+from relays.cli.playing.play import How, play, playing
 from relays.domains import DOMAINS
 
 EXAMPLES = """\b

@@ -5,7 +5,7 @@ Called by the group in `relays.cli`. What the daemon does is `relays.edge.servic
 
 import click
 
-from relays.cli.options import Given, configured, domain_argument
+from relays.cli.common.options import Given, configured, domain_argument
 
 EXAMPLES = """\b
 Examples:

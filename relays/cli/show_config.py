@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from relays.cli.options import Given, configured, optional_domain
+from relays.cli.common.options import Given, configured, optional_domain
 from relays.config import KEYS, Loaded, plain, show_value
 
 # Wide enough for any path, so that output into a file or a pipe is never cut.

@@ -15,9 +15,10 @@ import msgspec
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from protocol._core.state import State
-from relays.cli.options import Given, configured, optional_domain
-from relays.edge.memory import files, open_state
+from relays.cli.common.options import Given, configured, optional_domain
+from relays.cli.looking.states import opened
+from relays.cli.looking.words import duration, word, words
+from relays.edge.memory import files
 from relays.edge.status import status
 from relays.errors import RelayError
 
@@ -89,16 +90,6 @@ def described(given: Given, domain: str | None) -> dict[str, dict[str, Any] | No
     }
 
 
-def opened(domain: str, runtime_dir: str) -> State | None:
-    """The state of a relay, None when it has never run here; RelayError if it may not be read."""
-    try:
-        return open_state(domain, runtime_dir)
-    except RelayError as error:
-        if error.exit_code != os.EX_UNAVAILABLE:
-            raise
-        return None
-
-
 # --- lines, for a pipe: one thing a line, the domain and what it is first ---
 
 
@@ -149,38 +140,6 @@ def _reasons(data: Data) -> str:
     """What the dropped are made of, for one value: `left:2,too_slow:10`; empty for none."""
     dropped = data["totals"]["dropped"]
     return ",".join(f"{why}:{count}" for why, count in dropped.items() if count)
-
-
-def words(values: Data) -> str:
-    """`key=value key=value`, values as JSON where they are not one plain word."""
-    return " ".join(f"{key}={word(value)}" for key, value in values.items())
-
-
-def word(value: Any) -> str:
-    """One value of those."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    text = str(value)
-    plain = text.isprintable() and text and not set(text) & set(' "=')
-    return text if plain else msgspec.json.encode(text).decode()
-
-
-def duration(seconds: float) -> str:
-    """A time for people: the two largest units of it.
-
-    >>> duration(59.9), duration(3_700), duration(200_000)
-    ('59s', '1h01m', '2d07h')
-    """
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    if days:
-        return f"{days}d{hour:02}h"
-    if hours:
-        return f"{hours}h{minute:02}m"
-    return f"{minutes}m{second:02}s" if minutes else f"{second}s"
 
 
 # --- tables, for a terminal ---

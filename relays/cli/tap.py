@@ -19,13 +19,19 @@ from protocol.catalogue import SourceType
 from protocol.control import Gap
 from protocol.errors import ProtocolError
 from protocol.message import decode
-from relays.cli.feed import INTRODUCTIONS, Feed, frames, learn
-from relays.cli.interrupts import Interrupts
-from relays.cli.naming import Names, Wanted, clean, number, type_number
-from relays.cli.options import Given, complete_sources, complete_types, domain_argument, located
-from relays.cli.show_message import Frame, Lines, Paint, iso, time_of_day
-from relays.cli.tap_outputs import EVERY, Objects, Output, Printer, Recorder, Statistics
-from relays.cli.watching import KIND_AT, Filter
+from relays.cli.common.interrupts import Interrupts
+from relays.cli.common.naming import Names, Wanted, clean, number, type_number
+from relays.cli.common.options import (
+    Given,
+    complete_sources,
+    complete_types,
+    domain_argument,
+    located,
+)
+from relays.cli.tapping.feed import INTRODUCTIONS, Feed, frames, learn
+from relays.cli.tapping.outputs import EVERY, Objects, Output, Printer, Recorder, Statistics
+from relays.cli.tapping.show_message import Frame, Lines, Paint, iso, time_of_day
+from relays.cli.tapping.watching import KIND_AT, Filter
 from relays.client.consuming import Run
 from relays.client.subscription import StartAt
 from relays.domains import DOMAINS

@@ -1,7 +1,8 @@
 """`relays top`: a live full-screen view of all relays (relays.md 8).
 
 Called through `relays.cli`. Reads the states as `relays status` does and disturbs nobody. The
-screen is `relays.cli.top_screen`, imported only here and late: it needs Textual, which is optional.
+screen is `relays.cli.looking.top_screen`, imported only here and late: it needs Textual, which is
+optional.
 """
 
 import os
@@ -12,9 +13,9 @@ from importlib.util import find_spec
 
 import click
 
-from relays.cli.options import Given, located, optional_domain
-from relays.cli.status import opened
-from relays.cli.top_model import Reading, Row, reading
+from relays.cli.common.options import Given, located, optional_domain
+from relays.cli.looking.states import opened
+from relays.cli.looking.top_model import Reading, Row, reading
 from relays.edge.history import connections, decisions
 from relays.edge.memory import files
 from relays.edge.status import described, look
@@ -121,7 +122,7 @@ def command(given: Given, domain: str | None, interval: float) -> None:
         raise RelayError(text, os.EX_USAGE)
     if find_spec("textual") is None:
         raise RelayError(MISSING, os.EX_UNAVAILABLE)
-    from relays.cli.top_screen import Top
+    from relays.cli.looking.top_screen import Top
 
     every = {domain: given.load(domain)} if domain else given.load_all()
     places = {name: one.config.runtime_dir for name, one in every.items()}

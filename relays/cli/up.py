@@ -17,7 +17,7 @@ from types import FrameType
 
 import click
 
-from relays.cli.options import Given, configured
+from relays.cli.common.options import Given, configured
 from relays.domains import DOMAINS
 
 EXAMPLES = """\b

@@ -12,7 +12,7 @@ import pytest
 from protocol.instruments import VenueId
 from protocol.market_data import InstrumentDiscovered, Trade
 from relays.adapters import adapter as adapters
-from relays.cli import sources
+from relays.cli.converting import sources
 from tests.daemon.test_convert import DEADLINE, RELAYS, ended, error, frames, trade
 from tests.wire.chain_logs import TABLE, V2, swap2, sync
 

@@ -21,10 +21,10 @@ from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import BookKind, OrderBook, Side, Trade
 from protocol.message import Message, Unknown, decode
 from protocol.tails import Level
-from relays.cli.csv_messages import csv_frames
-from relays.cli.message_files import CHUNK, Entry, MessageFile, frames, json_lines
-from relays.cli.pacing import Pace, Speed, merged
-from relays.cli.sending import Origin, Sources
+from relays.cli.playing.csv_messages import csv_frames
+from relays.cli.playing.message_files import CHUNK, Entry, MessageFile, frames, json_lines
+from relays.cli.playing.pacing import Pace, Speed, merged
+from relays.cli.playing.sending import Origin, Sources
 from relays.errors import RelayError
 from tests.wire.strategies import ANY_MESSAGE
 

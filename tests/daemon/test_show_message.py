@@ -29,8 +29,8 @@ from protocol.market_data import (
 from protocol.message import Message, Unknown
 from protocol.orders import OrderType, TimeInForce
 from protocol.tails import Level
-from relays.cli.naming import Names, Wanted, clean, number, parse_instrument, type_number
-from relays.cli.show_message import (
+from relays.cli.common.naming import Names, Wanted, clean, number, parse_instrument, type_number
+from relays.cli.tapping.show_message import (
     Frame,
     Lines,
     Paint,
@@ -41,7 +41,7 @@ from relays.cli.show_message import (
     one_line,
     time_of_day,
 )
-from relays.cli.watching import MOST_COUNTED, Filter, Rates, instruments
+from relays.cli.tapping.watching import MOST_COUNTED, Filter, Rates, instruments
 from relays.domains import DOMAINS
 from tests.vectors.values import cases
 from tests.wire.strategies import ANY_MESSAGE

@@ -20,7 +20,7 @@ from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import InstrumentDiscovered, Quote, Side, Trade
 from protocol.orders import OrderType, TimeInForce
 from relays.cli import main
-from relays.cli.naming import parse_instrument
+from relays.cli.common.naming import parse_instrument
 from relays.edge.memory import open_state
 from tests.harness import RelayProcess, eventually, split
 from tests.terminal import Terminal

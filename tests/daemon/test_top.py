@@ -27,8 +27,8 @@ from tests.harness import RelayProcess, eventually, frame
 from tests.terminal import Terminal
 
 pytest.importorskip("textual")
+from relays.cli.looking.top_screen import Detail, Rows, Top
 from relays.cli.top import States
-from relays.cli.top_screen import Detail, Rows, Top
 
 DEADLINE = 60
 COMMAND = [sys.executable, "-m", "relays.cli", "top"]

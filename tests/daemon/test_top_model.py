@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from protocol._core.state import BUCKET_BOUNDS_NS
-from relays.cli.top_model import (
+from relays.cli.looking.top_model import (
     BARS,
     NOTHING,
     History,

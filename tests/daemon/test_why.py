@@ -18,7 +18,8 @@ from protocol._core.state import layout
 from protocol.control import GapReason
 from protocol.reject import Reject
 from relays.cli import main
-from relays.cli.why import sentence, style, told
+from relays.cli.looking.sentences import sentence, style
+from relays.cli.why import told
 from relays.core.decisions import Kind
 from relays.core.peer import Phase
 from relays.edge.history import decisions, history

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from relays.adapters.adapter import Table
-from relays.cli.sources import Source
+from relays.cli.converting.sources import Source
 from relays.errors import RelayError
 
 # Columns of the tables, in characters, and the spaces between and around them.

@@ -23,7 +23,7 @@ from protocol.checksum import frame_checksum
 from protocol.errors import ProtocolError
 from protocol.header import HEADER_SIZE, LAYOUT, MAGIC
 from protocol.message import Message, Unknown
-from relays.cli.csv_messages import csv_frames
+from relays.cli.playing.csv_messages import csv_frames
 from relays.errors import RelayError
 
 CHUNK = 1 << 18

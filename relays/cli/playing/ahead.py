@@ -1,7 +1,7 @@
 """How far a player may be ahead of the consumers it plays to: `--ahead`.
 
-Called by `relays.cli.playing` before each send. Looks at the relay's state file, which disturbs
-nobody; a relay itself holds no producer back for a consumer. (relays.md 2)
+Called by `player` before each send. Looks at the relay's state file, which disturbs nobody; a relay
+itself holds no producer back for a consumer. (relays.md 2)
 """
 
 from __future__ import annotations

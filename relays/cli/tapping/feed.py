@@ -16,8 +16,8 @@ from protocol.control import Gap
 from protocol.errors import ProtocolError
 from protocol.instruments import InstrumentId
 from protocol.message import decode
-from relays.cli.naming import Names
-from relays.cli.show_message import Frame
+from relays.cli.common.naming import Names
+from relays.cli.tapping.show_message import Frame
 from relays.client.consumer import Consumer
 from relays.client.consuming import Run
 from relays.client.delivery import Portion

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Any, Protocol, TextIO
 
 from protocol.control import UNKNOWN_COUNT, Gap
-from relays.cli.naming import Names
-from relays.cli.show_message import (
+from relays.cli.common.naming import Names
+from relays.cli.tapping.show_message import (
     Frame,
     Lines,
     as_object,
@@ -24,7 +24,7 @@ from relays.cli.show_message import (
     hex_dump,
     one_line,
 )
-from relays.cli.watching import Rates, Row
+from relays.cli.tapping.watching import Rates, Row
 from relays.client.consuming import Run
 
 BUFFER = 1 << 18

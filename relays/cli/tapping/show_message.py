@@ -25,7 +25,7 @@ from protocol.instruments import InstrumentId
 from protocol.message import Message, Unknown, decode
 from protocol.structure import Extension
 from protocol.tails import BLOB, LEVELS, TLVS
-from relays.cli.naming import Names, clean
+from relays.cli.common.naming import Names, clean
 
 SECOND = 1_000_000_000
 FIXED_POINT = 8
@@ -111,7 +111,7 @@ class Lines:
     """Makes a line of each frame: time, position, type, instrument, fields, source and sequence.
 
     >>> from protocol.market_data import Trade
-    >>> from relays.cli.naming import parse_instrument
+    >>> from relays.cli.common.naming import parse_instrument
     >>> trade = Trade(parse_instrument("okx:spot:BTC-USDT"), price=6_150000000, volume=2_00000000)
     >>> raw = trade.frame(sequence=4, timestamp=1_700_000_000_000_000_000, source=1)
     >>> Lines(Names(), Paint(False), time_of_day).line(Frame(9, False, raw), trade)

@@ -1,8 +1,8 @@
 """The screen of `relays top`: relays, their consumers and producers, one of them in detail.
 
 Made by `relays.cli.top`, which gives it a source of readings; the only module that imports Textual.
-What is shown is worked out in `relays.cli.top_model` and `relays.cli.why`. Nothing in here reads a
-state, and what a peer chose (its name) reaches the terminal only escaped.
+What is shown is worked out in `top_model` and `sentences`. Nothing in here reads a state, and what
+a peer chose (its name) reaches the terminal only escaped.
 """
 
 from __future__ import annotations
@@ -20,9 +20,19 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
-from relays.cli.status import duration
-from relays.cli.top_model import History, Latency, Order, Reading, Row, View, compare, short, span
-from relays.cli.why import clock, heading, plain, present, sentence, style
+from relays.cli.looking.sentences import heading, present, sentence, style
+from relays.cli.looking.top_model import (
+    History,
+    Latency,
+    Order,
+    Reading,
+    Row,
+    View,
+    compare,
+    short,
+    span,
+)
+from relays.cli.looking.words import clock, duration, plain
 
 NARROW = 80
 MOST_ROWS = 300

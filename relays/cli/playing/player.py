@@ -19,12 +19,12 @@ from typing import Any, NamedTuple, Protocol
 import click
 import msgspec
 
-from relays.cli.ahead import Ahead
-from relays.cli.interrupts import Interrupts
-from relays.cli.message_files import Entry, MessageFile
-from relays.cli.naming import clean
-from relays.cli.pacing import Pace, Speed, merged
-from relays.cli.sending import Origin, Refusal, Sender
+from relays.cli.common.interrupts import Interrupts
+from relays.cli.common.naming import clean
+from relays.cli.playing.ahead import Ahead
+from relays.cli.playing.message_files import Entry, MessageFile
+from relays.cli.playing.pacing import Pace, Speed, merged
+from relays.cli.playing.sending import Origin, Refusal, Sender
 from relays.client.errors import ClientError
 from relays.client.outcomes import FlushTimeout
 from relays.errors import RelayError

@@ -21,7 +21,7 @@ from protocol.fields import NO_DEFAULT, Field
 from protocol.instruments import InstrumentId
 from protocol.message import Message, catalogue
 from protocol.tails import LEVELS, TLVS
-from relays.cli.naming import number, parse_instrument, type_number
+from relays.cli.common.naming import number, parse_instrument, type_number
 
 # Columns of the header, unless the message has a field of that name.
 HEADER = ("timestamp", "source", "priority")

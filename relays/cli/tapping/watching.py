@@ -18,7 +18,7 @@ from protocol.catalogue import source_name, type_name
 from protocol.header import COMPRESSED, HEADER_SIZE, LAYOUT
 from protocol.instruments import SIZE, InstrumentId
 from protocol.message import catalogue, instrument_offsets
-from relays.cli.naming import Names, Wanted
+from relays.cli.common.naming import Names, Wanted
 
 KIND_AT, VERSION_AT, SOURCE_AT, FLAGS_AT = 4, 5, 6, 7
 OWNER, OWNER_SIZE = "owner_id", 8
@@ -52,7 +52,7 @@ class Filter:
     """What must hold of a frame; what is empty or None does not matter.
 
     >>> from protocol.market_data import Quote
-    >>> from relays.cli.naming import parse_instrument
+    >>> from relays.cli.common.naming import parse_instrument
     >>> pair, names = parse_instrument("kraken:spot:XBTUSD"), Names()
     >>> raw = Quote(pair, bid_price=1, ask_price=2, bid_size=3, ask_size=4).frame(source=2)
     >>> [Filter(types={2}).passes(raw), Filter(sources={1}).passes(raw)]

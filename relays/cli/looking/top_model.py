@@ -1,7 +1,7 @@
 """What `relays top` shows, apart from the screen: two readings of a relay's state become rates.
 
-Called by `relays.cli.top_screen` and tests. No terminal, no clock: a reading brings its own time.
-What the numbers mean is decided by `relays.edge.status`.
+Called by `top_screen` and tests. No terminal, no clock: a reading brings its own time. What the
+numbers mean is decided by `relays.edge.status`.
 """
 
 from __future__ import annotations

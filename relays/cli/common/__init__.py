@@ -1,0 +1,1 @@
+"""What several commands need: options, Ctrl-C, and instruments as people write them."""

@@ -1,0 +1,1 @@
+"""The parts of `relays tap`: what it reads, picks, and puts out."""
