@@ -42,14 +42,19 @@ class Terminal:
         lines = self._tmux("capture-pane", "-p", *(["-e"] if escapes else [])).splitlines()
         return "\n".join(line.rstrip() for line in lines).rstrip()
 
-    def until(self, seen: str | Callable[[str], bool], why: str = "") -> str:
-        """The screen once it shows this text, or is as wanted; AssertionError with the screen
-        when it never is."""
-        wanted = (lambda text: seen in text) if isinstance(seen, str) else seen
+    def until(self, *seen: str | Callable[[str], bool]) -> str:
+        """The screen once it shows all these texts, or is as wanted; AssertionError with the
+        screen when it never is. What is looked for on one screen must be asked for together: a
+        program may be in the middle of painting it."""
+
+        def painted() -> str:
+            text = self.screen()
+            return text if all(_shows(text, one) for one in seen) else ""
+
         try:
-            return eventually(lambda: text if wanted(text := self.screen()) else "", why)
+            return eventually(painted, f"the screen shows {seen}")
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{seen}\non the screen:\n{self.screen()}") from None
+            raise AssertionError(f"{error}; on the screen:\n{self.screen()}") from None
 
     def press(self, *keys: str) -> None:
         """Press keys by tmux's names: `C-c`, `Down`, `q`."""
@@ -75,3 +80,7 @@ class Terminal:
             check=True,
         )
         return done.stdout
+
+
+def _shows(text: str, wanted: str | Callable[[str], bool]) -> bool:
+    return wanted in text if isinstance(wanted, str) else wanted(text)

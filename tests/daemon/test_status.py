@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -288,8 +289,9 @@ def test_status_of_a_relay_that_runs_dies_or_stops(start: Callable[..., RelayPro
 def test_sigusr1_writes_the_same_to_the_log(start: Callable[..., RelayProcess]) -> None:
     relay = start("signals")
     relay.signal(signal.SIGUSR1)
-    eventually(lambda: " json=" in relay.log(), "the status is in the log")
-    line = next(line for line in relay.log().splitlines() if " json=" in line)
-    found = json.loads(json.loads(line.partition("json=")[2]))
+    logged = re.compile(r".* json=.*\n")
+    line = eventually(lambda: logged.search(relay.log()), "the status is in the log, whole")
+    assert line is not None
+    found = json.loads(json.loads(line[0].partition("json=")[2]))
     assert found["domain"] == "signals"
     assert set(found) == set(asked(relay))
