@@ -194,7 +194,7 @@ def kept(stage: Stage) -> Iterator[str]:
     port = stage.look()["market_data"].status["metrics_port"]
     pids = " ".join(str(process.pid) for process in stage.relays.values())
     yield ""
-    yield "The relays are still running, with everything that went through them. Look at it:"
+    yield "The relays are still running. Look at what went through them:"
     yield f"  {RELAYS} tap market_data --from -10 {place}"
     yield f"  {RELAYS} tap execution --from oldest --count 10 {place}"
     yield f"  {RELAYS} status {place}"
