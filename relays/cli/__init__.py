@@ -30,6 +30,7 @@ COMMANDS = {
     "tap": "Show what flows through a relay.",
     "publish": "Send the messages of a file to a relay.",
     "replay": "Replay recordings with their timing.",
+    "journal": "Look into what a relay has written to disk.",
     "check-config": "Check the configuration of all three relays.",
     "show-config": "Show every value and where it came from.",
     "convert": "Recorded venue data to a file of frames.",

@@ -29,8 +29,15 @@ from relays.cli.common.options import (
     located,
 )
 from relays.cli.tapping.feed import INTRODUCTIONS, Feed, Item, frames, learn
-from relays.cli.tapping.outputs import EVERY, Objects, Output, Printer, Recorder, Statistics
-from relays.cli.tapping.show_message import Frame, Lines, Paint, iso, time_of_day
+from relays.cli.tapping.outputs import (
+    EVERY,
+    Output,
+    Recorder,
+    Statistics,
+    printer,
+    recorder,
+)
+from relays.cli.tapping.show_message import Frame
 from relays.cli.tapping.watching import KIND_AT, Filter
 from relays.client.consuming import Run
 from relays.client.subscription import StartAt
@@ -284,31 +291,10 @@ def _outputs(asked: Asked, names: Names) -> list[Output]:
         sys.stdout.reconfigure(errors="backslashreplace")
     found: list[Output] = []
     if asked.write:
-        found.append(_recorder(asked.write, asked.force))
+        found.append(recorder(asked.write, force=asked.force))
     if asked.stats:
         every = asked.interval or (EVERY if terminal and not asked.as_json else 0.0)
         found.append(Statistics(names, sys.stdout, every=every, as_json=asked.as_json))
     if found:
         return found
-    if asked.as_json:
-        return [Objects(names, sys.stdout, hexadecimal=asked.hexadecimal)]
-    lines = Lines(names, Paint(terminal and _colours()), time_of_day if terminal else iso)
-    return [Printer(lines, sys.stdout, hexadecimal=asked.hexadecimal)]
-
-
-def _recorder(path: str, force: bool) -> Recorder:
-    if path == "-" and sys.stdout.isatty():
-        raise click.UsageError("-w - would write frames to the terminal.")
-    try:
-        return Recorder(path, force=force)
-    except FileExistsError:
-        text = f"{path} is there already (overwrite: --force)"
-        raise RelayError(text, os.EX_USAGE) from None
-    except OSError as error:
-        code = os.EX_NOPERM if isinstance(error, PermissionError) else os.EX_CANTCREAT
-        raise RelayError(f"{path} cannot be written: {error.strerror}", code) from None
-
-
-def _colours() -> bool:
-    """Whether this terminal shows colours and nobody asked for none (NO_COLOR)."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in (None, "", "dumb")
+    return [printer(names, hexadecimal=asked.hexadecimal, as_json=asked.as_json)]

@@ -148,7 +148,7 @@ def frames(file: Any, most: int = 1) -> Iterator[Entry]:
     number, offset, data = 0, 0, b""
     while True:
         stop, count, why = runs.span(data, 0, len(data), LARGEST)
-        yield from _split(data[:stop], number, most)
+        yield from entries_of(data[:stop], number, most)
         number, offset, data = number + count, offset + stop, data[stop:]
         if why >= 0:
             # A control frame: no relay takes it as a message, but what follows it is sound.
@@ -169,7 +169,7 @@ def frames(file: Any, most: int = 1) -> Iterator[Entry]:
         yield Entry(number + 1, b"", 0, text)
 
 
-def _split(data: bytes, before: int, most: int) -> Iterator[Entry]:
+def entries_of(data: bytes, before: int, most: int) -> Iterator[Entry]:
     """The entries of whole frames; `before` so many precede them."""
     times = [head[TIME] for head in LAYOUT.iter_unpack(runs.headers(data))]
     sound = runs.damaged(data, 0) < 0

@@ -11,23 +11,30 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from io import TextIOWrapper
 from typing import Any, Protocol, TextIO
+
+import click
 
 from protocol.control import UNKNOWN_COUNT, Gap, Snapshot, SnapshotKind
 from relays.cli.common.naming import Names
 from relays.cli.tapping.show_message import (
     Frame,
     Lines,
+    Paint,
     as_object,
     gap_object,
     gap_text,
     hex_dump,
+    iso,
     one_line,
     snapshot_object,
     snapshot_text,
+    time_of_day,
 )
 from relays.cli.tapping.watching import Rates, Row
 from relays.client.consuming import Run
+from relays.errors import RelayError
 
 BUFFER = 1 << 18
 WRITING = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
@@ -99,6 +106,22 @@ class Objects(Printer):
         print(f"relays: {text}", file=sys.stderr)
 
 
+def printer(names: Names, *, hexadecimal: bool, as_json: bool) -> Printer:
+    """Messages on stdout: in colour and with short times on a terminal."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if as_json:
+        return Objects(names, sys.stdout, hexadecimal=hexadecimal)
+    terminal = sys.stdout.isatty()
+    lines = Lines(names, Paint(terminal and _colours()), time_of_day if terminal else iso)
+    return Printer(lines, sys.stdout, hexadecimal=hexadecimal)
+
+
+def _colours() -> bool:
+    """Whether this terminal shows colours and nobody asked for none (NO_COLOR)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in (None, "", "dumb")
+
+
 class Recorder:
     """Frames as they are, into a file or `-`; says on stderr what it wrote and what is missing."""
 
@@ -140,6 +163,20 @@ class Recorder:
             self._file.close()
         text = f"relays: {self.path}: {self.frames:,} frames, {self.bytes:,} bytes"
         print(text, file=sys.stderr)
+
+
+def recorder(path: str, *, force: bool) -> Recorder:
+    """A Recorder; UsageError or RelayError (64, 73, 77) when it cannot write there."""
+    if path == "-" and sys.stdout.isatty():
+        raise click.UsageError("- would write frames to the terminal.")
+    try:
+        return Recorder(path, force=force)
+    except FileExistsError:
+        text = f"{path} is there already (overwrite: --force)"
+        raise RelayError(text, os.EX_USAGE) from None
+    except OSError as error:
+        code = os.EX_NOPERM if isinstance(error, PermissionError) else os.EX_CANTCREAT
+        raise RelayError(f"{path} cannot be written: {error.strerror}", code) from None
 
 
 class Statistics:

@@ -20,8 +20,9 @@ def journal_folder(
 ) -> Path:
     """The directory of a relay's segments: on a disk, however short-lived the runtime directory is.
 
-    That of the configuration; else in $STATE_DIRECTORY, as service managers set it; else, beside
-    the usual runtime directory, in /var/lib (root) or ~/.local/state; else in the runtime directory.
+    That of the configuration; else in $STATE_DIRECTORY, as service managers set it; else, where the
+    runtime directory is the usual one, in /var/lib (root) or ~/.local/state; else in the runtime
+    directory.
 
     >>> from relays.config import load
     >>> config = load("execution", flags={"runtime_dir": "/x"}, environ={}).config
