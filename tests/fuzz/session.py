@@ -97,7 +97,7 @@ def keep(name: str, work: Path) -> int:
         found = _run(name, options, lambda _: None)
     if isinstance(found, Finding):
         raise RuntimeError(str(found))
-    shutil.rmtree(corpus(name))
+    shutil.rmtree(corpus(name), ignore_errors=True)
     shutil.move(small, corpus(name))
     for path in corpus(name).iterdir():
         path.rename(path.with_name(f"{path.name[:16]}.bin"))
@@ -110,8 +110,7 @@ def _inputs(name: str, folder: Path) -> list[str]:
     seeds.mkdir()
     for number, data in enumerate(target(name).seeds()):
         (seeds / str(number)).write_bytes(data)
-    corpus(name).mkdir(parents=True, exist_ok=True)
-    return [str(seeds), str(corpus(name))]
+    return [str(seeds)] + [str(corpus(name))] * corpus(name).exists()
 
 
 def _words(one: Target, folder: Path) -> list[str]:

@@ -1,0 +1,100 @@
+"""The report of a soak: verdicts, JSON, and the picture. Called by `tests.soak.__main__`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.soak.growth import LATENCIES, MIB, TESTED, Growth, growth
+from tests.soak.sampling import Sample
+
+Verdicts = dict[str, Growth]
+# What is drawn above each other: (title, what, the unit in terms of the samples').
+ROWS = (
+    ("RSS, MiB", "rss", MIB), ("PSS, MiB", "pss", MIB), ("log and state touched, MiB", "shared",
+    MIB), ("descriptors", "descriptors", 1), ("threads", "threads", 1),
+    ("latency p50, us", "p50", 1e-6), ("latency p99, us", "p99", 1e-6),
+    ("messages/s", "messages/s", 1),
+)  # fmt: skip
+
+
+def series(samples: Sequence[Sample]) -> dict[str, list[float]]:
+    """Every number that was sampled, by its name."""
+    names = dict.fromkeys(name for sample in samples for name in sample if name != "seconds")
+    return {name: [sample[name] for sample in samples if name in sample] for name in names}
+
+
+def verdicts(samples: Sequence[Sample]) -> Verdicts:
+    """How much each series that is to stay as it is grew."""
+    found = {}
+    for name, numbers in series(samples).items():
+        grown = growth(kind(name), numbers) if kind(name) in TESTED else None
+        if grown is not None:
+            found[name] = grown
+    return found
+
+
+def kind(name: str) -> str:
+    return name.partition(": ")[2]
+
+
+def lines(found: Verdicts) -> list[str]:
+    """A table of the verdicts."""
+    rows = [f"{'':<34}{'level':>11}{'grew by':>11}{'95 % from':>11}{'to':>11}{'allowed':>11}"]
+    for name, one in found.items():
+        unit = next(unit for _, what, unit in ROWS if what == kind(name))
+        numbers = (one.level, one.estimate, one.low, one.high, one.tolerance)
+        cells = "".join(f"{number / unit:>11.2f}" for number in numbers)
+        rows.append(f"{name:<34}{cells}  {'GROWS' if one.has_failed else 'steady'}")
+    return rows
+
+
+def write(folder: Path, samples: Sequence[Sample], demo: Mapping[str, Any]) -> Verdicts:
+    """Write soak.json and soak.png into a folder; gives the verdicts."""
+    found = verdicts(samples)
+    told = {
+        "minutes": samples[-1]["seconds"] / 60 if samples else 0,
+        "accounted_for": demo["accounted_for"], "source": demo["source"],
+        "relays": demo["relays"],
+        "growth": {name: asdict(one) for name, one in found.items()}, "samples": list(samples),
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "soak.json").write_text(json.dumps(told, indent=1) + "\n")
+    draw(folder / "soak.png", samples, found, told)
+    return found
+
+
+def draw(path: Path, samples: Sequence[Sample], found: Verdicts, told: Mapping[str, Any]) -> None:
+    """Every series over time, a process a colour; what failed is drawn in a broken line."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(4, 2, figsize=(14, 15), sharex=True, layout="constrained")
+    processes = list(dict.fromkeys(name.partition(": ")[0] for name in series(samples)))
+    for axis, (title, what, unit) in zip(axes.T.flat, ROWS, strict=True):
+        axis.set_title(title, loc="left", fontsize=10)
+        for number, process in enumerate(processes):
+            name = f"{process}: {what}"
+            points = [(s["seconds"] / 60, s[name] / unit) for s in samples if name in s]
+            if points:
+                failed = name in found and found[name].has_failed
+                style = {"color": f"C{number}", "ls": "--" if failed else "-", "lw": 1.0}
+                axis.plot(*zip(*points, strict=True), label=process, **style)
+        axis.set_yscale("log" if what in LATENCIES else "linear")
+        axis.grid(alpha=0.3)
+        if what not in LATENCIES:
+            axis.set_ylim(bottom=0)
+    for axis in axes[-1]:
+        axis.set_xlabel("minutes")
+    axes[0][0].legend(fontsize=8)
+    grown = [name for name, one in found.items() if one.has_failed]
+    verdict = f"grows: {', '.join(grown)}" if grown else "nothing grows"
+    whole = "every message accounted for" if told["accounted_for"] else "MESSAGES NOT ACCOUNTED FOR"
+    figure.suptitle(f"{told['source']}, {told['minutes']:.1f} minutes: {verdict}; {whole}")
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
