@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from protocol._core.scan cimport Tally
 from protocol._core.state cimport State, Status
@@ -34,7 +34,13 @@ cdef struct Old:
     Entry *entry
     Old *older
     Old *newer
-    Old *following                     # put by after this one, of whatever entry
+    Old *following                     # in the list of its Claim, or of those of nobody
+
+cdef struct Claim:                     # what one Reader needs, whose memory this is
+    uint64_t at                        # the position it is of
+    bint live                          # false: it gave way to what came later
+    Old *first                         # put by for it, and for no newer one
+    Old *last
 
 cdef class Keep:
     cdef State state
@@ -44,10 +50,11 @@ cdef class Keep:
     cdef uint8_t *cells                # the Quote of each entry, CELL bytes apart
     cdef uint32_t *table               # from the hash of an id to the number of its entry, from 1
     cdef uint64_t mask, most, limit, offset
-    cdef uint64_t barrier, broken      # positions: of the newest Reader; up to where they failed
-    cdef Old *first
-    cdef Old *last
-    cdef list readers
+    cdef Claim **claims                # of the Readers there are, the oldest first
+    cdef uint64_t live, places
+    cdef uint64_t barrier              # the position of the newest Reader, 0 where there is none
+    cdef Old *gone                     # what was put by for those who need it no more
+    cdef uint64_t past                 # bytes put by, of those held
     cdef readonly uint64_t count, held, position
 
     cdef void say(self)
@@ -66,10 +73,12 @@ cdef class Keep:
     cdef void renew(self, Entry *entry, int which, uint32_t begin) noexcept nogil
     cdef bint put_by(self, Entry *entry, int which, uint32_t begin) noexcept nogil
     cdef bint afford(self, uint64_t more) noexcept nogil
-    cdef void give_up(self) noexcept nogil
-    cdef void release(self, uint64_t lowest) noexcept nogil
+    cdef void reclaim(self, int64_t most) noexcept nogil
+    cdef Claim *heir(self, Old *old) noexcept nogil
+    cdef void discard(self, Old *old) noexcept nogil
     cdef bint append(self, Slot *slot, const uint8_t *frame, uint32_t size) noexcept nogil
     cdef bint grow(self, Slot *slot, uint32_t need) noexcept nogil
-    cdef void joined(self, reader, uint64_t at)
-    cdef void left(self, reader)
+    cdef void joined(self, Claim *claim) except *
+    cdef void left(self, Claim *claim)
+    cdef void retire(self, Claim *claim) noexcept nogil
     cdef Slot *slot_at(self, Entry *entry, int which, uint64_t at) noexcept nogil

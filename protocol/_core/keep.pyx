@@ -9,8 +9,12 @@ Each instrument has four slots: its two discovery frames, its last Quote, its bo
 frames one behind the other, each with its position in front. What a slot no longer says is thrown
 away, unless a Reader still needs it: then it is put by, with the positions it was valid for, and
 the slot gets new memory. So a snapshot is of one position however long it takes to be read.
+
+What was put by belongs to the newest Reader that needs it. When that one has gone, it is the next
+older one's if that needs it too, else it is given back: so many a turn, and at once where memory is
+wanted. Where that is not enough the oldest Reader gives way, which is the one that pins most.
 """
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 
@@ -26,6 +30,7 @@ cdef enum:
     CELL = 128                         # two cache lines, of which a Quote with its stamp needs 88
     FEW = 1024                         # places the table begins with, 4 for each instrument
     BOOK_BYTES = 1048576               # of frames and stamps: what one book may need
+    RECLAIMED = 512                    # frames put by, or 4 KiB of them, that one turn gives back
     SNAPSHOT = 1                       # protocol.market_data.BookKind
 
 cdef enum:                             # the order of Status.snapshot_dropped
@@ -97,6 +102,14 @@ cdef inline bint readable(int which, const uint8_t *frame, uint32_t size) noexce
             and size == HEADER + sizeof(Discovery) + found.symbol_len + found.metadata_len)
 
 
+cdef inline void hand(Claim *claim, Old *old) noexcept nogil:
+    """It is put by for this Reader from now on."""
+    old.following = claim.first
+    if claim.first == NULL:
+        claim.last = old
+    claim.first = old
+
+
 cdef class Keep:
     """The state of at most `instruments` instruments in at most `limit` bytes of memory.
 
@@ -106,7 +119,7 @@ cdef class Keep:
         cdef uint64_t[SNAPSHOT_DROPS] dropped
         self.state, self.status = state, state.status
         self.most, self.limit = instruments, limit
-        self.mask, self.readers = FEW - 1, []
+        self.mask = FEW - 1
         self.entries = <Entry *>calloc(instruments, sizeof(Entry))
         self.memory = calloc(instruments + 1, CELL)
         self.table = <uint32_t *>calloc(FEW, 4)
@@ -121,13 +134,15 @@ cdef class Keep:
     def __dealloc__(self):
         cdef uint64_t n
         cdef int which
-        self.release(NONE)
         for n in range(self.count):
+            while self.entries[n].old != NULL:
+                self.discard(self.entries[n].old)
             for which in range(QUOTE + 1, SLOTS):
                 free(self.entries[n].slots[which].bytes)
         free(self.entries)
         free(self.memory)
         free(self.table)
+        free(self.claims)
 
     def follow(self, Tally tally):
         """Look at what was committed since the last call; `tally` is of the one scan behind it."""
@@ -137,7 +152,8 @@ cdef class Keep:
                 self.walk()
             if self.position != self.state.log.end_position:
                 raise AssertionError(f"walked to position {self.position}, not to the log's end")
-            self.say()
+        self.reclaim(RECLAIMED)
+        self.say()
         self.offset = self.state.log.end_offset
         self.position = self.state.log.end_position
 
@@ -321,58 +337,79 @@ cdef class Keep:
         cdef uint32_t left = slot.used - begin if which != QUOTE else slot.used
         cdef Old *old = NULL
         cdef uint8_t *bytes = NULL
-        if self.afford(sizeof(Old) + left) and self.barrier:
-            old = <Old *>malloc(sizeof(Old))
-            bytes = <uint8_t *>malloc(left + 1)
+        if self.afford(sizeof(Old) + left):
+            if slot.since >= self.barrier:     # who needed it gave way
+                return False
+            old, bytes = <Old *>malloc(sizeof(Old)), <uint8_t *>malloc(left + 1)
         if old == NULL or bytes == NULL:
             free(old)
             free(bytes)
-            self.give_up()
+            while slot.since < self.barrier:
+                self.retire(self.claims[self.live - 1])
             return False
         memcpy(bytes, slot.bytes + (begin if which != QUOTE else 0), left)
         old.slot, old.until, old.which, old.entry = slot[0], self.position, which, entry
-        old.older, old.newer, old.following = entry.old, NULL, NULL
+        old.older, old.newer = entry.old, NULL
         if entry.old != NULL:
             entry.old.newer = old
         entry.old = old
-        if self.last == NULL:
-            self.first = old
-        else:
-            self.last.following = old
-        self.last = old
+        hand(self.claims[self.live - 1], old)
         if which == QUOTE:             # a cell stays where it is
             old.slot.bytes = bytes
         else:
             slot.bytes, slot.room = bytes, left
         self.held += sizeof(Old) + left
+        self.past += sizeof(Old) + old.slot.room
         return True
 
     cdef bint afford(self, uint64_t more) noexcept nogil:
-        """Whether there may be `more` bytes. What is now goes before what was: Readers give way."""
-        if self.held + more > self.limit and self.first != NULL:
-            self.give_up()
-        return self.held + more <= self.limit
-
-    cdef void give_up(self) noexcept nogil:
-        """No Reader that there is can go on."""
-        self.broken, self.barrier = max(self.broken, self.barrier), 0
-        self.release(NONE)
-
-    cdef void release(self, uint64_t lowest) noexcept nogil:
-        """Give back what was put by, and ended before position `lowest`."""
-        cdef Old *old
-        while self.first != NULL and self.first.until < lowest:
-            old = self.first
-            self.first = old.following
-            if old.newer == NULL:
-                old.entry.old = NULL
+        """Whether there may be `more` bytes. What is now goes before what was."""
+        while self.held + more > self.limit:
+            if self.gone != NULL:
+                self.reclaim(1)
+            elif self.past:
+                self.retire(self.claims[0])
             else:
-                old.newer.older = NULL
-            self.held -= sizeof(Old) + old.slot.room
-            free(old.slot.bytes)
-            free(old)
-        if self.first == NULL:
-            self.last = NULL
+                return False
+        return True
+
+    cdef void reclaim(self, int64_t most) noexcept nogil:
+        """Of what Readers left behind, pass on what others need; the rest is given back."""
+        cdef Old *old
+        cdef Claim *claim
+        while self.gone != NULL and most > 0:
+            old = self.gone
+            self.gone = old.following
+            claim = self.heir(old)
+            if claim != NULL:
+                hand(claim, old)
+            else:
+                most -= old.slot.room // 4096
+                self.discard(old)
+            most -= 1
+
+    cdef Claim *heir(self, Old *old) noexcept nogil:
+        """The newest Reader that needs it, or NULL."""
+        cdef uint64_t low = 0, high = self.live, middle
+        while low < high:              # how many are of a position up to the one that ended it
+            middle = (low + high) // 2
+            if self.claims[middle].at <= old.until:
+                low = middle + 1
+            else:
+                high = middle
+        return self.claims[low - 1] if low and self.claims[low - 1].at > old.slot.since else NULL
+
+    cdef void discard(self, Old *old) noexcept nogil:
+        if old.newer == NULL:
+            old.entry.old = old.older
+        else:
+            old.newer.older = old.older
+        if old.older != NULL:
+            old.older.newer = old.newer
+        self.held -= sizeof(Old) + old.slot.room
+        self.past -= sizeof(Old) + old.slot.room
+        free(old.slot.bytes)
+        free(old)
 
     cdef bint append(self, Slot *slot, const uint8_t *frame, uint32_t size) noexcept nogil:
         cdef uint32_t need = slot.used + STAMP + size
@@ -402,17 +439,41 @@ cdef class Keep:
 
     # --- readers ---
 
-    cdef void joined(self, reader, uint64_t at):
-        self.readers.append((at, reader))
-        self.barrier = at
+    cdef void joined(self, Claim *claim) except *:
+        """A Reader of the state as it is now."""
+        cdef uint64_t places = 2 * self.places + 16
+        cdef Claim **claims
+        if self.live == self.places:
+            claims = <Claim **>realloc(self.claims, places * sizeof(Claim *))
+            if claims == NULL:
+                raise MemoryError("one more reader")
+            self.claims, self.places = claims, places
+        claim.at, claim.live, claim.first, claim.last = self.position, True, NULL, NULL
+        self.claims[self.live] = claim
+        self.live += 1
+        self.barrier = self.position
         self.status.snapshots += 1
 
-    cdef void left(self, reader):
+    cdef void left(self, Claim *claim):
         """What only this Reader needed may go."""
-        self.readers = [pair for pair in self.readers if pair[1] is not reader]
-        self.barrier = self.readers[len(self.readers) - 1][0] if self.readers else 0
-        self.release(self.readers[0][0] if self.readers else NONE)
+        if claim.live:
+            self.retire(claim)
+        self.reclaim(RECLAIMED)
         self.say()
+
+    cdef void retire(self, Claim *claim) noexcept nogil:
+        """Nothing is put by for this Reader any more: it left, or gives way."""
+        cdef uint64_t n = 0
+        while self.claims[n] != claim:
+            n += 1
+        self.live -= 1
+        memmove(&self.claims[n], &self.claims[n + 1], (self.live - n) * sizeof(Claim *))
+        self.barrier = self.claims[self.live - 1].at if self.live else 0
+        claim.live = False
+        if claim.first != NULL:
+            claim.last.following = self.gone
+            self.gone = claim.first
+            claim.first = claim.last = NULL
 
     cdef Slot *slot_at(self, Entry *entry, int which, uint64_t at) noexcept nogil:
         """A slot as it was with the frames before `at`, perhaps with more behind; or NULL."""
@@ -420,8 +481,8 @@ cdef class Keep:
         cdef Old *old = entry.old
         if slot.since < at:
             return slot if slot.used else NULL
-        while old != NULL:
-            if old.which == which and old.slot.since < at <= old.until:
+        while old != NULL and old.until >= at:
+            if old.which == which and old.slot.since < at:
                 return &old.slot
             old = old.older
         return NULL

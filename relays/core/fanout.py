@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from protocol._core.connection import Record
 from protocol._core.gather import Filter
+from relays.core import snapshot
 from relays.core.log import Log
 from relays.core.outbox import Outbox
 from relays.core.snapshot import Snapshots
 
-NOTHING, REST, TAIL, SPAN, GATHERED = range(5)
+NOTHING, REST, TAIL, SPAN, GATHERED, TOLD = range(6)
 TURN = 256 * 1024
+LONGEST_TURN = 4 * 1024 * 1024
 HEARTBEAT_FRAMES = 1024
 EMPTY = memoryview(b"")
 
@@ -28,8 +30,8 @@ class Outlet:
     """
 
     __slots__ = (
-        "_history", "_kind", "_offered", "_since_heartbeat", "blocked", "feeding", "log", "outbox",
-        "record", "rest", "scratch", "snapshots", "tail", "wanted",
+        "_history", "_kind", "_left", "_offered", "_since_heartbeat", "_turned", "blocked",
+        "feeding", "log", "outbox", "record", "rest", "scratch", "snapshots", "tail", "wanted",
     )  # fmt: skip
 
     def __init__(self, log: Log, record: Record, scratch: memoryview) -> None:
@@ -45,6 +47,7 @@ class Outlet:
         self._offered = 0
         self._since_heartbeat = 0
         self._history = 0
+        self._left = self._turned = 0
 
     def filter(self, wanted: Filter, position: int, offset: int) -> None:
         """Serve what passes. What is before `position`, at byte `offset` of the log, is history:
@@ -64,8 +67,33 @@ class Outlet:
 
     @property
     def looking(self) -> bool:
-        """Whether a filter has not yet seen all of the log that is there."""
-        return self.feeding and self.wanted is not None and self.record.lag > 0
+        """Whether a filter has not yet seen all of the log, or of a snapshot, that is there."""
+        return self.telling or (self.feeding and self.wanted is not None and self.record.lag > 0)
+
+    # --- turns ---
+
+    def block(self) -> None:
+        """It does not take all there is: from now on it is served in turns."""
+        if not self.blocked:
+            self.blocked, self._turned = True, self.log.state.end_offset
+
+    def begin_turn(self) -> None:
+        """One that is behind, or in a snapshot, gets a piece and what the log has grown by since
+        its last turn: so who reads all it is sent comes nearer to the end, whatever is produced."""
+        end = self.log.state.end_offset
+        telling = self.telling
+        if telling and self.snapshots is not None and self.snapshots.due:
+            self._turned = end
+        least = snapshot.PIECE if telling else TURN
+        self._left = min(least + end - self._turned, LONGEST_TURN)
+        self._turned = end
+
+    @property
+    def turn_over(self) -> bool:
+        """Whether others are to be served before this one again."""
+        return self._left <= 0 and (self.blocked or self.telling)
+
+    # --- what is sent ---
 
     def offer(self, now: int) -> memoryview:
         """The bytes to send next; empty when there is nothing, or `looking` has to go on."""
@@ -73,23 +101,26 @@ class Outlet:
             return self._offering(TAIL, memoryview(self.tail))
         if self.rest:
             return self._offering(REST, memoryview(self.rest))
-        if self.outbox or (self.snapshots is not None and self.telling):
+        if self.outbox or self.telling:
             if self.record.begun:
                 return self._begun()
             self.rest = self._say(now)
-            return self._offering(REST, memoryview(self.rest))
+            if self.rest or not self.telling:
+                return self._offering(REST, memoryview(self.rest))
+            assert self.snapshots is not None
+            return self._offering(TOLD, self.snapshots.piece(self.scratch, self._left))
         if not self.feeding:
             return self._offering(NOTHING, EMPTY)
         if self.wanted is not None:
             return self._gather(now)
-        begin, size = self.record.span(TURN if self.blocked else self.log.size)
+        begin, size = self.record.span(self._left if self.blocked else self.log.size)
         return self._offering(SPAN, self.log.view[begin : begin + size])
 
     def _say(self, now: int) -> bytes:
-        """Control frames, then what comes next of a snapshot: as one send where it is small."""
+        """The control frames that are due, one that begins or ends a snapshot among them."""
         said = self.outbox.encode(now) if self.outbox else b""
         if self.snapshots is not None and self.telling:
-            said += self.snapshots.frames(now, self.record.position, self.wanted, self.scratch)
+            said += self.snapshots.edge(now, self.record.position, self.wanted)
         return said
 
     def _offering(self, kind: int, view: memoryview) -> memoryview:
@@ -127,6 +158,7 @@ class Outlet:
     def took(self, size: int, now: int) -> bool:
         """The kernel took `size` bytes of what was offered. True when there may be more to send."""
         kind = self._kind
+        self._left -= size
         if kind == SPAN:
             done = self.record.sent(size, now)
             return not done or bool(self.outbox)
@@ -134,13 +166,18 @@ class Outlet:
             return self._took_gathered(size, now)
         if kind == REST:
             self.rest = self.rest[size:]
+        elif kind == TOLD:
+            assert self.snapshots is not None
+            self.rest = self.snapshots.took(size)
         elif kind == TAIL:
             self.tail = self.tail[size:]
+            self._left = 0  # it is looked at again: an open breaker waits for this
             self.record.tail_sent(size, not self.tail)
         return kind != NOTHING
 
     def _took_gathered(self, size: int, now: int) -> bool:
         assert self.wanted is not None
+        self._left = 0  # a look has its price whatever passed
         before = self.record.delivered
         done = self.record.gathered(self.wanted, size, now)
         self._since_heartbeat += self.record.delivered - before

@@ -75,7 +75,7 @@ class Feeds:
         if record.lag:
             self.live.pop(peer, None)
             self.behind[peer] = None
-            peer.outlet.blocked = True
+            peer.outlet.block()
             self._remember(peer)
         elif peer.outlet.blocked or peer not in self.live:
             self.behind.pop(peer, None)
@@ -184,6 +184,15 @@ class Feeds:
         peer.outlet.outbox.add_gap(lost)
         self._report("gap", peer, first=first, last=last, reason=reason.name.lower())
 
+    def cut_short(self, peer: Peer) -> None:
+        """There was no memory for the rest of its snapshot: another of what is now, after a Gap."""
+        if peer.on_lag == "disconnect":
+            text = "its snapshot was read too slowly: too much has changed meanwhile to be kept"
+            self._cut(peer, Reject.SLOW_CONSUMER, text)
+            return
+        self._skip(peer, self.log.end, self.log.state.end_offset, GapReason.TOO_SLOW)
+        self._wake(peer)
+
     def make_room(self, size: int, now: int) -> None:
         """Before `size` bytes are read behind the log's end: the oldest frames give way."""
         state = self.log.state
@@ -200,8 +209,7 @@ class Feeds:
         state.give_way(horizon)
         for peer in staying:
             if peer.record.offset < horizon:
-                self._skip(peer, state.oldest_position, state.oldest_offset, GapReason.TOO_OLD)
-                self._wake(peer)
+                self._overtaken(peer)
         self._lowest = min((peer.record.offset for peer in self.behind), default=FAR)
 
     def _give_up(self, peer: Peer, now: int) -> bool:
@@ -211,3 +219,13 @@ class Feeds:
             self.trip(peer, now)
             return True
         return False
+
+    def _overtaken(self, peer: Peer) -> None:
+        """It goes on at the oldest kept; one that gets a snapshot at the end, for that says what
+        was before, and at the oldest it would be overtaken again before the snapshot is written."""
+        state = self.log.state
+        position, offset = state.oldest_position, state.oldest_offset
+        if peer.outlet.snapshots is not None:
+            position, offset = state.end_position, state.end_offset
+        self._skip(peer, position, offset, GapReason.TOO_OLD)
+        self._wake(peer)

@@ -371,8 +371,7 @@ class Hub:
         if peer.leaving and peer.outlet.idle:
             self.finish(peer)
         elif peer.outlet.snapshots is not None and peer.outlet.snapshots.overrun:
-            text = "its snapshot was read too slowly: too much has changed meanwhile to be kept"
-            self.cut(peer, Reject.SLOW_CONSUMER, text)
+            self.feeds.cut_short(peer)
         elif peer.outlet.feeding:
             self.feeds.moved(peer, now)
 

@@ -95,7 +95,7 @@ class Outbox:
             if self.welcome is not None:  # it names the next frame, which is another one now
                 self.welcome = self.welcome.replace(position=lost.last + 1)
         if self.snapshots is not None:
-            self.snapshots.due = True
+            self.snapshots.again()
 
     def add_error(self, new: Refusal) -> None:
         """An Error is due; one of that code that waits already takes it in."""

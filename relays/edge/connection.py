@@ -100,8 +100,9 @@ class Connection:
     def send(self, now: int) -> None:
         """Send what the peer is owed, until the kernel takes no more or its turn is over."""
         peer, outlet = self.peer, self.peer.outlet
-        behind = outlet.blocked
         waits = False
+        if outlet.blocked or outlet.snapshots is not None:
+            outlet.begin_turn()
         while not peer.closed:
             chunk = outlet.offer(now)
             if not chunk:
@@ -116,7 +117,7 @@ class Connection:
                 self.relay.hub.unwritable(peer, now)
                 return
             more = outlet.took(taken, self.relay.clock.now())
-            if taken < len(chunk) or (more and (behind or outlet.telling)):
+            if taken < len(chunk) or (more and outlet.turn_over):
                 waits = True
                 break
             if not more:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from protocol._core.gather import Filter
-from protocol.control import Gap, Snapshot, hello_tlvs
+from protocol.control import Gap, Snapshot, Welcome, hello_tlvs
 from protocol.errors import ProtocolError
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import BookKind, OrderBook, Quote
@@ -60,7 +60,9 @@ class Consumer:
         self.inside = False
         self.edges: list[Snapshot] = []
         self.said: list[bytes] = []
-        self.gaps = 0
+        self.gaps: list[tuple[int, bool]] = []  # the reason, and whether inside a snapshot
+        self.position = 0
+        self.truth: list[bytes] = []
         self.at_end: list[tuple[int, dict[Any, Any], dict[Any, Any]]] = []
         self.rest = b""
         bits = sum(1 << kind for kind in types).to_bytes(32, "little")
@@ -78,18 +80,41 @@ class Consumer:
             self._take(one)
         self.rest = stream[used:]
 
+    def follow(self, truth: list[bytes]) -> None:
+        """Look, and see that each frame of the feed is the one at its position in `truth`."""
+        self.truth = truth
+        self.look()
+
     def _take(self, one: bytes) -> None:
         if one[4] not in CONTROL:
             self.view.see(one)
             if self.inside:
                 self.said.append(one)
+            elif self.truth:
+                self._pass(None)
+                assert self.truth[self.position] == one
+                self.position += 1
             return
         message = decode(one)
-        if isinstance(message, Gap):
-            self.gaps += 1
+        if isinstance(message, Welcome):
+            self.position = message.position
+        elif isinstance(message, Gap):
+            if self.position != message.last_position + 1:  # where it was not Welcome's already
+                self._pass(message.first_position)
+            self.position = message.last_position + 1
+            self.gaps.append((message.reason, self.inside))
             self.inside = False
         elif isinstance(message, Snapshot):
+            self._pass(message.position)
             self._edge(message)
+
+    def _pass(self, to: int | None) -> None:
+        """Go on to a position (None: of the next frame that is wanted): nothing wanted is there."""
+        while self.truth and self.position != to:
+            if self.wanted.matches(self.truth[self.position]):
+                assert to is None, f"{self.position} did not come, it goes on at {to}"
+                return
+            self.position += 1
 
     def _edge(self, edge: Snapshot) -> None:
         self.edges.append(edge)

@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from protocol._core.connection import abandon
-from protocol.control import Error, Snapshot, Welcome
+from protocol.control import GapReason, Snapshot, Welcome
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import InstrumentDiscovered, PoolDiscovered, Trade
 from protocol.message import Message, decode
-from protocol.reject import Reject
 from relays.core import snapshot
 from tests.daemon.fake_edge import World
 from tests.daemon.late import PAIRS, ROLE, Consumer, book, late, market, quote, state_at, words
@@ -181,107 +180,9 @@ def test_memory_is_bounded_and_what_does_not_fit_is_counted() -> None:
     world.accounted()
 
 
-# A snapshot that takes its time -----------------------------------------------------------------
-
-
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "PIECE", 200)
-
-
-@pytest.mark.usefixtures("small_pieces")
-def test_a_large_snapshot_is_of_one_position_whatever_changes_meanwhile() -> None:
-    world, say = market()
-    before = say(*(one for pair in PAIRS for one in (quote(pair, 1), book(pair, 1))))
-    _, sock = world.connect()
-    sock.room = 400
-    consumer = Consumer(world, sock)
-    for n in range(2, 30):
-        say(*(quote(pair, n) for pair in PAIRS))
-        say(*(book(pair, n, kind=1 + n % 3 // 2) for pair in PAIRS))
-        sock.room = 10
-        world.write(sock)
-    consumer.look()
-    assert consumer.inside
-    held = words(world)["snapshot_bytes"]
-    world.read(sock)
-    consumer.look()
-    assert consumer.said == before
-    assert [edge.position for edge in consumer.edges] == [12, 12]
-    assert consumer.view.state == late(world).view.state
-    assert words(world)["snapshot_bytes"] < held
-    world.accounted()
-
-
-@pytest.mark.usefixtures("small_pieces")
-def test_each_piece_waits_for_its_turn() -> None:
-    world, say = market()
-    say(*(quote(pair, 1) for pair in PAIRS))
-    _, sock = world.connect()
-    consumer = Consumer(world, sock)
-    consumer.look()
-    assert consumer.inside
-    assert 0 < len(consumer.said) < len(PAIRS)
-    assert sock.fd in world.loop.writers
-    world.read(sock)
-    consumer.look()
-    assert len(consumer.said) == len(PAIRS)
-    assert sock.fd not in world.loop.writers
-
-
-@pytest.mark.usefixtures("small_pieces")
-def test_a_snapshot_that_a_gap_cuts_short_is_begun_again_after_it() -> None:
-    world, say = market(circuit_breaker=20, max_queue_size=30, on_lag="gap")
-    say(*(quote(pair, 1) for pair in PAIRS))
-    _, sock = world.connect()
-    sock.room = 300
-    consumer = Consumer(world, sock)
-    for n in range(2, 12):
-        last = say(*(quote(pair, n) for pair in PAIRS))
-    world.read(sock)
-    world.pass_time(1001)
-    world.read(sock)
-    consumer.look()
-    kinds = [(edge.kind, edge.position) for edge in consumer.edges]
-    assert kinds == [(1, 6), (1, 66), (2, 66)]
-    assert consumer.gaps == 1
-    assert consumer.said == last
-    world.accounted()
-
-
-@pytest.mark.usefixtures("small_pieces")
-def test_one_that_is_too_slow_for_the_memory_there_is_is_cut() -> None:
-    world, say = market(snapshot_bytes=MIB, log_bytes=4 * MIB)
-    for n in range(1, 250):
-        say(*(book(pair, n, kind=1 if n == 1 else 2, levels=119) for pair in PAIRS[:2]))
-    _, sock = world.connect()
-    sock.room = 400
-    Consumer(world, sock, on_lag=3)
-    for n in range(250, 500):
-        say(*(book(pair, n, kind=1 if n == 250 else 2, levels=119) for pair in PAIRS[:2]))
-        sock.room = 100
-        world.write(sock)
-    world.read(sock)
-    assert sock.closed
-    last = list(split(bytes(sock.got)))[-1]
-    error = decode(last)
-    assert isinstance(error, Error)
-    assert error.code == Reject.SLOW_CONSUMER
-    world.accounted()
-
-
-def test_a_consumer_that_leaves_in_the_middle_leaves_nothing_behind() -> None:
-    world, say = market()
-    say(*(one for pair in PAIRS for one in (quote(pair, 1), book(pair, 1))))
-    held = words(world)["snapshot_bytes"]
-    peer, sock = world.connect()
-    sock.room = 10
-    Consumer(world, sock)
-    say(*(quote(pair, 2) for pair in PAIRS))
-    world.relay.hub.hung_up(peer, world.clock.now())
-    world.relay.work()
-    assert words(world)["snapshot_bytes"] == held
-    world.accounted()
 
 
 # Random join points -------------------------------------------------------------------------------
@@ -324,7 +225,7 @@ def test_whoever_joins_at_a_random_point_has_the_state_of_one_from_the_start(see
     chance = random.Random(seed)
     world, say = market(
         circuit_breaker=chance.choice([60, 10**6]), max_queue_size=10**6 + 100,
-        on_lag=chance.choice(["gap", "catch_up"]), log_bytes=chance.choice([16, 64]) * 4096,
+        log_bytes=chance.choice([16, 64]) * 4096,
     )  # fmt: skip
     feed, truth, consumers = Feed(chance), list[bytes](), list[Any]()
     for _ in range(250):
@@ -353,12 +254,43 @@ def test_whoever_joins_at_a_random_point_has_the_state_of_one_from_the_start(see
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.usefixtures("small_pieces")
+def test_who_is_overtaken_inside_a_snapshot_misses_what_its_gaps_name_and_has_the_state(
+    seed: int,
+) -> None:
+    print("seed", seed)
+    chance = random.Random(seed)
+    world, say = market(
+        circuit_breaker=10**6, max_queue_size=10**6 + 100, max_payload=1000, log_bytes=4 * 4096,
+    )  # fmt: skip
+    feed, truth, consumers = Feed(chance), list[bytes](), list[Any]()
+    for _ in range(400):
+        if chance.random() < 0.08 and len(consumers) < 20:
+            consumers.append(join(world, chance, len(truth), on_lag=3))
+        truth += say(*feed.some())
+        for consumer in consumers:
+            if chance.random() < 0.3:
+                consumer.sock.room = chance.choice([0, 1, 50, 400, 3000])
+                world.write(consumer.sock)
+            consumer.follow(truth)
+    for consumer in consumers:
+        world.read(consumer.sock)
+        consumer.follow(truth)
+        frames, books = state_at(truth, len(truth), consumer.wanted)
+        assert consumer.view.frames == frames
+        assert {id: (b.sequence, b.bids, b.asks) for id, b in consumer.view.reader.books.items()
+                } == books  # fmt: skip
+    assert (GapReason.TOO_OLD, True) in [gap for consumer in consumers for gap in consumer.gaps]
+    world.accounted()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.usefixtures("small_pieces")
 def test_what_is_said_within_tight_bounds_is_less_and_never_wrong(seed: int) -> None:
     print("seed", seed)
     chance = random.Random(seed)
     world, say = market(
         snapshot_bytes=chance.choice([1500, 4000, 12_000]), snapshot_instruments=4,
-        circuit_breaker=10**6, max_queue_size=10**6 + 100, on_lag="catch_up",
+        circuit_breaker=10**6, max_queue_size=10**6 + 100,
     )  # fmt: skip
     feed, truth, consumers = Feed(chance), list[bytes](), list[Any]()
     for _ in range(250):
@@ -380,14 +312,14 @@ def test_what_is_said_within_tight_bounds_is_less_and_never_wrong(seed: int) -> 
     world.accounted()
 
 
-def join(world: World, chance: random.Random, end: int) -> Any:
+def join(world: World, chance: random.Random, end: int, on_lag: int = 0) -> Any:
     """A consumer of some kind: `live` where each of its snapshots is of the log's end."""
     _, sock = world.connect()
     sock.room = chance.choice([100, 500, 1 << 20])
-    options: dict[str, Any] = {"on_lag": 1}
     past = chance.random() < 0.3
+    options: dict[str, Any] = {"on_lag": on_lag or (3 if past else 1)}
     if past:
-        options = {"start": 1, "start_position": chance.randrange(end + 1), "on_lag": 3}
+        options |= {"start": 1, "start_position": chance.randrange(end + 1)}
     types = chance.choice([(), (), (2, 3), (3, 10)])
     ids = chance.choice([(), (), tuple(PAIRS[:2])])
     consumer: Any = Consumer(world, sock, types, ids, **options)
