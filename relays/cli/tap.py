@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from protocol.catalogue import SourceType
-from protocol.control import Gap
+from protocol.control import Gap, Snapshot
 from protocol.errors import ProtocolError
 from protocol.message import decode
 from relays.cli.common.interrupts import Interrupts
@@ -28,7 +28,7 @@ from relays.cli.common.options import (
     domain_argument,
     located,
 )
-from relays.cli.tapping.feed import INTRODUCTIONS, Feed, frames, learn
+from relays.cli.tapping.feed import INTRODUCTIONS, Feed, Item, frames, learn
 from relays.cli.tapping.outputs import EVERY, Objects, Output, Printer, Recorder, Statistics
 from relays.cli.tapping.show_message import Frame, Lines, Paint, iso, time_of_day
 from relays.cli.tapping.watching import KIND_AT, Filter
@@ -44,6 +44,7 @@ Examples:
   relays tap market_data --instrument binance:spot:BTCUSDT --hex
   relays tap execution --from oldest --producer 7001
   relays tap signals --from -100 --json | jq .fields
+  relays tap market_data --snapshot --instrument 'BTC*'
   relays tap market_data --stats
   relays tap market_data -w morning.frames
   relays tap market_data -w - | relays publish market_data - --runtime-dir /tmp/other
@@ -53,6 +54,10 @@ A line is: time (UTC) of the header, position, type, instrument, fields, [source
   22:13:20.000000 9 trade okx:spot:BTC-USDT price=61.5 volume=2 side=BUY [external #4]
 Prices and volumes are whole units. The position is - where the relay itself leaves frames out
 (--type, --instrument by its id): then it does not tell every one.
+A snapshot is the last quote and book of each instrument, and what introduced it, as the relay has
+them when the feed begins: verbatim, `snapshot` in place of the position, between two lines `--`.
+
+\b
 Instruments are named as their discovery messages name them, else as the id says it.
 
 \b
@@ -89,6 +94,7 @@ class Asked:
 
     domain: str
     start: StartAt
+    snapshot: bool
     types: tuple[str, ...]
     instruments: tuple[str, ...]
     sources: tuple[str, ...]
@@ -123,6 +129,9 @@ class Asked:
     "--from", "start", type=Position(), default="live", help="Begin at a position, with the oldest"
     " kept, or -N: with the last N. [live]"
 )  # fmt: skip
+@click.option(
+    "--snapshot", is_flag=True, help="The state of each instrument first, and again after each gap."
+)
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after N messages.")
 @click.option("--hex", "hexadecimal", is_flag=True, help="The bytes of each frame too.")
 @click.option("--stats", is_flag=True, help="Rates by type, source and instrument instead.")
@@ -152,6 +161,7 @@ def command(given: Given, **options: Any) -> int:
         start=asked.start,
         types=set(wanted.types) | introductions if wanted.types else (),
         instruments=wanted.ids,
+        snapshot=asked.snapshot,
     ) as feed:
         if not asked.write or asked.stats:
             learn(names, given.socket("market_data"))
@@ -199,7 +209,7 @@ class Tap:
             for output in self.outputs:
                 output.flush()
 
-    def _take(self, item: Run | Gap | str) -> None:
+    def _take(self, item: Item) -> None:
         match item:
             case Run() if self.whole and not 0 <= self.left < item.frames:
                 for one in self.whole:
@@ -210,6 +220,9 @@ class Tap:
             case Gap():
                 for output in self.outputs:
                     output.gap(item)
+            case Snapshot():
+                for output in self.outputs:
+                    output.snapshot(item)
             case _:
                 for output in self.outputs:
                     output.note(item)
@@ -264,6 +277,8 @@ def _split(texts: tuple[str, ...]) -> list[str]:
 def _outputs(asked: Asked, names: Names) -> list[Output]:
     if asked.write == "-" and (asked.stats or asked.as_json):
         raise click.UsageError("-w - writes frames to stdout: no --stats or --json beside it.")
+    if asked.stats and asked.snapshot:
+        raise click.UsageError("--stats counts what flows; a snapshot is nothing that flows.")
     terminal = sys.stdout.isatty()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -11,7 +11,7 @@ import sys
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -357,8 +357,14 @@ def test_that_head_has_read_enough_of_its_progress_is_no_reason_to_end(tmp_path:
 
 
 @contextmanager
-def half_done(folder: Path, before: Callable[[], Any] | None = None) -> Iterator[Any]:
-    """The command as it waits for more lines, and where to write them; it runs `before` first."""
+def half_done(folder: Path, ignored: signal.Signals | None = None) -> Iterator[Any]:
+    """The command as it waits for more lines, and where to write them; of the signals that can end
+    it only `ignored` is ignored, whoever runs the tests."""
+
+    def before() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if number == ignored else signal.SIG_DFL)
+
     pipe = folder.parent / "lines"
     folder.mkdir()
     os.mkfifo(pipe)
@@ -392,7 +398,7 @@ def test_whoever_ends_it_by_a_signal_finds_nothing_left(
 def test_a_signal_that_is_ignored_does_not_end_it(tmp_path: Path) -> None:
     """As under nohup."""
     folder = tmp_path / "out"
-    with half_done(folder, lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as found:
+    with half_done(folder, ignored=signal.SIGHUP) as found:
         running, lines = found
         running.send_signal(signal.SIGHUP)
         lines.write(LATER)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -70,13 +71,17 @@ def tap(relay: RelayProcess, *words: str, code: int = 0) -> tuple[str, str]:
 
 @contextmanager
 def tapping(relay: RelayProcess, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """A tap that runs, once the relay feeds it."""
+    """A tap that runs, once the relay feeds it. Who reads its output finds the end of it after
+    DEADLINE at the latest."""
     pipe = subprocess.PIPE
     process = subprocess.Popen(arguments(relay, *words), stdout=pipe, stderr=pipe, text=True)
+    late = Timer(DEADLINE, process.kill)
+    late.start()
     try:
         eventually(lambda: "tap" in {row["name"] for row in relay.consumers()}, "it is fed")
         yield process
     finally:
+        late.cancel()
         process.kill()
         process.communicate(timeout=DEADLINE)
 
@@ -232,6 +237,65 @@ def test_a_tap_that_is_stopped_holds_nobody_up_and_shows_what_it_missed(start: S
         assert process.stdout.readline().split()[1] == "20000"
 
 
+# --- snapshots ---
+
+
+@pytest.fixture
+def quoted(start: Start) -> RelayProcess:
+    """A relay that knows the state of two instruments, from 20 messages."""
+    relay = start()
+    published(relay, traffic())
+    return relay
+
+
+def test_the_state_of_instruments_comes_first_and_is_marked(quoted: RelayProcess) -> None:
+    with tapping(quoted, "--snapshot", "--count=4") as process:
+        published(quoted, traffic(3)[2:])
+        lines, error = process.communicate(timeout=DEADLINE)
+    begin, *state, end, live = lines.splitlines()
+    assert (begin, end) == (
+        "-- snapshot: 2 instruments, as of position 20", "-- end of the snapshot"
+    )  # fmt: skip
+    assert {line.split()[1] for line in state} == {"snapshot"}
+    assert sorted(line.split()[2] for line in state) == ["instrument_discovered", "quote", "quote"]
+    assert live.split()[1:3] == ["20", "trade"]
+    assert (process.returncode, error) == (0, "")
+
+
+def test_a_snapshot_as_json_can_be_published_again(quoted: RelayProcess) -> None:
+    out, _ = tap(quoted, "--snapshot", "--from=20", "--count=3", "--json")
+    first, *frames = map(json.loads, out.splitlines())
+    assert first == {"begin_snapshot": {"instruments": 2, "position": "20"}}
+    assert [one["snapshot"] for one in frames] == [True] * 3
+    assert [one["position"] for one in frames] == [None] * 3
+    command = [*TAP[:-1], "publish", quoted.domain, "-", f"--runtime-dir={quoted.folder}"]
+    done = subprocess.run(
+        command, input=out, capture_output=True, text=True, timeout=DEADLINE, check=True
+    )
+    assert done.stdout.startswith("published market_data messages=3 ")
+    assert done.stderr == ""
+    shown = tap(quoted, "--from=20", "--count=3", "--json")[0].splitlines()
+    assert [json.loads(line)["snapshot"] for line in shown] == [False] * 3
+
+
+def test_a_snapshot_goes_into_a_file_before_the_feed(quoted: RelayProcess, tmp_path: Path) -> None:
+    path = tmp_path / "got.frames"
+    _, error = tap(quoted, "--snapshot", "--from=18", "--count=5", "-w", str(path))
+    assert error.splitlines()[0].startswith("relays: snapshot: 2 instruments, as of position ")
+    kinds = [raw[4] for raw in split(path.read_bytes())]
+    assert sorted(kinds[:3]) == [2, 2, 10]
+    assert len(kinds) == 5
+
+
+def test_a_snapshot_of_nothing_says_so(start: Start) -> None:
+    relay = start("signals")
+    with tapping(relay, "--snapshot") as process:
+        assert process.stdout is not None
+        begin, end = process.stdout.readline(), process.stdout.readline()
+    assert begin == "-- snapshot: 0 instruments, as of position 0\n"
+    assert end == "-- end of the snapshot\n"
+
+
 # --- files ---
 
 
@@ -320,6 +384,7 @@ def test_nothing_listening_is_one_sentence_with_the_path_and_the_command(
         (("market_data", "--from=x"), "oldest"),
         (("market_data", "--count=0"), "count"),
         (("market_data", "-w", "-", "--stats"), "stdout"),
+        (("market_data", "--snapshot", "--stats"), "nothing that flows"),
         (("elsewhere",), "elsewhere"),
     ],
 )

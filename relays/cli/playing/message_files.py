@@ -38,7 +38,9 @@ SUFFIXES = {
 }  # fmt: skip
 MESSAGE = ("type", "name", "version", "fields")
 # What `relays tap --json` puts around a message, beside its header.
-AROUND = {"position", "replayed", "instruments", "header", "frame"}
+AROUND = {"position", "replayed", "snapshot", "instruments", "header", "frame"}
+# What it puts around a snapshot: nothing that could be published, and nothing is missing.
+EDGES = (b'{"begin_snapshot":', b'{"end_snapshot":')
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
@@ -203,7 +205,7 @@ def json_lines(file: Any) -> Iterator[Entry]:
     [(1, 48)]
     """
     for number, line in enumerate(file, 1):
-        if line.strip():
+        if line.strip() and not line.startswith(EDGES):
             try:
                 frame, time = _from_json(line)
                 yield Entry(number, frame, time)

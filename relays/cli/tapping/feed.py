@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from protocol._core import runs
 from protocol.catalogue import MessageType
-from protocol.control import Gap
+from protocol.control import Gap, Snapshot
 from protocol.errors import ProtocolError
 from protocol.instruments import InstrumentId
 from protocol.message import decode
@@ -25,7 +25,7 @@ from relays.client.errors import ClientError
 from relays.client.link import Link
 from relays.client.subscription import StartAt
 
-Item = Run | Gap | str
+Item = Run | Gap | Snapshot | str
 NAME = "tap"
 INTRODUCTIONS = (MessageType.INSTRUMENT_DISCOVERED, MessageType.POOL_DISCOVERED)
 # The least a session may ask for: how soon we know that there are no more introductions.
@@ -48,6 +48,7 @@ class Feed(Consumer):
         start: StartAt = "live",
         types: Collection[int] = (),
         instruments: Collection[InstrumentId] = (),
+        snapshot: bool = False,
     ) -> None:
         self._here = True
         super().__init__(
@@ -59,11 +60,13 @@ class Feed(Consumer):
             on_lag="gap",
             on_gap="item",
             replayed="deliver",
+            snapshot=snapshot,
         )
 
     def take(self, timeout: float) -> list[Item]:
-        """What came, within `timeout` seconds: runs of frames, Gaps, and notes when the relay goes
-        or is back. ClientError when it wants this consumer no more."""
+        """What came, within `timeout` seconds: runs of frames, Gaps, the two ends of a snapshot,
+        and notes when the relay goes or is back. ClientError when it wants this consumer no more.
+        """
         items: list[Item] = self._read(_whole, timeout)
         if self._here != (self.fileno() >= 0):
             self._here = not self._here
@@ -80,7 +83,7 @@ def frames(run: Run) -> Iterator[Frame]:
     """The frames of a run, each with its position."""
     for at, raw in enumerate(runs.frames(run.data, 0)):
         position = None if run.position is None else run.position + at
-        yield Frame(position, run.replayed, raw)
+        yield Frame(position, run.replayed, raw, run.snapshot)
 
 
 def learn(names: Names, path: str, patience: float = 1.0) -> None:

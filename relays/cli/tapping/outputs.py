@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Protocol, TextIO
 
-from protocol.control import UNKNOWN_COUNT, Gap
+from protocol.control import UNKNOWN_COUNT, Gap, Snapshot, SnapshotKind
 from relays.cli.common.naming import Names
 from relays.cli.tapping.show_message import (
     Frame,
@@ -23,6 +23,8 @@ from relays.cli.tapping.show_message import (
     gap_text,
     hex_dump,
     one_line,
+    snapshot_object,
+    snapshot_text,
 )
 from relays.cli.tapping.watching import Rates, Row
 from relays.client.consuming import Run
@@ -38,6 +40,7 @@ class Output(Protocol):
 
     def frame(self, frame: Frame) -> None: ...
     def gap(self, gap: Gap) -> None: ...
+    def snapshot(self, edge: Snapshot) -> None: ...
     def note(self, text: str) -> None: ...
     def flush(self) -> None: ...
     def close(self) -> None: ...
@@ -57,6 +60,9 @@ class Printer:
 
     def gap(self, gap: Gap) -> None:
         self._kept.append(self._lines.gap(gap))
+
+    def snapshot(self, edge: Snapshot) -> None:
+        self._kept.append(self._lines.snapshot(edge))
 
     def note(self, text: str) -> None:
         self._kept.append(self._lines.note(text))
@@ -86,6 +92,9 @@ class Objects(Printer):
     def gap(self, gap: Gap) -> None:
         self._kept.append(one_line(gap_object(gap)))
 
+    def snapshot(self, edge: Snapshot) -> None:
+        self._kept.append(one_line(snapshot_object(edge)))
+
     def note(self, text: str) -> None:
         print(f"relays: {text}", file=sys.stderr)
 
@@ -114,6 +123,10 @@ class Recorder:
 
     def gap(self, gap: Gap) -> None:
         print(f"relays: gap: {gap_text(gap)}", file=sys.stderr)
+
+    def snapshot(self, edge: Snapshot) -> None:
+        if edge.kind == SnapshotKind.BEGIN:
+            self.note(snapshot_text(edge))
 
     def note(self, text: str) -> None:
         print(f"relays: {text}", file=sys.stderr)
@@ -152,6 +165,9 @@ class Statistics:
     def gap(self, gap: Gap) -> None:
         self.gaps += 1
         self.missed += 0 if gap.count == UNKNOWN_COUNT else gap.count
+
+    def snapshot(self, edge: Snapshot) -> None:
+        """Is nothing that flows: the command line does not ask for one."""
 
     def note(self, text: str) -> None:
         print(f"relays: {text}", file=sys.stderr)

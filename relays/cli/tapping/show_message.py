@@ -17,7 +17,7 @@ import msgspec
 from protocol import extensions
 from protocol.as_json import plain
 from protocol.catalogue import MessageType, source_name, type_name
-from protocol.control import UNKNOWN_COUNT, Gap
+from protocol.control import UNKNOWN_COUNT, Gap, Snapshot, SnapshotKind
 from protocol.errors import ProtocolError
 from protocol.fields import Field
 from protocol.header import HEADER_SIZE, Header
@@ -55,11 +55,12 @@ DIM, BAD, NOTE = "2", "1;31", "1;33"
 
 class Frame(NamedTuple):
     """A frame as it came: its position (None where it has none), whether it is history, all of its
-    bytes."""
+    bytes, whether it is the state of an instrument and no part of the feed."""
 
     position: int | None
     replayed: bool
     raw: bytes | memoryview
+    snapshot: bool = False
 
 
 class Paint:
@@ -127,6 +128,8 @@ class Lines:
         kind = header.message_type
         name = paint(f"1;{colour(kind)}", type_name(kind))
         position = "-" if frame.position is None else str(frame.position)
+        if frame.snapshot:
+            position = paint(NOTE, "snapshot")
         try:
             body = self.body(message or decode(frame.raw))
         except ProtocolError as error:
@@ -146,6 +149,10 @@ class Lines:
     def gap(self, gap: Gap) -> str:
         """What was missed, and why."""
         return self.paint(BAD, f"-- gap: {gap_text(gap)}")
+
+    def snapshot(self, edge: Snapshot) -> str:
+        """Where a snapshot begins or ends."""
+        return self.note(snapshot_text(edge))
 
     def note(self, text: str) -> str:
         """Something about the connection or the names, not a message."""
@@ -169,6 +176,18 @@ def gap_text(gap: Gap) -> str:
     return f"{count} messages are missing, {where} ({gap.reason.name.lower()})"
 
 
+def snapshot_text(edge: Snapshot) -> str:
+    """An end of a snapshot in words.
+
+    >>> snapshot_text(Snapshot(SnapshotKind.BEGIN, count=2, position=9))
+    'snapshot: 2 instruments, as of position 9'
+    """
+    if edge.kind == SnapshotKind.END:
+        return "end of the snapshot"
+    many = "instrument" if edge.count == 1 else "instruments"
+    return f"snapshot: {edge.count:,} {many}, as of position {edge.position}"
+
+
 def as_object(frame: Frame, names: Names) -> dict[str, object]:
     """A frame as JSON can say it: what `relays publish` takes back (it has the message as
     `protocol.as_json`), with position, header and the instruments' names."""
@@ -176,6 +195,7 @@ def as_object(frame: Frame, names: Names) -> dict[str, object]:
     around: dict[str, object] = {
         "position": frame.position,
         "replayed": frame.replayed,
+        "snapshot": frame.snapshot,
         "header": {
             "source": header.source,
             "source_name": source_name(header.source),
@@ -200,6 +220,12 @@ def gap_object(gap: Gap) -> dict[str, object]:
     count = None if gap.count == UNKNOWN_COUNT else str(gap.count)
     where = {"first_position": str(gap.first_position), "last_position": str(gap.last_position)}
     return {"gap": where | {"count": count, "reason": gap.reason.name.lower()}}
+
+
+def snapshot_object(edge: Snapshot) -> dict[str, object]:
+    """An end of a snapshot as JSON can say it: `{"begin_snapshot": {...}}`."""
+    name = f"{edge.kind.name.lower()}_snapshot"
+    return {name: {"instruments": edge.count, "position": str(edge.position)}}
 
 
 def one_line(value: dict[str, object]) -> str:
