@@ -8,9 +8,11 @@ each other: what they share, or are too long for, is in the folders.
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from traceback import extract_tb
+from typing import Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -47,6 +49,18 @@ Examples:
 """
 
 
+@contextmanager
+def _ends() -> Iterator[None]:
+    """Left to click, an interrupt would print an empty line, also into a file, and a reader that
+    has gone would be exit code 1."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.Abort from None
+    except BrokenPipeError:
+        _leave_quietly()
+
+
 class LazyGroup(click.Group):
     """A group that imports a subcommand's module when it is called, not to list it."""
 
@@ -60,16 +74,13 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    @_ends()
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        return super().make_context(*args, **extra)
+
+    @_ends()
     def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            # Left to click, it would print an empty line, also into a file.
-            raise click.Abort from None
-        except BrokenPipeError:
-            # Left to click, it would be exit code 1.
-            _leave_quietly()
-            return None
+        return super().invoke(ctx)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The subcommands and own options that begin like that; no module is imported for it."""
@@ -140,7 +151,7 @@ def _where(error: Exception) -> str:
     return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
 
 
-def _leave_quietly() -> None:
+def _leave_quietly() -> NoReturn:
     """End when the reader of our output (say `head`) has gone."""
     # Python flushes stdout at exit, and would complain about the same pipe again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,10 +7,10 @@ import json
 import sys
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from relays.cli.common.options import Given, configured, optional_domain
+from relays.cli.common.screen import Screen
 from relays.config import KEYS, Loaded, plain, show_value
 
 # Wide enough for any path, so that output into a file or a pipe is never cut.
@@ -30,7 +30,7 @@ def command(given: Given, domain: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({name: described(one) for name, one in every.items()}, indent=2))
         return
-    console = Console(markup=False, highlight=False, width=None if _terminal() else PIPE_WIDTH)
+    console = Screen(None if sys.stdout.isatty() else PIPE_WIDTH)
     for loaded in every.values():
         console.print(_table(loaded))
 
@@ -50,7 +50,3 @@ def _table(loaded: Loaded) -> Table:
     for key, entry in described(loaded).items():
         table.add_row(key, show_value(entry["value"]), str(entry["origin"]))
     return table
-
-
-def _terminal() -> bool:
-    return sys.stdout.isatty()

@@ -16,6 +16,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from relays.cli.common.options import Given, configured, optional_domain
+from relays.cli.common.screen import Screen
 from relays.cli.looking.states import opened
 from relays.cli.looking.words import duration, word, words
 from relays.edge.memory import files
@@ -146,7 +147,7 @@ def _reasons(data: Data) -> str:
 
 
 def _show_tables(found: Mapping[str, Data | None]) -> None:
-    console = Console(markup=False, highlight=False)
+    console = Screen()
     for name, data in found.items():
         if data is None:
             console.print(f"{name}: {NEVER}")

@@ -14,11 +14,11 @@ from typing import Any
 import click
 import msgspec
 from click.shell_completion import CompletionItem
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from relays.cli.common.options import Given, located, optional_domain
+from relays.cli.common.screen import Screen
 from relays.cli.looking.sentences import heading, present, sentence, style
 from relays.cli.looking.states import opened
 from relays.cli.looking.words import clock, plain, words
@@ -158,7 +158,7 @@ def told(found: Mapping[str, Data]) -> Iterator[tuple[str, Text]]:
 
 def _show(found: Mapping[str, Data]) -> None:
     """All of that, no word broken, however narrow the terminal."""
-    console = Console(markup=False, highlight=False)
+    console = Screen()
     for when, text in told(found):
         if not when:
             console.print(text)

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from relays.cli import COMMANDS, explain, main
 from relays.config import KEYS
 from relays.errors import RelayError
 from tests.daemon.test_config import BAD_FILES, BAD_VALUES, CONTRADICTIONS
+from tests.harness import RelayProcess, eventually, frame
 
 RELAYS = Path(sys.executable).with_name("relays")
 DEADLINE = 60
@@ -177,7 +179,7 @@ def test_an_interrupt_anywhere_in_a_command_prints_nothing_and_is_exit_130(
 
     target, name = {
         "import": (importlib, "import_module"),
-        "parsing": (click.Choice, "convert"),
+        "parsing": (click.Command, "make_parser"),
         "running": (click.Context, "invoke"),
     }[where]
     monkeypatch.setattr(target, name, interrupted)
@@ -215,10 +217,63 @@ def test_help_imports_no_subcommand() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_reader_that_goes_away_is_not_an_error() -> None:
-    command = f"{RELAYS} show-config --json | head -n 1; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, timeout=DEADLINE, check=True
-    )
-    assert done.stderr == ""
-    assert done.stdout.splitlines()[1] in ("0", "141")
+# Runs each of the commands in a process whose stdout nobody reads: its exit code, and what it said.
+UNREAD = """
+import json, os, sys
+from relays.cli import COMMANDS, group, main
+for name in COMMANDS:
+    group.get_command(None, name)
+running = []
+for words in json.loads(sys.argv[1]):
+    reading, writing = os.pipe()
+    os.close(reading)
+    said = os.memfd_create("said")
+    process = os.fork()
+    if not process:
+        os.dup2(writing, 1)
+        os.dup2(said, 2)
+        main(words)
+    os.close(writing)
+    running.append((words, process, said))
+for words, process, said in running:
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    print(json.dumps([words, code, os.pread(said, 10_000, 0).decode()]))
+"""
+
+
+def test_no_command_minds_a_reader_that_has_gone(
+    start: Callable[..., RelayProcess], tmp_path: Path
+) -> None:
+    relay = start()
+    with relay.client() as consumer, relay.client() as producer:
+        consumer.hello(1)
+        producer.send(frame(1))
+        eventually(lambda: relay.end() == 1, "the relay has it")
+        path = tmp_path / "a.frames"
+        path.write_bytes(frame(2))
+        me = f"pid={os.getpid()}"
+        commands = [
+            ["--version"], ["--help"], ["tap", "--help"], ["show-config"],
+            ["show-config", "--json"], ["check-config"], ["export", "c"],
+            ["completion", "bash"], ["status"], ["status", "--json"], ["why", me],
+            ["why", me, "--json"], ["tap", "market_data", "--from=0"],
+            ["tap", "market_data", "--from=0", "--count=1", "--stats"],
+            ["tap", "market_data", "--from=0", "--json"],
+            ["tap", "market_data", "--from=0", "--count=1", "-w", "-"],
+            ["publish", "market_data", str(path)],
+            ["replay", str(path), "--to=market_data", "--json"],
+        ]  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", UNREAD, json.dumps(commands)],
+            env=os.environ | {"RELAYS_RUNTIME_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=True,
+        )
+    ended = [json.loads(line) for line in done.stdout.splitlines()]
+    quiet = [
+        (words, code, [line for line in said.splitlines() if not line.startswith("relays: -: ")])
+        for words, code, said in ended
+    ]
+    assert quiet == [(words, 0, []) for words in commands]

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from relays.adapters.adapter import Table
+from relays.cli.common.screen import Screen
 from relays.cli.converting.sources import Source
 from relays.errors import RelayError
 
@@ -153,7 +154,7 @@ def show(summary: Summary, as_json: bool) -> None:
         say(f"relays: id collision: {text}")
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(summary.plain()), indent=2))
-    elif sys.stdout.isatty() and Console().width >= NAME + COUNT + SPACES:
+    elif sys.stdout.isatty() and Screen().width >= NAME + COUNT + SPACES:
         _show_tables(summary)
     else:
         for line in lines(summary.plain()):
@@ -190,7 +191,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _show_tables(summary: Summary) -> None:
-    found, console = summary.plain(), Console(markup=False, highlight=False)
+    found, console = summary.plain(), Screen()
     rows = [(Path(one["path"]).name, one["lines"]) for one in found["files"]]
     console.print(_table(console, "lines read", rows))
     console.print(_table(console, "messages", list(found["messages"].items())))

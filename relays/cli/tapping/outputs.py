@@ -236,9 +236,10 @@ def _add(table: Any, group: str, rows: list[Row], top: int) -> None:
 
 
 def _live() -> Any:
-    from rich.console import Console
     from rich.live import Live
 
-    live = Live(console=Console(markup=False, highlight=False), auto_refresh=False, transient=True)
+    from relays.cli.common.screen import Screen
+
+    live = Live(console=Screen(), auto_refresh=False, transient=True)
     live.start()
     return live
