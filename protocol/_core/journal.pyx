@@ -92,7 +92,8 @@ cdef class Writer:
     cdef uint8_t records[BATCH_RECORDS * RECORD_SIZE]
     # the segment
     cdef int fd
-    cdef uint32_t seed, chain
+    cdef uint32_t seed, safe_chain
+    cdef readonly uint32_t chain       # CRC-32 of all the log up to what was written
     cdef uint64_t file_size, frames_at
     cdef readonly uint64_t count       # records in it
     # the batch taken
@@ -139,7 +140,8 @@ cdef class Writer:
     def begin(self, int fd, *, uint64_t header_size, uint64_t file_size, uint64_t first_offset,
               uint32_t seed, uint32_t chain, uint64_t count=0):
         """Write into this file from now on: behind `count` records, from `written_offset` on."""
-        self.fd, self.seed, self.chain, self.count = fd, seed, chain, count
+        self.fd, self.seed, self.count = fd, seed, count
+        self.chain = self.safe_chain = chain
         self.file_size = file_size
         self.frames_at = header_size + self.journal.written_offset - first_offset
         self.full = False
@@ -253,6 +255,7 @@ cdef class Writer:
             if note.producer:
                 self.known[note.producer - 1] = Known(note.uid, note.producer_id,
                                                       note.last_sequence, note.receive_ns)
+        self.safe_chain = self.chain
         STORE(&journal.safe_position, journal.written_position)
         STORE(&journal.safe_offset, journal.written_offset)
         STORE(&journal.safe, journal.written)
@@ -260,6 +263,7 @@ cdef class Writer:
     def rewind(self):
         """After a failure: what is not safe is to be written again, into another segment."""
         cdef Journal *journal = self.journal
+        self.chain = self.safe_chain
         STORE(&journal.written_position, journal.safe_position)
         STORE(&journal.written_offset, journal.safe_offset)
         STORE(&journal.written, journal.safe)
@@ -396,11 +400,14 @@ cdef class Writer:
         STORE(&self.stopping, 1)
         write(self.kick, &one, 8)
 
+    @property
+    def made(self):
+        """Notes made so far: the number of commits that the journal was given."""
+        return self.journal.made
+
     def reached(self, int mode):
-        """The position up to which an Ack may promise what `mode` promises."""
-        if mode == _BATCH:
-            return LOAD(&self.journal.synced_position)
-        return LOAD(&self.journal.written_position)
+        """The number of commits for which an Ack may promise what `mode` promises."""
+        return LOAD(&self.journal.safe if mode == _BATCH else &self.journal.written)
 
     def may_read(self, uint64_t size):
         """Whether `size` bytes may be read into the log: there is preallocated space for them, at

@@ -16,6 +16,7 @@ cdef enum:
 cdef struct Geometry:                  # fixed when the file is made, checked when it is adopted
     uint64_t magic, version, log_bytes, log_id, connections, producers, index, windows
     uint64_t created_ns
+    uint64_t begin_position, begin_offset   # of this log_id; 0 unless a journal had more before
 
 cdef struct Status:                    # written by the daemon, for those who look from outside
     uint64_t pid, started_ns, tick_ns, ready, draining, accepting, damaged, metrics_port

@@ -110,6 +110,7 @@ cdef class State:
             memory.base + <size_t>layout(log_bytes, connections, producers, windows)["log"])
         log.end_position = log.oldest_position = position
         log.end_offset = log.oldest_offset = offset
+        g.begin_position, g.begin_offset = position, offset
         g.version, g.log_bytes, g.log_id = VERSION, log_bytes, log_id
         g.connections, g.producers, g.windows = connections, producers, windows
         g.index, g.created_ns = index_places(log_bytes), now_ns
@@ -350,6 +351,9 @@ cdef class State:
     def give_way(self, uint64_t offset):
         """Forget what lies before byte `offset`, which `horizon` named."""
         cdef uint64_t n = self.log.index_first
+        if self.journal.on and offset > self.journal.safe_offset:
+            raise AssertionError(f"the log gives way up to byte {offset}, its journal has only "
+                                 f"{self.journal.safe_offset}")
         while n < self.log.index_next and self.index[n % self.geometry.index].offset < offset:
             n += 1
         self.put(&self.log.oldest_offset, offset)

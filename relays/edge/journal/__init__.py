@@ -1,0 +1,1 @@
+"""The journal's edge: its directory, the thread that writes it, the reader of its history."""
