@@ -24,8 +24,8 @@ from relays.core.outbox import Refusal
 from relays.core.peer import Peer
 from relays.domains import Domain
 from relays.edge.clock import Clock
-from relays.edge.journal.writer import JournalThread
 from relays.edge.connection import Connection
+from relays.edge.journal.writer import JournalThread
 from relays.edge.listener import credentials, set_send_buffer, unread, unsent
 from relays.edge.logs import Log
 from relays.edge.memory import Memory, Windows

@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from protocol._core.journal import (
     DUE,
