@@ -2,7 +2,8 @@
 
 Run by pip (pyproject.toml names setuptools as the build backend) and, by hand, as
 `python setup.py build_ext --inplace`. Everything that is not about compiling belongs in
-pyproject.toml. RELAYS_SANITIZE=address builds with AddressSanitizer (a test does).
+pyproject.toml. RELAYS_SANITIZE=address builds with AddressSanitizer, RELAYS_COVERAGE=FILE.o so
+that it calls the functions of that object at every edge and comparison (tests do both).
 """
 
 import os
@@ -24,6 +25,10 @@ if SANITIZE:
     # Optimised less: a test waits for this build, and what it reports is easier to read.
     COMPILE += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g1", "-O1"]
     LINK += [f"-fsanitize={SANITIZE}"]
+if os.environ.get("RELAYS_COVERAGE"):
+    COMPILE += ["-fsanitize-coverage=trace-pc,trace-cmp"]
+    # The sanitizer itself is loaded before the program, together with the fuzzer.
+    LINK = [os.environ["RELAYS_COVERAGE"]]
 
 # Tried in this order, so that the first that fails to build is the thing that is missing.
 PROBES = [

@@ -11,11 +11,16 @@ def again(
     number: int,
     now: int,
     *,
+    connection: int = 0,
+    pid: int = 0,
     position: int = 0,
     end: int = 0,
     depth: int = 0,
     last: int = 0,
     count: int = 0,
+    delivered: int = 0,
+    dropped: int = 0,
+    filtered: int = 0,
 ) -> bool: ...
 def made(state: State) -> int: ...
 def read(state: State, after: int = 0) -> list[dict[str, Any]]: ...

@@ -53,11 +53,13 @@ cdef set_word(Decision *made, str word, uint64_t value):
     (<uint64_t *>made)[4 + WORDS.index(word)] = value
 
 
-def again(State state not None, uint64_t number, uint64_t now, *, uint64_t position=0,
-          uint64_t end=0, uint64_t depth=0, uint64_t last=0, uint64_t count=0):
+def again(State state not None, uint64_t number, uint64_t now, *, uint64_t connection=0,
+          uint64_t pid=0, uint64_t position=0, uint64_t end=0, uint64_t depth=0, uint64_t last=0,
+          uint64_t count=0, uint64_t delivered=0, uint64_t dropped=0, uint64_t filtered=0):
     """The same as decision `number` happened once more at `now`. False when it is kept no longer.
 
-    `count` is added, of `depth` the larger stays, the others are those of the last time.
+    `count` and what was delivered, dropped and filtered are added, of `depth` the larger stays,
+    the others are those of the last time.
     """
     cdef Decision made
     if number == 0 or state.decisions.rows[(number - 1) % DECISIONS].number != number:
@@ -65,9 +67,13 @@ def again(State state not None, uint64_t number, uint64_t now, *, uint64_t posit
     made = state.decisions.rows[(number - 1) % DECISIONS]
     made.until_ns = now
     made.times += 1
+    made.connection, made.pid = connection, pid
     made.position, made.end, made.last = position, end, last
     made.depth = max(made.depth, depth)
     made.count += count
+    made.delivered += delivered
+    made.dropped += dropped
+    made.filtered += filtered
     store(state, &made)
     return True
 

@@ -18,6 +18,7 @@ from relays.client.outcomes import (
     FlushTimeout,
     HandedBack,
     RejectedError,
+    SeveralErrors,
     UnknownOutcome,
     WindowFull,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "Producer",
     "Received",
     "RejectedError",
+    "SeveralErrors",
     "UnknownOutcome",
     "Up",
     "WindowFull",

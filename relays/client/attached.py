@@ -35,7 +35,7 @@ class Attached(Subscriber):
             return False
         if self._sock is None:
             return now >= self._retry_at and self._again(now)
-        self._send(self._core.beat(now))
+        self._send(self._core.beat(now, self._where))
         if self._receive(now):
             return True
         if self._core.dead(now):
@@ -62,6 +62,9 @@ class Attached(Subscriber):
             if not self._step(now):
                 return None
         return item
+
+    def _where(self) -> int:
+        return self.position
 
     # --- the socket ---
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
+from protocol.errors import ProtocolError
 from protocol.message import Message, Unknown
 from relays.client import delivery
 from relays.client.attached import Attached
@@ -82,8 +83,9 @@ class Consumer(Attached):
         return made[0] if made else None
 
     def confirm(self) -> None:
-        """Tell the relay at once how far this program is; Heartbeats tell it anyway."""
-        self._send(self._core.beat(time.monotonic(), at_once=True))
+        """Tell the relay at once how far this program is, which is `position`: what it was given
+        counts, what was only read does not. Heartbeats tell it anyway."""
+        self._send(self._core.beat(time.monotonic(), self._where, at_once=True))
 
     def close(self) -> None:
         """End it; iterations end."""
@@ -123,11 +125,13 @@ class Consumer(Attached):
         return ready
 
     def _item(self, deadline: float | None) -> Item | None:
+        if self._closed:
+            return None
         try:
             while (item := self._core.next()) is None:
                 if not self._more(deadline):
                     return None
-        except ClientError:
+        except (ClientError, ProtocolError):
             self.close()
             raise
         return item
@@ -138,12 +142,11 @@ class Consumer(Attached):
         """The first connection, up to its Welcome."""
         deadline = time.monotonic() + self.connect_timeout
         self._connected(connect(self.path, self.connect_timeout), time.monotonic())
-        while not self._core.ready:
-            item = self._core.next()
-            if item is not None:
-                self._delivery.put(item)
-            elif not self._more(deadline):
+        while (item := self._core.next()) is None and not self._core.ready:
+            if not self._more(deadline):
                 raise self._no_welcome()
+        if item is not None:
+            self._delivery.put(item)
         self._welcomed()
 
     def _more(self, deadline: float | None) -> bool:

@@ -8,7 +8,7 @@ One connection after the other:
 
     begin(now) -> the Hello to send
     room(), received(size, now), then next() until it gives None
-    beat(now) -> a Heartbeat to send, or nothing;   dead(now);   wake = when to look again
+    beat(now, where) -> a Heartbeat to send, or nothing;   dead(now);   wake = when to look again
     ended(now) -> when to connect again, or the error that ends it
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from protocol._core import runs
@@ -217,15 +218,25 @@ class Consuming:
         """Whether nothing has come for too long. Ask when there is nothing to be read."""
         return self.stream is not None and now - self._heard >= self.dead_after
 
-    def beat(self, now: float, *, at_once: bool = False) -> bytes:
-        """The Heartbeat that is due, which says how far this consumer is; empty when none is."""
+    @property
+    def coming(self) -> int | None:
+        """The position of the next frame that `next` gives."""
+        runs = (one.position for one in self._waiting if isinstance(one, Run))
+        return next((place for place in runs if place is not None), self.position)
+
+    def beat(
+        self, now: float, where: Callable[[], int] | None = None, *, at_once: bool = False
+    ) -> bytes:
+        """The Heartbeat that is due, which says how far this consumer is (`where`; None = with all
+        that came); empty when none is."""
         if now < self._next_beat and not at_once:
             return b""
         self._next_beat = now + self._every
         # Before Welcome, and before a Gap that is due, its position is none of this log's.
         if not self.ready or self._owed is not None:
             return b""
-        return Heartbeat(position=self.position or 0).frame(source=SourceType.EXTERNAL)
+        position = (self.position or 0) if where is None else where()
+        return Heartbeat(position=position).frame(source=SourceType.EXTERNAL)
 
     # --- what comes ---
 

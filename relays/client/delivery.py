@@ -12,7 +12,7 @@ from operator import length_hint
 from typing import Any, NamedTuple
 
 from protocol._core import runs
-from protocol.control import Gap
+from protocol.control import Gap, GapReason
 from protocol.errors import ProtocolError
 from protocol.extensions import TraceContext
 from protocol.header import LAYOUT, Header
@@ -125,7 +125,7 @@ class Delivery:
     """What is between the core and the program: at most one run, of which `pour` gives the rest.
 
     `position` is that of the next frame the program gets; None before the first, and where frames
-    have none.
+    have none. `replayed`: what was last given is.
     """
 
     def __init__(self, on_gap: OnGap = "raise", on_bad: OnBad = "raise") -> None:
@@ -136,6 +136,8 @@ class Delivery:
         self._begin = self._first = self._at = self._before = 0
         self._ready: Iterator[Any] = iter(())
         self._each = 1
+        self._held: Any = None  # what is no frame of the feed, until it was taken
+        self.replayed = False
         self._position: int | None = None
 
     @property
@@ -158,13 +160,17 @@ class Delivery:
         `on_gap` and `on_bad` say.
         """
         item = self._item
+        if self._held is not None and length_hint(self._ready):
+            return self._single(self._held, form)
+        self._held = None
         if isinstance(item, Run):
             return self._pour_run(item, form, verify)
         if item is None:
             return None
         self._item = None
         if isinstance(item, Gap):
-            self._position = None
+            replaced = item.reason == GapReason.LOG_REPLACED
+            self._position = None if replaced else item.last_position + 1
             if self.on_gap == "raise":
                 raise GapError(item)
             if callable(self.on_gap):
@@ -174,6 +180,7 @@ class Delivery:
 
     def _single(self, message: Any, form: Form) -> Iterator[Any]:
         """One item that is no frame of the feed, in its turn."""
+        self._held, self.replayed = message, False
         if form is received:
             raw = message.frame if isinstance(message, BadFrame) else message.frame()
             message = Received(None, False, False, Header.unpack(raw), message, 0)
@@ -192,7 +199,7 @@ class Delivery:
             self._begin, self._first = self._at, self._before
             self._at, self._each = portion.stop, portion.each
             self._before += len(portion.items) * portion.each
-            self._ready = iter(portion.items)
+            self._ready, self.replayed = iter(portion.items), run.replayed
             return self._ready
         assert portion.error is not None
         return self._bad(run, portion.error, form)

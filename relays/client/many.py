@@ -115,6 +115,7 @@ class Several:
             self.members[name] = Member(**wanted)
         self._changes: deque[tuple[str, Up | Down]] = deque()
         self._turn = 0
+        self._last: Member | None = None
         self._closed = False
         self._set_up()
 
@@ -134,6 +135,11 @@ class Several:
         """Which relays are there now."""
         return {name: member._core.ready for name, member in self.members.items()}
 
+    @property
+    def replayed(self) -> bool:
+        """Whether the message that was last given is replayed (as a Consumer's)."""
+        return self._last is not None and self._last.replayed
+
     def _step(self, form: Form, now: float) -> tuple[str, Iterator[Any]] | None:
         """What is there, of the next that has something; None when none has. What changed is in
         `_changes` then, and comes before it."""
@@ -145,6 +151,7 @@ class Several:
             changes, member.changes = member.changes, []
             self._tell(name, changes)
             if changes or ready is not None:
+                self._last = member
                 self._turn = (self._turn + n + 1) % len(names)
                 return name, iter(()) if ready is None else ready
         return None

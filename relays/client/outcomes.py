@@ -6,6 +6,9 @@ frames that were sent; deciding which of these happened is `relays.client.produc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Self
+
 from protocol.header import HEADER_SIZE, Header
 from protocol.message import Message, Unknown, decode
 from protocol.reject import Reject
@@ -71,6 +74,24 @@ class FencedError(Ended):
     def __init__(self, text: str, frames: bytes = b"", pid: int | None = None) -> None:
         super().__init__(text, frames)
         self.pid = pid
+
+
+class SeveralErrors(HandedBack, ExceptionGroup[Exception]):
+    """More than one thing that `close` has to tell: each is in `exceptions` (and `except*` finds
+    it), the messages of all are in `frames` and `messages`.
+
+    >>> both = SeveralErrors("two", [UnknownOutcome("late", b"a"), Ended("over", b"b")])
+    >>> both.frames, len(both.exceptions)
+    (b'ab', 2)
+    """
+
+    def __new__(cls, text: str, errors: Sequence[Exception]) -> Self:
+        """The group and its parts."""
+        return super().__new__(cls, text, errors)
+
+    def __init__(self, text: str, errors: Sequence[Exception]) -> None:
+        frames = [one.frames for one in errors if isinstance(one, HandedBack)]
+        super().__init__(text, b"".join(frames))
 
 
 class WindowFull(ClientError):

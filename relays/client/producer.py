@@ -12,8 +12,8 @@ import os
 import select
 import threading
 import warnings
-from collections.abc import Callable, Iterable
-from time import monotonic, time_ns
+from collections.abc import Callable, Iterable, Iterator
+from time import time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -22,7 +22,7 @@ from relays.client.context import traced
 from relays.client.dial import connect
 from relays.client.errors import ClientError
 from relays.client.pieces import pieces
-from relays.client.producer_base import HURRIED, ProducerBase
+from relays.client.producer_base import HURRIED, ProducerBase, elapsed
 from relays.client.producing import SOME_DAY, Phase
 
 if TYPE_CHECKING:
@@ -48,21 +48,25 @@ class Producer(ProducerBase):
     * A lost connection is made again after `backoff` (least, most) seconds, and what the relay does
       not have is sent again. `producer_id` (None: a random one) lets a program that is started
       again go on with its sequence.
-    * `max_age` seconds (None: 1.0 on execution, no limit elsewhere): what is not acknowledged by
-      then is not sent any more and comes back as UnknownOutcome, a twentieth of it early at most.
+    * `max_age` seconds (None: 1.0 on execution, no limit elsewhere; inf: none): what is not
+      acknowledged by then is not sent any more and comes back as UnknownOutcome, a twentieth of it
+      early at most. Time in which the machine sleeps counts.
     * What comes back is raised by the next call, which does nothing else then; or `on_error`
       (RejectedError, and what ends the producer) and `on_unknown` are called with it, by the
       background thread: they may send, but must not wait. What they raise, the next call raises.
 
-    Threads: a lock makes it safe to send from several; messages get their order from it. Not to be
-    used after a fork. (relays.md 3, 4; SPEC.md, types 104-106)
+    Threads: a lock makes it safe to send from several; messages get their order from it. A signal's
+    handler may call it too, but gets a ClientError where it came into the middle of another call.
+    Not to be used after a fork. (relays.md 3, 4; SPEC.md, types 104-106)
 
     >>> with Producer("market_data", name="feed") as producer:  # doctest: +SKIP
     ...     producer.send(trade)
     """
 
     def _set_up(self) -> None:
-        self._lock = threading.Lock()
+        # For a signal's handler runs in a thread that may hold it already: `_alone`.
+        self._lock = threading.RLock()
+        self._inside = False  # whether somebody who holds it is in the middle of something
         self._changed = threading.Condition(self._lock)
         self._waiting = 0
         self._pid = os.getpid()
@@ -95,18 +99,25 @@ class Producer(ProducerBase):
             message = traced(message, trace)
         core, window = self._core, self._core.window
         with self._lock:
-            if self._trouble or len(window.frames) >= core.window_bytes:
-                self._clear_the_way()
-            # What waits already is no older for this one: only max_age asks for each one's time.
-            now = monotonic() if core.max_age or not core.since else core.since
-            sequence = core.put(message, now, time_ns() if timestamp is None else timestamp, flags)
-            # Most messages only linger: those need not pay for the call.
-            if (
-                not core.linger
-                or len(window.frames) - window.cursor >= core.batch_bytes
-                or now + core.look_again < self._alarm
-            ):
-                self._hand_over(now)
+            if self._inside:  # `_alone`, written out: a call costs as much as all of this
+                raise self._interrupting()
+            self._inside = True
+            try:
+                if self._trouble or len(window.frames) >= core.window_bytes:
+                    self._clear_the_way()
+                # What waits already is no older for this one: only max_age asks each one's time.
+                now = elapsed() if core.max_age or not core.since else core.since
+                stamp = time_ns() if timestamp is None else timestamp
+                sequence = core.put(message, now, stamp, flags)
+                # Most messages only linger: those need not pay for the call.
+                if (
+                    not core.linger
+                    or len(window.frames) - window.cursor >= core.batch_bytes
+                    or now + core.look_again < self._alarm
+                ):
+                    self._hand_over(now)
+            finally:
+                self._inside = False
         return sequence
 
     def send_many(
@@ -127,13 +138,13 @@ class Producer(ProducerBase):
         """
         core, first = self._core, None
         for put in pieces(core, many, cls, timestamp, flags):
-            with self._lock:
+            with self._alone():
                 if self._blocked and self._ahead():
                     self._wait(self._send_timeout, self._ahead)
                 if self._trouble or core.full:
                     self._clear_the_way()
                 first = core.window.next if first is None else first
-                now = monotonic()
+                now = elapsed()
                 try:
                     put(now, time_ns())
                 finally:  # of a piece with a message that is refused, what came before it
@@ -141,9 +152,9 @@ class Producer(ProducerBase):
         return first or core.window.next, core.window.next - 1
 
     def flush(self, timeout: float | None = None) -> None:
-        """Wait until every message is acknowledged or handed back: FlushTimeout after `timeout`
-        seconds (None = never). Raises what comes back."""
-        with self._lock:
+        """Wait until every message is acknowledged or handed back, and callbacks have been called:
+        FlushTimeout after `timeout` seconds (None = never). Raises what comes back."""
+        with self._alone():
             if not self._settled(timeout):
                 raise self._not_flushed(timeout)
             self._collect()
@@ -152,11 +163,14 @@ class Producer(ProducerBase):
 
     def close(self, timeout: float | None = 5.0) -> None:
         """Flush for `timeout` seconds at most, and end. What is not acknowledged by then is raised
-        as an UnknownOutcome, as everything that has not been told."""
+        as an UnknownOutcome, as everything that has not been told: SeveralErrors where there is
+        more than one."""
         if self._closed:
             return
+        with self._alone():
+            pass  # nothing is ended for who may not call this now
         try:
-            with self._lock:
+            with self._alone():
                 self._settled(timeout)
         finally:
             self._end()
@@ -190,19 +204,40 @@ class Producer(ProducerBase):
             self._raise()
 
     def _settled(self, timeout: float | None) -> bool:
-        return self._wait(timeout, lambda: self._core.unacked > 0)
+        return self._wait(timeout, self._unsettled)
 
     def _wait(self, timeout: float | None, busy: Callable[[], bool]) -> bool:
         """Write what is there and wait while it is `busy`, or until there is trouble. False when
         the time is up."""
+        if threading.current_thread() is self._thread:
+            raise ClientError(f"{self.path}: a callback cannot wait: nothing goes on until it ends")
         self._core.hurry = self._core.window.unsent > 0
-        if self._write(monotonic()):
+        if self._write(elapsed()):
             self._wake()
         self._waiting += 1
+        inside, self._inside = self._inside, False
         try:
             return self._changed.wait_for(lambda: self._trouble or not busy(), timeout)
         finally:
+            self._inside = inside
             self._waiting -= 1
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock. ClientError for a signal's handler that came into the middle of a call of
+        its own thread: it cannot wait for that to end."""
+        with self._lock:
+            if self._inside:
+                raise self._interrupting()
+            self._inside = True
+            try:
+                yield
+            finally:
+                self._inside = False
+
+    def _interrupting(self) -> ClientError:
+        text = "a signal came in the middle of another call; let its handler only note that it came"
+        return ClientError(f"{self.path}: {text}")
 
     def _wake(self) -> None:
         os.eventfd_write(self._wake_fd, 1)
@@ -223,7 +258,7 @@ class Producer(ProducerBase):
         """Do what is due, then wait until there is more to do."""
         core = self._core
         with self._lock:
-            now = monotonic()
+            now = elapsed()
             core.tick(now)
             if core.phase in (Phase.OFFLINE, Phase.OVER):
                 self._hang_up()
@@ -231,7 +266,10 @@ class Producer(ProducerBase):
             dial = core.phase is Phase.OFFLINE and now >= core.retry_at
             self._set_alarm(now)
             self._tell()
-        self._call_back()
+        if self._calls:
+            self._call_back()
+            with self._lock:
+                self._changed.notify_all()
         if dial:
             self._dial()
         else:
@@ -247,14 +285,14 @@ class Producer(ProducerBase):
             sock = connect(self.path, self._connect_timeout)
         except ClientError as error:
             with self._lock:
-                self._core.lost(monotonic(), str(error))
+                self._core.lost(elapsed(), str(error))
                 self._collect()
             return
         with self._lock:
             if self._stopping:
                 sock.close()
             else:
-                self._connected(sock, monotonic())
+                self._connected(sock, elapsed())
 
     def _sleep(self, seconds: float) -> None:
         poll = select.poll()
@@ -285,18 +323,18 @@ class Producer(ProducerBase):
                     self._lost()
                     return
                 with self._lock:
-                    self._core.received(data, monotonic())
+                    self._core.received(data, elapsed())
                     self._collect()
 
     def _lost(self) -> None:
         with self._lock:
-            self._lost_connection(monotonic())
+            self._lost_connection(elapsed())
 
     # --- beginning and end ---
 
     def _start(self) -> None:
         """The first connection; ClientError when it does not come to a Welcome."""
-        self._connected(connect(self.path, self._connect_timeout), monotonic())
+        self._connected(connect(self.path, self._connect_timeout), elapsed())
         core = self._core
         with self._lock:
             self._thread.start()

@@ -10,6 +10,8 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from time import CLOCK_BOOTTIME, clock_gettime
 from typing import Literal
 
 from protocol.catalogue import SourceType
@@ -19,6 +21,7 @@ from relays.client.errors import ClientError
 from relays.client.outcomes import (
     FlushTimeout,
     HandedBack,
+    SeveralErrors,
     UnknownOutcome,
     WindowFull,
     counted,
@@ -27,6 +30,8 @@ from relays.client.producing import SEQUENCES, SOME_DAY, Phase, Producing
 
 OnError = Callable[[HandedBack], object]
 OnUnknown = Callable[[UnknownOutcome], object]
+# Seconds of a clock that does not stand still while the machine sleeps: an order gets older then.
+elapsed = partial(clock_gettime, CLOCK_BOOTTIME)
 AHEAD = 256 << 10
 HURRIED = 0.5
 
@@ -58,6 +63,7 @@ class ProducerBase:
         _whole("linger_us", linger_us, 0, 60_000_000)
         _whole("batch_bytes", batch_bytes, 1, 1 << 30)
         _whole("window_bytes", window_bytes, 1, 1 << 40)
+        _seconds("max_age", max_age)
         if on_full not in ("block", "raise"):
             raise FieldError("producer.on_full", expected='"block" or "raise"', got=on_full)
         self.path = locate(target)
@@ -72,7 +78,7 @@ class ProducerBase:
         # What the program is told at its next call, and what callbacks are called with.
         self._pending: deque[Exception] = deque()
         self._calls: deque[tuple[Callable[..., object], HandedBack]] = deque()
-        self._trouble = self._closed = self._told = self._over_told = False
+        self._trouble = self._closed = self._told = self._over_told = self._calling = False
         self._sock: socket.socket | None = None
         self._blocked = self._broken = False
         self._alarm = SOME_DAY  # when `_wake` happens by itself, at the latest
@@ -220,13 +226,21 @@ class ProducerBase:
 
     def _call_back(self) -> None:
         """Call what is to be called; what a callback raises, the program's next call does."""
-        while self._calls:
-            callback, outcome = self._calls.popleft()
-            try:
-                callback(outcome)
-            except Exception as error:
-                self._pending.append(error)
-                self._trouble = True
+        self._calling = True
+        try:
+            while self._calls:
+                callback, outcome = self._calls.popleft()
+                try:
+                    callback(outcome)
+                except Exception as error:
+                    self._pending.append(error)
+                    self._trouble = True
+        finally:
+            self._calling = False
+
+    def _unsettled(self) -> bool:
+        """Whether the relay or a callback still has to hear of a message."""
+        return self._core.unacked > 0 or self._calling or bool(self._calls)
 
     def _raise(self) -> None:
         """Tell the program what is pending: one thing a call, and the end at each call."""
@@ -241,15 +255,15 @@ class ProducerBase:
             raise ClientError(f"{self.path}: this producer is closed")
 
     def _raise_last(self) -> None:
-        """At the end: everything that has not been told, the rest in notes of the first."""
+        """At the end: everything that has not been told, in a group where it is several."""
         errors: list[Exception] = list(self._pending)
         self._pending.clear()
         if self._core.over is not None and not self._told:
             errors.append(self._core.over.with_traceback(None))
             self._told = True
+        if len(errors) > 1:
+            raise SeveralErrors("; ".join(str(one) for one in errors), errors)
         if errors:
-            for other in errors[1:]:
-                errors[0].add_note(f"and: {other}")
             raise errors[0]
 
     def _window_full(self) -> WindowFull:
@@ -262,5 +276,13 @@ class ProducerBase:
 
 
 def _whole(name: str, value: int | None, least: int, most: int) -> None:
-    if value is not None and not (isinstance(value, int) and least <= value <= most):
+    number = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and not (number and least <= value <= most):
         raise FieldError(f"producer.{name}", expected=f"{least} to {most}", got=value)
+
+
+def _seconds(name: str, value: float | None) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (number and value > 0):
+        expected = "seconds above 0 (inf: no limit), or None"
+        raise FieldError(f"producer.{name}", expected=expected, got=value)

@@ -177,6 +177,7 @@ class Producing:
         """A connection is made: its Hello is due, and Welcome within `patience` seconds."""
         self.phase = Phase.GREETING
         self.connections += 1
+        self._inbox.clear()  # of the connection before: what was read as it was given up
         self._greeting, self._greet_by = self._hello, now + self._patience
 
     def due(self, now: float) -> memoryview:

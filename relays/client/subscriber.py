@@ -35,8 +35,11 @@ class Subscriber:
       "catch_up", None = the domain's default.
     * `on_gap`: a Gap is raised as GapError, is an item of the stream ("item"), or is given to a
       function. `on_bad`: the same for frames that cannot be read (BadFrame).
-    * `replayed`: on execution, who would get history says what of it: "deliver" (it comes marked)
-      or "skip" (it begins live).
+    * `replayed`: on execution, who would get history says what of it: "deliver" or "skip". Skipped
+      is what was in the log before the first connection, nothing else: what came while this
+      consumer was not connected is delivered. All that was in the log before the connection it
+      comes on is marked: the property `replayed` says so of what was last given, `messages()` and
+      `read()` of each message.
     * `snapshot`: the state of instruments first, and after each Gap, between two Snapshots.
     * `heartbeat_ms`: how often both sides say something; after `dead_after` seconds without a byte
       (None = 3 heartbeats) the relay counts as dead and is connected anew, unless `reconnect` is
@@ -107,7 +110,14 @@ class Subscriber:
         had already. Together with `log_id` it is where another consumer can start."""
         core = self._core
         known = None if core.wanted.filtered else self._delivery.position
-        return (core.position or 0) if known is None else known
+        return (core.coming or 0) if known is None else known
+
+    @property
+    def replayed(self) -> bool:
+        """Whether what this program was last given, in whatever form, is replayed: it was in the
+        log before the connection it came on (with a filter: before a position that is told every
+        `heartbeat_ms`, so that the mark may last so long)."""
+        return self._delivery.replayed
 
     @property
     def log_id(self) -> int:

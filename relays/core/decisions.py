@@ -17,7 +17,10 @@ from protocol.reject import Reject
 from relays.core.peer import Peer
 
 SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
 REMEMBERED = 1024
+FEW = 16
+DEATHS = 256
 ENDING = ("delivered", "dropped", "filtered", "depth")
 
 
@@ -53,6 +56,11 @@ EVENTS = {
 }
 # What may happen many times a second; within a second of the last time it is the same decision.
 REPEATED = {Kind.LAGGED, Kind.CAUGHT_UP, Kind.GAP, Kind.REJECTED, Kind.REFUSED}
+# What somebody who comes and goes without end would fill the ring with: of one user and name FEW
+# are kept each by itself, what follows within a minute of the last time is the same decision.
+PASSING = {Kind.JOINED, Kind.CLOSED, Kind.ENDED, Kind.REFUSED}
+AGAIN = ("connection", "pid", "position", "end", "depth", "last", "count", "delivered", "dropped",
+         "filtered")  # fmt: skip
 
 
 class Decisions:
@@ -64,7 +72,7 @@ class Decisions:
 
     def __init__(self, state: State, pid: int) -> None:
         self._state, self._pid = state, pid
-        self._last: dict[tuple[int, ...], tuple[int, int]] = {}
+        self._last: dict[tuple[int | str, ...], tuple[int, int, int]] = {}
         self._most = REMEMBERED
 
     def report(self, event: str, peer: Peer | None, now: int, **fields: Any) -> None:
@@ -81,7 +89,8 @@ class Decisions:
         self._keep(kind, now, words, peer.name, str(fields.get("why", "")))
 
     def refused(self, uid: int, pid: int, reason: Reject, now: int) -> None:
-        """A connection was accepted and closed again at once."""
+        """A connection was accepted and closed again at once: of which process, as far as few do
+        that; beyond it the one named is the last."""
         self._keep(Kind.REFUSED, now, {"uid": uid, "pid": pid, "reason": int(reason)})
 
     def started(self, now: int) -> None:
@@ -95,29 +104,45 @@ class Decisions:
     def _keep(
         self, kind: Kind, now: int, words: dict[str, int], name: str = "", text: str = ""
     ) -> None:
-        key = (kind, words.get("connection", 0), words.get("uid", 0), words.get("reason", 0))
-        if kind in REPEATED and self._again(key, now, words):
+        who = kind, words.get("uid", 0), words.get("reason", 0)
+        one = (*who, words.get("connection", 0), words.get("pid", 0))
+        passing = (*who, words.get("role", 0), name)
+        if kind in REPEATED and self._again(one, 1, SECOND, now, words):
+            return
+        if kind in PASSING and self._again(passing, FEW, MINUTE, now, words):
             return
         number = ring.note(
             self._state, now, name=name, text=text, relay=self._pid, kind=kind, **words
         )
         if kind in REPEATED:
-            self._last[key] = number, now
+            self._last[one] = number, now, 1
+        if kind in PASSING:
+            rows = self._since(passing, MINUTE, now)[1] + 1
+            self._last[passing] = number, now, rows
 
-    def _again(self, key: tuple[int, ...], now: int, words: dict[str, int]) -> bool:
+    def _since(self, key: tuple[int | str, ...], window: int, now: int) -> tuple[int, int]:
+        """The decision that was the last of these, and how many were made of them; `window` ns
+        without any, and they begin anew."""
+        number, last, rows = self._last.get(key, (0, 0, 0))
+        return (number, rows) if rows and 0 <= now - last < window else (0, 0)
+
+    def _again(
+        self, key: tuple[int | str, ...], few: int, window: int, now: int, words: dict[str, int]
+    ) -> bool:
+        self._forget(now)
+        number, rows = self._since(key, window, now)
+        if not number or rows < few:
+            return False
+        self._last[key] = number, now, rows
+        return ring.again(self._state, number, now, **{word: words.get(word, 0) for word in AGAIN})
+
+    def _forget(self, now: int) -> None:
+        """Where too many are remembered, only those of the last second are."""
         if len(self._last) > self._most:
             self._last = {
                 key: kept for key, kept in self._last.items() if 0 <= now - kept[1] < SECOND
             }
             self._most = max(REMEMBERED, 2 * len(self._last))
-        number, last = self._last.get(key, (0, 0))
-        if not number or not 0 <= now - last < SECOND:
-            return False
-        self._last[key] = number, now
-        changing = ("position", "end", "depth", "last", "count")
-        return ring.again(
-            self._state, number, now, **{word: words.get(word, 0) for word in changing}
-        )
 
 
 def _details(kind: Kind, peer: Peer, fields: dict[str, Any]) -> dict[str, int]:
@@ -157,18 +182,32 @@ def _gap(*, first: int, last: int, reason: str, **_: Any) -> dict[str, int]:
 def relay_died(state: State, now: int) -> int:
     """Keep, of each connection a dead predecessor left open, that it died; gives how many.
 
-    Called before the records of those connections are closed. `first` is when it last was seen.
+    Called before the records of those connections are closed, and again where that was not come
+    to: what is said already is not said twice. `first` is when it last was seen. Beyond DEATHS
+    of them, those with a name first, the others are one decision with their `count` and sums.
     """
     status, end = state.read_status(), state.read_log()["end_position"]
-    rows = state.read_connections()
-    for row in rows:
-        sums = row["sums"]
-        ring.note(
-            state, now, name=row["name"], kind=Kind.RELAY_DIED, relay=status["pid"],
-            connection=row["id"], uid=row["uid"], pid=row["pid"], role=row["role"],
-            position=row["position"], end=end, delivered=sums["delivered"],
-            depth=max(0, end - row["position"]) if row["consuming"] else 0,
-            dropped=sum(sums["dropped"]) % 2**64, filtered=sums["filtered"],
-            first=status["tick_ns"],
-        )  # fmt: skip
+    words: dict[str, Any] = {
+        "kind": Kind.RELAY_DIED, "relay": status["pid"], "first": status["tick_ns"], "end": end,
+    }  # fmt: skip
+    said = {row["connection"] for row in ring.read(state) if words.items() <= row.items()}
+    rows = sorted(state.read_connections(), key=lambda row: not row["name"])
+    for row in [] if 0 in said else rows[:DEATHS]:
+        if row["id"] not in said:
+            who: dict[str, Any] = {key: row[key] for key in ("uid", "pid", "role", "position")}
+            who |= _owed([row], end)
+            ring.note(state, now, name=row["name"], connection=row["id"], **words, **who)
+    if 0 not in said and rows[DEATHS:]:
+        others = rows[DEATHS:]
+        ring.note(state, now, count=len(others), **words, **_owed(others, end))
     return len(rows)
+
+
+def _owed(rows: list[dict[str, Any]], end: int) -> dict[str, Any]:
+    """What these connections were given, and what they were owed, in all."""
+    return {
+        "delivered": sum(row["sums"]["delivered"] for row in rows) % 2**64,
+        "dropped": sum(sum(row["sums"]["dropped"]) for row in rows) % 2**64,
+        "filtered": sum(row["sums"]["filtered"] for row in rows) % 2**64,
+        "depth": sum(max(0, end - row["position"]) for row in rows if row["consuming"]) % 2**64,
+    }

@@ -133,7 +133,8 @@ class Handshake:
 
     def _outbox(self, peer: Peer) -> Outbox:
         def where() -> tuple[int, int]:
-            if peer.consuming:
+            # One that is being let go is where it was, not at the end.
+            if peer.plan is not None and peer.plan.consumes:
                 return peer.record.position, peer.record.lag
             return self.hub.log.end, 0
 

@@ -338,14 +338,17 @@ class Hub:
             return
         peer.frame_watched = True
 
-        def look(now: int) -> None:
+        def look(now: int, last: bool = False) -> None:
             peer.frame_watched = False
             if peer.closed or peer.leaving or not peer.ingress.incomplete_since:
                 return
-            if peer.ingress.incomplete_since == since:
-                self.truncated(peer, "a frame stayed incomplete")
-            else:
+            if peer.ingress.incomplete_since != since:
                 self._watch_frame(peer)
+            elif last:
+                self.truncated(peer, "a frame stayed incomplete")
+            else:  # what came while the relay itself was held up is read before that
+                peer.frame_watched = True
+                self.deadlines.at(now, lambda then: look(then, last=True))
 
         self.deadlines.at(since + round(self.config.frame_timeout * SECOND), look)
 

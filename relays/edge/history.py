@@ -43,8 +43,9 @@ def decisions(state: State, after: int = 0) -> list[dict[str, Any]]:
     """The decisions kept, oldest first: each who, when, what, and what belongs to that.
 
     `number` counts them since the log began, only those above `after` are given. Times are ns
-    since the epoch, depths and counts messages. One that came again within a second is one with
-    `times` and `until_ns`. Raises RelayError when the state is damaged.
+    since the epoch, depths and counts messages. One that came again within a second (of those who
+    come and go without end: a minute) is one with `times` and `until_ns`. Raises RelayError when
+    the state is damaged.
 
     >>> decisions(state)[-1]["event"]  # doctest: +SKIP
     'breaker_opened'
@@ -92,7 +93,8 @@ def _details(kind: Kind, row: Row) -> dict[str, Any]:
             reason = label(row["reason"]) if row["reason"] else PEER_CLOSED
             return {"reason": reason, **_sums(row)}
         case Kind.RELAY_DIED:
-            return {"last_seen_ns": row["first"], **_sums(row)}
+            several = {"connections": row["count"]} if row["count"] else {}
+            return {"last_seen_ns": row["first"], **_sums(row), **several}
         case Kind.REFUSED:
             return {"reason": label(row["reason"])}
         case Kind.RELAY_STOPPED:

@@ -19,6 +19,17 @@ from scripts.demonstration.summary import Summary
 from scripts.demonstration.table import screen
 
 SPEEDS = {"1": 1, "10": 10, "max": 0}
+RELAYS = ".venv/bin/relays"
+SHOWN = """
+What was shown: market data went through the first relay to a strategy, its signals through the
+second to a portfolio, its orders and their fills through the third to and from a paper engine, each
+a process of its own; a verifier at each relay checked every message."""
+NEXT = f"""
+Now yourself:
+  scripts/demo --keep        the same, and the relays stay; it says how to look at them
+  {RELAYS} up       the three relays, empty; then, in other terminals:
+  {RELAYS} top      all of them, live
+  {RELAYS} --help   tap, publish, replay, status, why and more"""
 NOT_ACCOUNTED, INTERRUPTED = 1, 130
 DESCRIPTION = """\
 Starts the three relays as three processes and plays recorded Binance trades and quotes through
@@ -162,10 +173,9 @@ def conclude(given: argparse.Namespace, stage: Stage, summary: Summary) -> int:
     else:
         for line in summary.lines():
             print(line)
-    if given.keep:
-        shown = sys.stderr if given.json else sys.stdout
-        for line in kept(stage):
-            print(line, file=shown)
+    shown = sys.stderr if given.json else sys.stdout
+    print(SHOWN, file=shown)
+    print("\n".join(kept(stage)) if given.keep else NEXT, file=shown)
     return os.EX_OK if summary.whole else NOT_ACCOUNTED
 
 
@@ -180,19 +190,19 @@ def connections(stage: Stage) -> Iterator[str]:
 
 def kept(stage: Stage) -> Iterator[str]:
     """How to connect to relays that were left running, and how to end them."""
-    path = DOMAINS["market_data"].socket(stage.runtime_dir)
+    place = f"--runtime-dir {stage.runtime_dir}"
     port = stage.look()["market_data"].status["metrics_port"]
     pids = " ".join(str(process.pid) for process in stage.relays.values())
     yield ""
-    yield "The relays are still running in"
-    yield f"  {stage.runtime_dir}"
-    yield "In one terminal:"
-    yield f"  socat -u UNIX-CONNECT:{path} - |"
-    yield "    od -A d -t x1z"
-    yield "and in another, to send something through them and see what they counted:"
-    yield f"  scripts/demo --runtime-dir {stage.runtime_dir}"
+    yield "The relays are still running, with everything that went through them. Look at it:"
+    yield f"  {RELAYS} tap market_data --from -10 {place}"
+    yield f"  {RELAYS} tap execution --from oldest --count 10 {place}"
+    yield f"  {RELAYS} status {place}"
     if port:
         yield f"  curl -s http://127.0.0.1:{port}/metrics"
+    yield "See them live in one terminal, and send more through them from another:"
+    yield f"  {RELAYS} top {place}"
+    yield f"  scripts/demo {place}"
     if pids:
         yield "End them, and remove their files, with:"
         yield f"  kill {pids}"

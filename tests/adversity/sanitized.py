@@ -6,6 +6,7 @@ allocation of exactly its size, so that one byte read or written beyond it ends 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import random
 import struct
@@ -14,17 +15,29 @@ from array import array
 from typing import Any
 
 from protocol import scan as readable
-from protocol._core import crc, decisions, gather, keep, reader, record, ring, scan, state
+from protocol._core import (
+    crc,
+    decisions,
+    gather,
+    keep,
+    reader,
+    record,
+    ring,
+    runs,
+    scan,
+    stamp,
+    state,
+)
 from protocol.errors import ProtocolError
 from protocol.header import HEADER_SIZE
-from protocol.message import Message, catalogue, decode, instrument_offsets, sizes
+from protocol.message import REGISTRY, Message, catalogue, decode, instrument_offsets, sizes
 from relays.core import snapshot
 from tests.daemon.fake_edge import FakeSocket, World
 from tests.daemon.test_core_hub import Schedule
 from tests.harness import frame, hello
 
 STREAMS = 3000
-MODULES = (crc, decisions, gather, keep, reader, record, ring, scan, state)
+MODULES = (crc, decisions, gather, keep, reader, record, ring, runs, scan, stamp, state)
 
 
 def exact(data: bytes) -> Any:
@@ -124,6 +137,29 @@ def decode_all(chance: random.Random) -> None:
                 read_all(found)
 
 
+def take_apart(chance: random.Random) -> None:
+    """What a client reads as runs of frames, and what it sends again, from any byte on."""
+    data = stream(chance)
+    begin = chance.choice([0, len(data), chance.randrange(len(data) + 1)])
+    for at in (0, begin):
+        runs.span(exact(data) if data else bytearray(), at, len(data), chance.choice([64, 1 << 20]))
+        for look in (runs.frames, runs.damaged):
+            look(data, at)
+        made, stop, _ = runs.decode(data, at, REGISTRY, decode, chance.random() < 0.5, at == 0)
+        assert at <= stop <= len(data)
+        for one in made:
+            if isinstance(one, Message):
+                read_all(one)
+        with contextlib.suppress(ValueError):
+            runs.skip(data, at, chance.randrange(15))
+    assert len(runs.headers(data)) == HEADER_SIZE * len(runs.frames(data, 0))
+    if data:
+        whole, cuts, _ = stamp.survey(exact(data), chance.choice([1, 500, 1 << 20]))
+        assert cuts[-1:] in ([], [whole])
+        with contextlib.suppress(ValueError):
+            stamp.renumber(exact(data), chance.getrandbits(63), chance.choice([None, 7]))
+
+
 def read_all(message: Message) -> None:
     """Every field of a message or of a view, whose counts may point anywhere."""
     for one in message.FIELDS:
@@ -212,6 +248,7 @@ def main(seed: int) -> None:
         scan_all(chance)
         check_all(chance)
         decode_all(chance)
+        take_apart(chance)
     for _ in range(5):
         go_round(chance)
     for _ in range(60):

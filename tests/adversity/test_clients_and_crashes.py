@@ -1,11 +1,13 @@
 """Producers and consumers of every kind while their relay is killed again and again.
 
-Clients run in threads of this process; the relay is a real one that is killed at random moments
-under load. What every consumer has had in the end is compared with what was sent.
+Clients run in threads of this process, those of asyncio each in a loop of its own; the relay is a
+real one that is killed at random moments under load. What every consumer has had in the end is
+compared with what was sent.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import threading
@@ -17,8 +19,12 @@ from typing import Any
 import pytest
 
 from protocol.control import Gap, GapReason
+from protocol.execution import OrderCancel, OrderRequest
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Quote, Side, Trade
+from protocol.message import Message
+from protocol.orders import OrderType, TimeInForce
+from relays.client import aio
 from relays.client.consumer import Consumer
 from relays.client.producer import Producer
 from tests.harness import PATIENCE, RelayProcess, remove_memory
@@ -38,25 +44,47 @@ def seed() -> int:
     return chosen
 
 
-def message(feed: int, number: int) -> Trade | Quote:
-    """Message `number` of a feed: a Trade and a Quote by turns, ended by a Trade and a Quote."""
+# The two types that a feed has, by turns.
+KINDS = {"market_data": ("Trade", "Quote"), "execution": ("OrderRequest", "OrderCancel")}
+
+
+def message(feed: int, number: int, domain: str = "market_data") -> Message:
+    """Message `number` of a feed: of the domain's two types by turns, ended by one of each."""
+    pair = FEEDS[feed]
+    if domain == "execution":
+        if number % 2:
+            return OrderCancel(
+                pair, Side.BUY, owner_id=feed, account_id=1, client_order_id=number,
+                original_client_order_id=1,
+            )  # fmt: skip
+        return OrderRequest(
+            pair, side=Side.BUY, order_type=OrderType.LIMIT, time_in_force=TimeInForce.DAY,
+            owner_id=feed, account_id=1, client_order_id=number, price=1, quantity=1,
+        )  # fmt: skip
     if number % 2:
-        return Quote(FEEDS[feed], bid_price=1, ask_price=2, bid_size=number, ask_size=feed)
-    return Trade(FEEDS[feed], price=feed, volume=number, side=Side.BUY)
+        return Quote(pair, bid_price=1, ask_price=2, bid_size=number, ask_size=feed)
+    return Trade(pair, price=feed, volume=number, side=Side.BUY)
 
 
 def number_of(got: Any) -> tuple[int, int]:
     """Feed and number of a message."""
-    number = got.volume if isinstance(got, Trade) else got.bid_size
+    if isinstance(got, Trade | Quote):
+        number = got.volume if isinstance(got, Trade) else got.bid_size
+    else:
+        number = got.client_order_id
     return FEEDS.index(got.instrument_id), number
 
 
 class Feed(threading.Thread):
     """One producer that sends until it is told to stop, and then the two that end its feed."""
 
-    def __init__(self, path: str, feed: int, chance: random.Random, **options: Any) -> None:
+    def __init__(
+        self, relay: RelayProcess, feed: int, chance: random.Random, loop: bool, **options: Any
+    ) -> None:
         super().__init__(name=f"feed {feed}")
-        self.path, self.feed, self.options = path, feed, options
+        self.path, self.feed, self.domain, self.loop = relay.path, feed, relay.domain, loop
+        own = {"producer_id": feed + 1, "backoff": BACKOFF, "max_age": float("inf")}
+        self.options: dict[str, Any] = {**own, **options}
         self.pause = chance.choice([0.0002, 0.001])
         self.stopping = threading.Event()
         self.sent = 0
@@ -64,28 +92,49 @@ class Feed(threading.Thread):
 
     def run(self) -> None:
         try:
-            options = {"producer_id": self.feed + 1, "backoff": BACKOFF, **self.options}
-            with Producer(self.path, **options) as producer:
+            if self.loop:
+                asyncio.run(self._run())
+                return
+            with Producer(self.path, **self.options) as producer:
                 while not self.stopping.wait(self.pause):
-                    for _ in range(5):
-                        producer.send(message(self.feed, self.sent))
-                        self.sent += 1
+                    for one in self._next():
+                        producer.send(one)
                 for end in (LAST, LAST + 1):
-                    producer.send(message(self.feed, end))
+                    producer.send(message(self.feed, end, self.domain))
                 producer.flush(PATIENCE)
         except BaseException as error:
             self.error = error
+
+    async def _run(self) -> None:
+        async with aio.Producer(self.path, **self.options) as producer:
+            while not self.stopping.is_set():
+                await asyncio.sleep(self.pause)
+                for one in self._next():
+                    await producer.send(one)
+            for end in (LAST, LAST + 1):
+                await producer.send(message(self.feed, end, self.domain))
+            await producer.flush(PATIENCE)
+
+    def _next(self) -> Iterator[Message]:
+        for _ in range(5):
+            yield message(self.feed, self.sent, self.domain)
+            self.sent += 1
 
 
 class Reader(threading.Thread):
     """One consumer that reads until all feeds it wants have ended."""
 
-    def __init__(self, path: str, way: str, **options: Any) -> None:
+    def __init__(self, relay: RelayProcess, way: str, loop: bool, **options: Any) -> None:
         super().__init__(name=f"{way} {sorted(options)}")
         self.way = way
-        self.consumer = Consumer(path, backoff=BACKOFF, **options)
-        types = {str(kind) for kind in options.get("types", ("Trade", "Quote"))}
-        self.wants_trades, self.wants_quotes = "Trade" in types, "Quote" in types
+        self.consumer: Consumer | aio.Consumer
+        # Those of asyncio connect later, and so begin where it was empty.
+        of_loop: dict[str, Any] = {"start": "oldest", "replayed": "deliver"} if loop else {}
+        kind = aio.Consumer if loop else Consumer
+        self.consumer = kind(relay.path, backoff=BACKOFF, **of_loop, **options)
+        even, odd = KINDS[relay.domain]
+        types = {str(kind) for kind in options.get("types", (even, odd))}
+        self.wants_trades, self.wants_quotes = even in types, odd in types
         self.feeds: list[int] = [FEEDS.index(one) for one in options.get("instruments", FEEDS)]
         self.got: dict[int, list[int]] = {feed: [] for feed in self.feeds}
         self.error: BaseException | None = None
@@ -97,15 +146,28 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         try:
+            if isinstance(self.consumer, aio.Consumer):
+                asyncio.run(self._run(self.consumer))
+                return
             with self.consumer as consumer:
                 for batch in self._messages(consumer):
-                    for got in batch:
-                        feed, number = number_of(got)
-                        self.got[feed].append(number)
-                    if all(self._ended(numbers) for numbers in self.got.values()):
+                    if self._had(batch):
                         return
         except BaseException as error:
             self.error = error
+
+    async def _run(self, consumer: aio.Consumer) -> None:
+        async with consumer:
+            async for one in getattr(consumer, self.way)():
+                if self._had(list(one) if self.way == "batches" else [one]):
+                    return
+
+    def _had(self, batch: list[Any]) -> bool:
+        """Note what came; whether that was all."""
+        for got in batch:
+            feed, number = number_of(getattr(got, "message", got))
+            self.got[feed].append(number)
+        return all(self._ended(numbers) for numbers in self.got.values())
 
     def _ended(self, numbers: list[int]) -> bool:
         end = LAST + 1 if self.wants_quotes else LAST
@@ -123,15 +185,16 @@ class Reader(threading.Thread):
                 yield [one]
 
 
-def readers(path: str) -> list[Reader]:
+def readers(relay: RelayProcess, loop: bool) -> list[Reader]:
     """Consumers of every kind and filter."""
+    even, odd = KINDS[relay.domain]
     return [
-        Reader(path, "messages"),
-        Reader(path, "views", heartbeat_ms=200),
-        Reader(path, "batches"),
-        Reader(path, "messages", types=["Trade"]),
-        Reader(path, "messages", instruments=[FEEDS[1]]),
-        Reader(path, "views", types=["Quote"], instruments=FEEDS[:2]),
+        Reader(relay, "messages", loop),
+        Reader(relay, "views", loop, heartbeat_ms=200),
+        Reader(relay, "batches", loop),
+        Reader(relay, "messages", loop, types=[even]),
+        Reader(relay, "messages", loop, instruments=[FEEDS[1]]),
+        Reader(relay, "views", loop, types=[odd], instruments=FEEDS[:2]),
     ]
 
 
@@ -143,18 +206,21 @@ def join(threads: list[Any]) -> None:
             raise thread.error
 
 
-@pytest.mark.parametrize("domain", ["market_data"])
+# Twenty kills over all of them; twenty of each in a full run.
+@pytest.mark.parametrize("loop", [False, True], ids=["blocking", "asyncio"])
+@pytest.mark.parametrize("domain", list(KINDS))
+@pytest.mark.parametrize("kills", [KILLS // 4, pytest.param(KILLS, marks=pytest.mark.full)])
 def test_nothing_is_lost_doubled_or_reordered_when_the_relay_is_killed_twenty_times(
-    domain: str, tmp_path: Path
+    kills: int, domain: str, loop: bool, tmp_path: Path
 ) -> None:
     chance = random.Random(seed())
     relay = RelayProcess(domain, tmp_path, log_bytes=64 << 20).start()
     try:
-        reading = readers(relay.path)
-        feeds = [Feed(relay.path, n, chance, linger_us=n * 500) for n in range(PRODUCERS)]
+        reading = readers(relay, loop)
+        feeds = [Feed(relay, n, chance, loop, linger_us=n * 500) for n in range(PRODUCERS)]
         for thread in [*reading, *feeds]:
             thread.start()
-        for _ in range(KILLS):
+        for _ in range(kills):
             time.sleep(chance.uniform(0.01, 0.2))  # a random moment; nothing is right for it
             relay.kill()
             relay.start()
@@ -162,12 +228,12 @@ def test_nothing_is_lost_doubled_or_reordered_when_the_relay_is_killed_twenty_ti
             feed.stopping.set()
         join(feeds)
         join(reading)
-        assert sum(feed.sent for feed in feeds) > 1000
+        assert sum(feed.sent for feed in feeds) > 50 * kills
         for reader in reading:
             for number in reader.feeds:
                 assert reader.got[number] == reader.wanted(feeds[number].sent), reader.name
             assert not reader.consumer.gaps
-        assert all(reader.consumer.reconnects >= KILLS // 2 for reader in reading)
+        assert all(reader.consumer.reconnects >= kills // 2 for reader in reading)
     finally:
         relay.clean()
 

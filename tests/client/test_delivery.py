@@ -138,6 +138,35 @@ def test_a_gap_is_raised_an_item_or_given_to_a_function(form: Form) -> None:
     assert told == [gap]
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_single_item_is_kept_until_it_was_taken(form: Form) -> None:
+    gap, frames = lost(2, 5), [damaged(1), *trades(2, 1)]
+    made = Delivery(on_gap="item", on_bad="item")
+    for item, kind in ((run(1, frames), BadFrame), (gap, Gap)):
+        made.put(item)
+        for again in (delivery.messages, delivery.received, form):
+            assert made.pour(again, True) is not None, "poured, and nothing taken of it"
+        taken: Any = next(iter(made.pour(form, True) or ()))
+        assert isinstance(getattr(taken, "message", taken), kind)
+        rest = [price for one in pulled(made, iter(()), form) for price in prices(one)]
+        assert rest == ([2] if kind is BadFrame else [])
+    assert made.position == 6, "behind the gap"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_was_last_given_says_whether_it_is_replayed(form: Form) -> None:
+    runs: list[Item] = [
+        run(1, trades(1, 2))._replace(replayed=True),
+        lost(2, 3),
+        run(5, trades(5, 1)),
+    ]
+    made, marks = Delivery(on_gap="item"), []
+    assert not made.replayed
+    for item in pulled(made, iter(runs), form):
+        marks += [(price, made.replayed) for price in prices(item) or [0]]
+    assert marks == [(1, True), (2, True), (0, False), (5, False)]
+
+
 def test_what_is_unknown_comes_as_such_and_frames_without_positions_have_none() -> None:
     frames = [Unknown(19, 7, b"new").frame(sequence=1), *trades(2, 1)]
     made = Delivery()

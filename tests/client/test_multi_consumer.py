@@ -134,7 +134,7 @@ def test_who_is_refused_for_good_is_out_and_the_others_go_on(
     relays = paths(two)
     relays["left"]["start"] = 10**6
     with MultiConsumer(relays) as several:
-        got = until(several, lambda got: len(said(got, Down)) == 1)
+        got = until(several, lambda got: len(said(got, Down)) == len(said(got, Up)) == 1)
         (down,) = [item for _, item in got if isinstance(item, Down)]
         assert down.final
         assert "bad_hello" in down.reason

@@ -178,7 +178,7 @@ def test_a_relay_that_is_killed_again_and_again_has_every_message_once(
             sent += 2_000
             relay.start()
         producer.flush(PATIENCE)
-        assert 1 <= producer.reconnects <= 3
+        assert 1 <= producer.reconnects <= 6, "a dying relay may still have accepted one"
     assert logged(relay) == [(n, n) for n in range(1, sent + 1)]
 
 

@@ -357,6 +357,17 @@ said = st.one_of(
 )  # fmt: skip
 
 
+def test_what_was_read_of_a_connection_that_is_given_up_is_not_taken_for_the_next_one() -> None:
+    core = Producing(producer_id=PRODUCER)
+    welcome = Welcome(1, 0, 0, 0).frame(source=SourceType.EXECUTION_RELAY)
+    core.connected(0.0)
+    core.lost(0.0, "interrupted")
+    core.received(welcome[:40], 0.0)  # by another thread, which had read it already
+    core.connected(1.0)
+    core.received(welcome, 1.0)
+    assert core.phase is Phase.OPEN
+
+
 @given(
     script=st.lists(st.one_of(said, st.integers(1, 3), st.binary(min_size=1, max_size=60))),
     step=st.integers(1, 200),

@@ -80,6 +80,7 @@ def test_a_frame_has_frame_timeout_to_be_completed_when_the_clock_was_set(step: 
     assert not sock.closed
     place.pass_time(11)
     place.pass_time(0)  # the deadline looks again, for the time it knew is another one now
+    place.pass_time(0)  # and once more, for what may have come meanwhile
     assert sock.closed
     assert peer.reason == Reject.TRUNCATED
 
@@ -98,8 +99,22 @@ def test_the_next_frame_has_frame_timeout_too_when_the_clock_was_set(step: int) 
     assert not sock.closed
     place.pass_time(101)
     place.pass_time(0)
+    place.pass_time(0)
     assert sock.closed
     assert peer.reason == Reject.TRUNCATED
+
+
+def test_what_came_while_the_relay_was_held_up_is_read_before_a_frame_is_late() -> None:
+    place = World()
+    _, sock = place.connect()
+    late = frame(1)
+    place.send(sock, late[:40])
+    sock.coming += late[40:]
+    place.pass_time(6000)
+    place.send(sock)
+    place.pass_time(0)
+    assert not sock.closed
+    assert place.relay.hub.log.end == 1
 
 
 @STEPS

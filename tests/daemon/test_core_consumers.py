@@ -89,6 +89,24 @@ def test_a_session_cut_off_by_its_own_frames_is_read_no_further() -> None:
     place.accounted()
 
 
+@pytest.mark.parametrize("wanted", [bytes(32), ONLY_TRADES])
+def test_a_session_that_is_let_go_is_told_where_it_is_and_not_where_the_log_ends(
+    wanted: bytes,
+) -> None:
+    place = world()
+    _, producer = place.connect()
+    _, sock = place.connect()
+    place.send(sock, hello(1, on_lag=DISCONNECT, heartbeat_ms=100, type_filter=wanted))
+    sock.room = 10
+    place.send(producer, frame(1))
+    place.pass_time(150)  # a heartbeat waits for the frame begun
+    place.send(producer, frames(40, first=2))
+    place.read(sock)
+    said = [decode(one) for one in split(bytes(sock.got)) if one[4] in CONTROL]
+    assert [beat.position for beat in said if isinstance(beat, Heartbeat)] == [1]
+    assert sock.closed
+
+
 def test_a_plain_consumer_that_says_hello_and_starts_in_the_past_is_replaying() -> None:
     place = world()
     _, producer = place.connect()

@@ -16,7 +16,7 @@ import pytest
 from protocol._core import decisions as ring
 from protocol._core.connection import Record
 from protocol._core.state import VERSION, State, layout
-from protocol.control import GapReason
+from protocol.control import GapReason, hello_tlvs
 from protocol.reject import Reject
 from relays.config import RelayConfig, load
 from relays.core.decisions import Decisions, Kind, relay_died
@@ -254,15 +254,54 @@ def test_a_bad_hello_says_what_was_wrong() -> None:
     assert closed["text"] == "start_position 99 is beyond the end, 0"
 
 
-def test_refused_connections_of_one_user_are_one_decision_a_second() -> None:
+def refusals(state: State) -> list[tuple[int, int, int]]:
+    return [(row["uid"], row["pid"], row["times"]) for row in ring.read(state)]
+
+
+def test_refused_connections_of_one_process_are_one_decision_a_second() -> None:
     state = new_state(LOG)
     decisions = Decisions(state, 1)
-    for pid in range(5):
-        decisions.refused(9, pid, Reject.ACCESS_DENIED, 10 + pid)
-    decisions.refused(10, 1, Reject.ACCESS_DENIED, 20)
-    decisions.refused(9, 7, Reject.ACCESS_DENIED, 20 + SECOND)
-    rows = [(row["uid"], row["times"]) for row in ring.read(state)]
-    assert rows == [(9, 5), (10, 1), (9, 1)]
+    for now in range(5):
+        decisions.refused(9, 3, Reject.ACCESS_DENIED, 10 + now)
+    decisions.refused(9, 4, Reject.ACCESS_DENIED, 20)
+    decisions.refused(10, 3, Reject.ACCESS_DENIED, 20)
+    decisions.refused(9, 3, Reject.ACCESS_DENIED, 20 + SECOND)
+    assert refusals(state) == [(9, 3, 5), (9, 4, 1), (10, 3, 1), (9, 3, 1)]
+
+
+def test_refused_processes_beyond_a_few_of_a_minute_are_one_decision_that_names_the_last() -> None:
+    state = new_state(LOG)
+    decisions = Decisions(state, 1)
+    for pid in range(100):
+        decisions.refused(9, pid, Reject.ACCESS_DENIED, 10 + pid * 10 * SECOND)
+    expected = [(9, pid, 1) for pid in range(15)] + [(9, 99, 85)]
+    assert refusals(state) == expected
+    decisions.refused(9, 100, Reject.ACCESS_DENIED, 10 + (99 * 10 + 61) * SECOND)
+    assert refusals(state) == [*expected, (9, 100, 1)]
+
+
+def test_one_that_comes_and_goes_without_end_leaves_what_was_decided_about_others() -> None:
+    world = World()
+    steady, sock = world.connect()
+    world.send(sock, hello(1, tlvs=hello_tlvs(name="steady")))
+    for turn in range(ring.CAPACITY):
+        restless, sock = world.connect()
+        world.send(sock, hello(1, tlvs=hello_tlvs(name="restless")))
+        if turn % 2:
+            world.send(sock, hello(1))
+        world.clock.time += 10 * SECOND
+        world.relay.hub.hung_up(restless, world.clock.now())
+        world.relay.work()
+    assert kinds(world.state, steady.number) == [Kind.JOINED]
+    rows = ring.read(world.state)
+    assert len(rows) < 100
+    times: dict[Kind, int] = {}
+    for row in rows:
+        times[Kind(row["kind"])] = times.get(Kind(row["kind"]), 0) + row["times"]
+    assert times[Kind.JOINED] == ring.CAPACITY + 1
+    assert times[Kind.ENDED] == ring.CAPACITY
+    last = [row["connection"] for row in rows if row["kind"] == Kind.JOINED][-1]
+    assert last == restless.number
 
 
 def test_what_is_remembered_of_repetitions_is_bounded_by_those_of_a_second() -> None:
@@ -270,7 +309,7 @@ def test_what_is_remembered_of_repetitions_is_bounded_by_those_of_a_second() -> 
     decisions = Decisions(state, 1)
     for number in range(20_000):
         decisions.refused(number, 1, Reject.ACCESS_DENIED, number * SECOND // 1000)
-    assert len(decisions._last) <= 2049
+    assert len(decisions._last) <= 4 * 1024 + 2
     assert ring.made(state) == 20_000
 
 
@@ -304,6 +343,38 @@ def test_a_successor_keeps_them_and_says_what_became_of_the_open_connections(
     assert (died["kind"], died["relay"], died["connection"]) == (Kind.RELAY_DIED, 4711, 9)
     assert (died["name"], died["pid"], died["at_ns"], died["first"]) == ("strategy", 12, 100, 77)
     assert relay_died(adopted.state, 101) == 0
+
+
+def test_what_a_successor_said_before_it_was_killed_is_not_said_again(config: RelayConfig) -> None:
+    state = open_memory("signals", config, 1).state
+    for number in (1, 2):
+        Record(state, number).arrive(number, 1000, 12, 5)
+    state.set_status(pid=4711, tick_ns=77)
+    assert relay_died(state, 100) == 2  # and is killed before it closed their records
+    adopted = open_memory("signals", config, 200).state
+    assert [(row["connection"], row["at_ns"]) for row in ring.read(adopted)] == [(1, 100), (2, 100)]
+    adopted.set_status(tick_ns=300)  # another with the same pid, as in a container, dies as well
+    Record(adopted, 1).arrive(1, 1000, 12, 5)
+    assert relay_died(adopted, 400) == 1
+    assert [row["at_ns"] for row in ring.read(adopted)] == [100, 100, 400]
+
+
+def test_the_death_of_a_relay_with_thousands_of_connections_leaves_room_for_what_was_before() -> (
+    None
+):
+    state = new_state(LOG, places=3016)
+    state.set_status(pid=4711, tick_ns=77)
+    ring.note(state, 1, kind=Kind.BREAKER_OPENED, connection=1)
+    for number in range(3000):
+        Record(state, number).arrive(number + 1, 1000, 12, 5)
+    Record(state, 2999).describe(name="strategy")
+    for _ in range(2):
+        assert relay_died(state, 100) == 3000
+        first, named, *others, rest = ring.read(state)
+        assert first["kind"] == Kind.BREAKER_OPENED
+        assert named["name"] == "strategy"
+        assert len(others) == 255
+        assert (rest["connection"], rest["count"]) == (0, 3000 - 256)
 
 
 def test_a_state_of_an_older_format_is_set_aside_and_said(config: RelayConfig) -> None:

@@ -25,6 +25,7 @@ from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Quote, Trade
 from relays.adapters.adapter import Record
 from relays.adapters.binance import Market
+from relays.cli import COMMANDS
 from relays.client import Batch
 from relays.errors import RelayError
 from scripts.demonstration.engine import Engine
@@ -94,6 +95,12 @@ def test_every_message_of_a_session_is_accounted_for(environment: dict[str, str]
     assert told[summary].endswith("0 unaccounted.")
     assert re.search(r"\d opportunities .* \d[\d,]* orders, \d[\d,]* fills", done.stdout)
     assert done.stderr == ""
+    end = told[summary:]
+    assert any(line.startswith("What was shown: ") for line in end)
+    after = end[end.index("Now yourself:") + 1 :]
+    commands = [line.split()[1] for line in after if ".venv/bin/relays " in line]
+    assert set(commands) <= {*COMMANDS, "--help"}
+    assert after[0].startswith("  scripts/demo --keep ")
 
 
 def test_without_recordings_it_plays_a_generated_session_and_says_so(

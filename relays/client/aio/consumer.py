@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
+from protocol.errors import ProtocolError
 from protocol.message import Message, Unknown
 from relays.client import delivery
 from relays.client.attached import Attached
@@ -55,6 +56,10 @@ class Consumer(Attached):
             self._loop = asyncio.get_running_loop()
             try:
                 await self._open()
+            except asyncio.CancelledError:  # nothing has come: the next wait begins anew
+                self._hang_up()
+                self._begun = False
+                raise
             except BaseException:
                 await self.close()
                 raise
@@ -92,9 +97,9 @@ class Consumer(Attached):
         return made[0] if made else None
 
     async def confirm(self) -> None:
-        """Tell the relay at once how far this program is; Heartbeats tell it anyway."""
+        """Tell the relay at once how far this program is, as the blocking one's."""
         if self._begun:
-            self._send(self._core.beat(self._loop.time(), at_once=True))
+            self._send(self._core.beat(self._loop.time(), self._where, at_once=True))
 
     async def close(self) -> None:
         """End it; iterations end, also one that waits in another task."""
@@ -135,11 +140,13 @@ class Consumer(Attached):
 
     async def _item(self, deadline: float | None) -> Item | None:
         await self.connect()
+        if self._closed:
+            return None
         try:
             while (item := self._core.next()) is None:
                 if not await self._more(deadline):
                     return None
-        except ClientError:
+        except (ClientError, ProtocolError):
             await self.close()
             raise
         return item
@@ -150,12 +157,11 @@ class Consumer(Attached):
         """The first connection, up to its Welcome."""
         deadline = self._loop.time() + self.connect_timeout
         self._connected(await self._dial(deadline), self._loop.time())
-        while not self._core.ready:
-            item = self._core.next()
-            if item is not None:
-                self._delivery.put(item)
-            elif not await self._more(deadline):
+        while (item := self._core.next()) is None and not self._core.ready:
+            if not await self._more(deadline):
                 raise self._no_welcome()
+        if item is not None:
+            self._delivery.put(item)
         self._welcomed()
 
     async def _dial(self, deadline: float) -> socket.socket:

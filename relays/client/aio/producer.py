@@ -18,7 +18,7 @@ from relays.client.context import traced
 from relays.client.dial import connect
 from relays.client.errors import ClientError
 from relays.client.pieces import pieces
-from relays.client.producer_base import HURRIED, ProducerBase
+from relays.client.producer_base import HURRIED, ProducerBase, elapsed
 from relays.client.producing import SOME_DAY, Phase
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Producer(ProducerBase):
         self._loop = asyncio.get_running_loop()
         self._begun, self._trouble = True, False
         try:
-            self._connected(connect(self.path, CONNECT), self._loop.time())
+            self._connected(connect(self.path, CONNECT), elapsed())
             self._watch()
             core = self._core
             if not await self._wait(self._connect_timeout, lambda: core.phase is not Phase.OPEN):
@@ -90,7 +90,7 @@ class Producer(ProducerBase):
         self._count += 1
         if core.full or self._trouble or self._count % TURN == 0:
             await self._way()
-        now = self._loop.time()
+        now = elapsed()
         sequence = core.put(message, now, time_ns() if timestamp is None else timestamp, flags)
         self._hand_over(now)
         return sequence
@@ -111,14 +111,14 @@ class Producer(ProducerBase):
                 await self._wait(self._send_timeout, self._ahead)
             await self._way()
             first = core.window.next if first is None else first
-            now = self._loop.time()
+            now = elapsed()
             put(now, time_ns())
             self._hand_over(now)
         return first or core.window.next, core.window.next - 1
 
     async def flush(self, timeout: float | None = None) -> None:
-        """Wait until every message is acknowledged or handed back: FlushTimeout after `timeout`
-        seconds (None = never). Raises what comes back."""
+        """Wait until every message is acknowledged or handed back, and callbacks have been called:
+        FlushTimeout after `timeout` seconds (None = never). Raises what comes back."""
         if not await self._settled(timeout):
             raise self._not_flushed(timeout)
         self._collect()
@@ -126,8 +126,7 @@ class Producer(ProducerBase):
             self._raise()
 
     async def close(self, timeout: float | None = 5.0) -> None:
-        """Flush for `timeout` seconds at most, and end. What is not acknowledged by then is raised
-        as an UnknownOutcome, as everything that has not been told."""
+        """Flush for `timeout` seconds at most, and end; errors as the blocking one's."""
         if self._closed:
             return
         try:
@@ -170,13 +169,13 @@ class Producer(ProducerBase):
                 self._raise()
 
     async def _settled(self, timeout: float | None) -> bool:
-        return await self._wait(timeout, lambda: self._core.unacked > 0)
+        return await self._wait(timeout, self._unsettled)
 
     async def _wait(self, timeout: float | None, busy: Callable[[], bool]) -> bool:
         """Write what is there and wait while it is `busy`, or until there is trouble. False when
         the time is up."""
         self._core.hurry = self._core.window.unsent > 0
-        if self._write(self._loop.time()):
+        if self._write(elapsed()):
             self._wake()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
@@ -196,7 +195,7 @@ class Producer(ProducerBase):
         self._soon = False
         if self._closed:
             return
-        core, now = self._core, self._loop.time()
+        core, now = self._core, elapsed()
         core.tick(now)
         if core.phase in (Phase.OFFLINE, Phase.OVER):
             self._unwatch()
@@ -223,7 +222,7 @@ class Producer(ProducerBase):
             self._timer.cancel()
         at, self._timer = self._alarm, None
         if at != SOME_DAY:
-            self._timer = self._loop.call_at(at, self._turn)
+            self._timer = self._loop.call_later(max(0.0, at - elapsed()), self._turn)
 
     def _watch(self) -> None:
         """Be called when the socket can be read, and written if there is more to write."""
@@ -247,7 +246,7 @@ class Producer(ProducerBase):
         self._turn()
 
     def _readable(self) -> None:
-        now = self._loop.time()
+        now = elapsed()
         with contextlib.suppress(BlockingIOError):
             while self._core.phase in (Phase.GREETING, Phase.OPEN):
                 assert self._sock is not None

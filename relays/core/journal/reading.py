@@ -48,6 +48,8 @@ class Fault:
     def __str__(self) -> str:
         if self.end is None:
             what = f"position {self.first} and what follows"
+        elif self.end == self.first:
+            what = f"no position is lost, before {self.first}"
         elif self.end - self.first == 1:
             what = f"position {self.first}"
         else:

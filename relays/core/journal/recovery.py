@@ -7,16 +7,21 @@ relay starts on damage, and which log_id goes on, is the relay's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import NamedTuple
 
 from protocol._core.journal_check import learn_producers
 from relays.core.journal.catalogue import Catalogue, Unreadable
-from relays.core.journal.reading import Fault, Reading, Stretch
+from relays.core.journal.reading import BUFFER, Fault, Reading, Stretch
 from relays.core.journal.records import Mark, Segment
 
 Producers = dict[tuple[int, int], tuple[int, int]]
 # The frames of so many segments are checked, the newest; of others only records are.
 CHECKED = 2
+# Where in a header the chain is.
+CHAIN_AT = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Recovered:
     mark: Mark | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Looked:
     """One file, gone over: where it ends, what is wrong, what its records call synced."""
 
@@ -62,18 +67,31 @@ class _Looked:
     synced: int
 
 
-def recover(catalogue: Catalogue) -> Recovered:
+class Depth(NamedTuple):
+    """How much of a journal is checked: the frames of `every` segment, `checksums` of each frame
+    too. `progress` is told how many bytes of frames are done, and of about how many."""
+
+    every: bool = False
+    checksums: bool = False
+    progress: Callable[[int, int], None] = lambda done, total: None
+
+
+AT_START = Depth()
+
+
+def recover(catalogue: Catalogue, depth: Depth = AT_START) -> Recovered:
     """Find where a journal ends, what is wrong in it, and its table of producers.
 
     Every record is checked, and the frames of the newest segments and of all that may be torn.
     """
     if not catalogue.files:
         return Recovered()
-    looked = [_look(each, frames=False) for each in catalogue.files]
+    looked = [_skimmed(each) for each in catalogue.files]
     synced = max(each.synced for each in looked)
-    for number, each in enumerate(looked):
-        if number >= len(looked) - CHECKED or each.mark.position > synced:
-            looked[number] = _look(each.file, frames=True)
+    newest = looked if depth.every else looked[-CHECKED:]
+    _look_at_frames([e for e in looked if e in newest or e.mark.position > synced], depth)
+    if depth.every:
+        _compare_chains(looked)
     faults = [fault for each in looked for fault in each.faults]
     torn = next((fault for fault in faults if fault.first >= synced and not fault.certain), None)
     if torn is not None:
@@ -81,12 +99,41 @@ def recover(catalogue: Catalogue) -> Recovered:
     return _ended(looked, torn, tuple(faults), synced)
 
 
-def _look(file: Segment | Unreadable, *, frames: bool) -> _Looked:
+def _skimmed(file: Segment | Unreadable) -> _Looked:
+    """A file whose records were gone over."""
     if isinstance(file, Unreadable):
         return _Looked(file, [file.fault], file.fault.mark, 0)
-    reading = Reading(file, frames=frames)
+    reading = Reading(file, frames=False)
     faults = [part for part in reading if isinstance(part, Fault)]
     return _Looked(file, faults, reading.mark, reading.synced)
+
+
+def _look_at_frames(looked: list[_Looked], depth: Depth) -> None:
+    """Put what is found with frames in the place of what records alone have said."""
+    before, total = 0, sum(each.mark.place for each in looked)
+    buffer = bytearray(BUFFER)
+    for each in looked:
+        if isinstance(each.file, Segment):
+            reading = Reading(each.file, checksums=depth.checksums, buffer=buffer)
+            each.faults.clear()
+            for part in reading:
+                if isinstance(part, Fault):
+                    each.faults.append(part)
+                depth.progress(before + reading.mark.place, total)
+            each.mark = reading.mark
+        before += each.mark.place
+
+
+def _compare_chains(looked: list[_Looked]) -> None:
+    """The header of a segment has the chain that the one before ended with."""
+    for before, each in pairwise(looked):
+        mark, file = before.mark, each.file
+        if not isinstance(file, Segment) or mark.position != file.first:
+            continue
+        if mark.chain not in (None, file.header.chain):
+            first, reason = file.first, f"its chain is not that with which {before.file.name} ends"
+            fault = Fault(file.name, CHAIN_AT, first, first, reason, file.begin, certain=True)
+            each.faults.insert(0, fault)
 
 
 def _ended(

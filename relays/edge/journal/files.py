@@ -1,7 +1,7 @@
-"""The directory of one relay's journal: where it is, its lock, its segment files.
+"""The directory of one relay's journal, for the one who writes it: its lock, its segment files.
 
-Called by `relays.edge.journal.start`, by the writing thread and by `relays journal`. What is in the
-files is `relays.core.journal`'s business.
+Called by `relays.edge.journal.start` and by the writing thread. What is in the files is
+`relays.core.journal`'s business; to read them, `opened`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from relays.config import RelayConfig
-from relays.config.keys import DEFAULT_RUNTIME_DIR
-from relays.core.journal.catalogue import NAME, Catalogue
 from relays.core.journal.segment import Header
+from relays.edge.journal.places import journal_folder
 from relays.edge.listener import Lock, prepare_directory
 
 FILE_MODE = 0o640
@@ -23,62 +21,12 @@ NEXT = "next.segment"
 ASIDE = "aside-{}"
 
 
-def journal_home(config: RelayConfig, environ: Mapping[str, str] = os.environ) -> Path:
-    """The directory of all journals: `journal_dir`, else a state directory that survives a boot,
-    else, for who chose a runtime directory of his own, a folder in that.
-
-    >>> from relays.config import load
-    >>> own = load("execution", environ={}, flags={"runtime_dir": "/srv/relays"}).config
-    >>> str(journal_home(own, {}))
-    '/srv/relays/journal'
-    """
-    if config.journal_dir:
-        return Path(config.journal_dir)
-    if environ.get("STATE_DIRECTORY"):
-        return Path(environ["STATE_DIRECTORY"].split(":")[0], "journal")
-    if config.runtime_dir != DEFAULT_RUNTIME_DIR:
-        return Path(config.runtime_dir, "journal")
-    if os.geteuid() == 0:
-        return Path("/var/lib/alphapulse/journal")
-    state = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(state, "alphapulse", "journal")
-
-
-class FileSource:
-    """The bytes of a segment file (a `relays.core.journal.records.Source`)."""
-
-    def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        self.size = os.fstat(self._fd).st_size
-
-    def read(self, offset: int, size: int) -> bytes:
-        return os.pread(self._fd, size, offset)
-
-    def read_into(self, offset: int, buffer: memoryview) -> int:
-        return os.preadv(self._fd, [buffer], offset)
-
-    def __del__(self) -> None:
-        if hasattr(self, "_fd"):
-            os.close(self._fd)
-
-
-def open_catalogue(folder: Path) -> Catalogue:
-    """The segments of a directory, for reading: needs no lock and disturbs nobody."""
-    names = [name for name in os.listdir(folder) if NAME.fullmatch(name)]
-    sources = {}
-    for name in names:
-        # Retention may have removed it since.
-        with contextlib.suppress(FileNotFoundError):
-            sources[name] = FileSource(folder / name)
-    return Catalogue(sources)
-
-
 class Folder:
     """One relay's journal directory, locked while this lives. RelayError: in use (69), not to be
     trusted or made (77)."""
 
     def __init__(self, domain: str, config: RelayConfig) -> None:
-        self.path = journal_home(config) / domain
+        self.path = journal_folder(domain, config)
         self.file_size = config.journal_segment
         prepare_directory(str(self.path), config.gid)
         self._lock = Lock(self.path / "lock")

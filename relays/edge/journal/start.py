@@ -15,7 +15,8 @@ from protocol._core.journal import Writer, journal_from, journal_set, journal_wo
 from protocol._core.state import State
 from relays.config import RelayConfig
 from relays.core.journal.recovery import Recovered, recover
-from relays.edge.journal.files import Folder, open_catalogue
+from relays.edge.journal.files import Folder
+from relays.edge.journal.opened import opened
 from relays.edge.journal.writer import JournalThread
 from relays.errors import RelayError
 
@@ -48,7 +49,8 @@ def find(domain: str, config: RelayConfig, accept_damage: bool) -> Found | None:
         return None
     folder = Folder(domain, config)
     try:
-        journal = recover(open_catalogue(folder.path))
+        with opened(folder.path) as catalogue:
+            journal = recover(catalogue)
         if journal.damage and not accept_damage:
             first, count = journal.damage[0], len(journal.damage)
             raise RelayError(
@@ -93,7 +95,8 @@ def _joined(found: Found, state: State, report: Callable[..., None]) -> Recovere
     begin = (journal.position, journal.offset) if fits else _unjournaled(state)
     position = journal_from(state, *begin)
     if journal.log_id is not None and not (fits and position == journal.position):
-        aside = [each.name for each in open_catalogue(found.folder.path).files]
+        with opened(found.folder.path) as catalogue:
+            aside = [each.name for each in catalogue.files]
         journal = Recovered()
         report("journal of another time set aside", log_goes_on_at=position)
     if aside:

@@ -24,7 +24,8 @@ from relays.config import RelayConfig
 from relays.core.journal.durability import MODES
 from relays.core.journal.records import ENDLESS
 from relays.core.journal.segment import Header, ProducerRow
-from relays.edge.journal.files import Folder, open_catalogue
+from relays.edge.journal.files import Folder
+from relays.edge.journal.opened import opened
 
 SECOND = 1_000_000_000
 RETRY = SECOND // 4
@@ -162,14 +163,14 @@ class JournalThread(threading.Thread):
         self._tidy_at = time.monotonic_ns() + TIDY_EVERY
 
     def _retire(self) -> None:
-        catalogue = open_catalogue(self.folder.path)
-        plan = catalogue.plan(
-            most=self.config.journal_bytes,
-            hard_limit=self._hard_limit(),
-            now_ns=time.time_ns(),
-            age_ns=round(self.config.journal_age * SECOND),
-            needed=self.needed,
-        )
+        with opened(self.folder.path) as catalogue:
+            plan = catalogue.plan(
+                most=self.config.journal_bytes,
+                hard_limit=self._hard_limit(),
+                now_ns=time.time_ns(),
+                age_ns=round(self.config.journal_age * SECOND),
+                needed=self.needed,
+            )
         # What is gone is said before it goes, so that nobody is promised it.
         journal_set(self.state, oldest_position=max(plan.oldest, catalogue.oldest))
         for name in plan.remove:

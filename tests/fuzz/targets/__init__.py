@@ -1,0 +1,1 @@
+"""One module a target: TARGET says what is run on an input, and where inputs begin."""
