@@ -50,6 +50,7 @@ _MARKET_DATA = Domain(
             "log_bytes": 128 * MIB,
             "send_buffer": 4 * MIB,
             "on_lag": "gap",
+            "journal": "off",
             "snapshots": True,
             "metrics_port": 9461,
         }
@@ -70,6 +71,7 @@ _SIGNALS = Domain(
             "log_bytes": 64 * MIB,
             "send_buffer": 1 * MIB,
             "on_lag": "gap",
+            "journal": "off",
             "snapshots": False,
             "metrics_port": 9462,
         }
@@ -90,6 +92,7 @@ _EXECUTION = Domain(
             "log_bytes": 64 * MIB,
             "send_buffer": 256 * 1024,
             "on_lag": "catch_up",
+            "journal": "off",
             "snapshots": False,
             "metrics_port": 9463,
         }

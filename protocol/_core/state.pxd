@@ -11,10 +11,12 @@ cdef enum:
     SNAPSHOT_DROPS = 4     # instruments, bytes, book_size, unreadable
     PAGES = 256            # producers whose offending frames are kept
     DECISIONS = 4096       # what was decided about connections, the last of them
+    NOTES = 32768          # commits that the journal has not made safe yet, at most
 
 cdef struct Geometry:                  # fixed when the file is made, checked when it is adopted
     uint64_t magic, version, log_bytes, log_id, connections, producers, index, windows
     uint64_t created_ns
+    uint64_t begin_position, begin_offset   # of this log_id; 0 unless a journal had more before
 
 cdef struct Status:                    # written by the daemon, for those who look from outside
     uint64_t pid, started_ns, tick_ns, ready, draining, accepting, damaged, metrics_port
@@ -107,6 +109,24 @@ cdef struct Decisions:                 # decision `number` is in row (number - 1
     uint64_t made                      # the number of the newest
     Decision rows[DECISIONS]
 
+cdef struct Note:                      # a commit, for the journal: who sent what
+    uint64_t position, offset, count, size, receive_ns
+    uint64_t uid, pid, connection, producer_id, last_sequence
+    uint64_t producer                  # its place in the table + 1, 0 = anonymous
+
+cdef struct Journal:                   # notes are numbered; note n is in place n % NOTES
+    uint64_t on
+    uint64_t made                      # notes so far; the rest is written by the journal's thread:
+    uint64_t written, written_position, written_offset
+    uint64_t synced_position           # all before it is on the disk
+    uint64_t safe, safe_position, safe_offset   # what is before is not needed here any more
+    uint64_t room                      # bytes of segments that are preallocated behind `written`
+    uint64_t chain                     # CRC-32 of every byte of the log up to `written`
+    uint64_t syncs, sync_ns, written_bytes
+    uint64_t failures, failing         # failing: errno of what keeps it from going on
+    uint64_t segments, disk_bytes, oldest_position
+    Note notes[NOTES]
+
 cdef class State:
     cdef readonly Mapping memory
     cdef readonly Ring ring
@@ -120,6 +140,7 @@ cdef class State:
     cdef ProducerRecord *producers
     cdef OffencePage *pages
     cdef Decisions *decisions
+    cdef Journal *journal
     cdef uint8_t *windows
     cdef uint64_t pending
     cdef readonly uint64_t log_bytes
@@ -149,6 +170,8 @@ cdef class State:
     cdef void count_frames(self, Tally tally) noexcept nogil
     cdef void apply_log(self, Tally tally, uint64_t position, uint64_t next,
                         uint64_t now) noexcept nogil
+    cdef void note_commit(self, ConnectionRecord *c, Tally tally, Track track, int64_t producer,
+                          uint64_t now) noexcept nogil
     cdef void observe_ingress(self, Tally tally, uint64_t now) noexcept nogil
     cdef void apply_three(self, uint64_t *seq) noexcept nogil
     cdef void _commit(self, Tally tally, Track track, uint64_t slot, int64_t producer,

@@ -24,7 +24,7 @@ cdef extern from *:
     void FENCE() noexcept nogil
 
 MAGIC = 0x59414C4552504C41          # "ALPRELAY"
-VERSION = 2                         # 2: decisions
+VERSION = 3                         # 2: decisions, 3: journal
 BUCKET_BOUNDS_NS = tuple(m * 10**e for e in range(3, 10) for m in (1, 2, 5)) + (10**10, 6 * 10**10)
 
 cdef uint64_t NEVER_SO_LATE = 60 * 10**9   # a clock this far off says nothing of latency
@@ -51,6 +51,7 @@ def layout(log_bytes, connections, producers, windows):
              ("connections", connections * sizeof(ConnectionRecord)),
              ("producers", producers * sizeof(ProducerRecord)),
              ("pages", PAGES * sizeof(OffencePage)), ("decisions", sizeof(Decisions)),
+             ("journal", sizeof(Journal)),
              ("windows", producers * WINDOW * 8 if windows else 0)]
     places, at = {}, 0
     for name, size in sizes:
@@ -96,13 +97,20 @@ cdef class State:
         self.producers = <ProducerRecord *>(base + <size_t>places["producers"])
         self.pages = <OffencePage *>(base + <size_t>places["pages"])
         self.decisions = <Decisions *>(base + <size_t>places["decisions"])
+        self.journal = <Journal *>(base + <size_t>places["journal"])
         self.windows = base + <size_t>places["windows"] if g.windows else NULL
 
     @staticmethod
     def format(Mapping memory not None, *, log_bytes, connections, producers, windows, log_id,
-               now_ns):
-        """Write the geometry of an empty state into `memory`, the magic last."""
+               now_ns, position=0, offset=0):
+        """Write the geometry of an empty state into `memory`, the magic last. Its log begins at
+        `position`, with `offset` bytes before it: where a journal ends, or 0."""
         cdef Geometry *g = <Geometry *>memory.base
+        cdef LogRecord *log = <LogRecord *>(
+            memory.base + <size_t>layout(log_bytes, connections, producers, windows)["log"])
+        log.end_position = log.oldest_position = position
+        log.end_offset = log.oldest_offset = offset
+        g.begin_position, g.begin_offset = position, offset
         g.version, g.log_bytes, g.log_id = VERSION, log_bytes, log_id
         g.connections, g.producers, g.windows = connections, producers, windows
         g.index, g.created_ns = index_places(log_bytes), now_ns
@@ -343,6 +351,9 @@ cdef class State:
     def give_way(self, uint64_t offset):
         """Forget what lies before byte `offset`, which `horizon` named."""
         cdef uint64_t n = self.log.index_first
+        if self.journal.on and offset > self.journal.safe_offset:
+            raise AssertionError(f"the log gives way up to byte {offset}, its journal has only "
+                                 f"{self.journal.safe_offset}")
         while n < self.log.index_next and self.index[n % self.geometry.index].offset < offset:
             n += 1
         self.put(&self.log.oldest_offset, offset)
@@ -409,6 +420,8 @@ cdef class State:
         self.add(&c.sums.accepted, tally.accepted)
         self.add(&c.sums.rejected, tally.rejected)
         self.put(&c.last_sequence, track.last)
+        if self.journal.on:
+            self.note_commit(c, tally, track, producer, now)
         if producer >= 0:
             self.put(&self.producers[producer].last_sequence, track.last)
             self.put(&self.producers[producer].seen_ns, now)
@@ -416,6 +429,22 @@ cdef class State:
         self.count_frames(tally)
         self.observe_ingress(tally, now)
         self.apply_three(&c.seq)
+
+    cdef void note_commit(self, ConnectionRecord *c, Tally tally, Track track, int64_t producer,
+                          uint64_t now) noexcept nogil:
+        """For the journal: what is accepted and who sent it; also where only a producer's sequence
+        moved. The note is in its place before the transaction makes it visible."""
+        cdef Note *note = &self.journal.notes[self.journal.made % NOTES]
+        cdef bint moved = producer >= 0 and self.producers[producer].last_sequence != track.last
+        if tally.accepted == 0 and not moved:
+            return
+        note.position, note.offset = self.log.end_position, self.log.end_offset
+        note.count, note.size = tally.accepted, tally.accepted_bytes
+        note.receive_ns, note.last_sequence = now, track.last
+        note.uid, note.pid, note.connection = c.uid, c.pid, c.id
+        note.producer = <uint64_t>(producer + 1)
+        note.producer_id = self.producers[producer].producer_id if producer >= 0 else 0
+        self.put(&self.journal.made, self.journal.made + 1)
 
     cdef void apply_log(self, Tally tally, uint64_t position, uint64_t next,
                         uint64_t now) noexcept nogil:

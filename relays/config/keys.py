@@ -95,11 +95,15 @@ def _group(value: object) -> str:
 
 
 def _journal(value: object) -> str:
-    if value in ("on", True):
-        raise ValueError("the journal is not built yet")
-    if value != "off" and value is not False:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value not in ("on", "off"):
         raise ValueError
-    return "off"
+    return str(value)
+
+
+def _optional_directory(value: object) -> str:
+    return "" if value == "" else _directory(value)
 
 
 def _host(value: object) -> str:
@@ -186,8 +190,34 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True):
         int, _whole(MIB, 2**40, "memory for the state of instruments, in bytes")
     ] = 256 * MIB
     journal: Annotated[
-        Literal["off"], Key('"off"', _journal, "keep the log on disk; not built yet")
-    ] = "off"
+        Literal["on", "off"], Key('"on" or "off"', _journal, "keep the log on disk too")
+    ]
+    journal_dir: Annotated[
+        str,
+        Key("a directory or empty", _optional_directory, "where journals are; empty: by rule"),
+    ] = ""
+    journal_sync: Annotated[
+        Literal["none", "interval", "batch"],
+        _choice(("none", "interval", "batch"), "what an Ack waits for, and when the disk is asked"),
+    ] = "batch"
+    journal_interval: Annotated[
+        float, _seconds(0.001, 60, 'time between two syncs where journal_sync = "interval"')
+    ] = 0.1
+    journal_segment: Annotated[int, _whole(8 * MIB, 2**31, "size of a segment file in bytes")] = (
+        64 * MIB
+    )
+    journal_bytes: Annotated[
+        int, _whole(16 * MIB, 2**50, "segments kept, in bytes; the oldest go first")
+    ] = 8192 * MIB
+    journal_age: Annotated[
+        float, _seconds(0, 3_155_760_000, "how long segments are kept; 0: as long as they fit")
+    ] = 0.0
+    journal_hard_limit: Annotated[
+        int, _whole(0, 2**50, "segments kept for a consumer; 0: 16 GiB or half of the file system")
+    ] = 0
+    journal_before_delivery: Annotated[
+        bool, _flag("deliver only what an Ack could be sent for")
+    ] = False
     heartbeat_ms: Annotated[
         int, _whole(100, 60_000, "heartbeat of sessions that ask for none, in milliseconds")
     ] = 1000

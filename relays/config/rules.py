@@ -56,12 +56,30 @@ def _snapshots(domain: Domain, config: RelayConfig) -> Iterator[Complaint]:
         yield "snapshots", expected, "snapshots"
 
 
+def _journal(_: Domain, config: RelayConfig) -> Iterator[Complaint]:
+    least = 2 * (config.max_payload + HEADER_SIZE) + 4 * MIB
+    if config.journal_segment < least:
+        yield "journal_segment", f"at least {least}, for frames of max_payload", "max_payload"
+    if config.journal_bytes < 2 * config.journal_segment:
+        expected = f"at least {2 * config.journal_segment}, two segments"
+        yield "journal_bytes", expected, "journal_segment"
+    if 0 < config.journal_hard_limit < config.journal_bytes:
+        expected = f"0, or at least journal_bytes, {config.journal_bytes}"
+        yield "journal_hard_limit", expected, "journal_bytes"
+    if config.journal_before_delivery and config.journal == "off":
+        yield "journal_before_delivery", 'false, unless journal = "on"', "journal"
+    if config.journal_before_delivery and config.snapshots:
+        expected = "false: a snapshot has what is committed, also before it is safe"
+        yield "snapshots", expected, "journal_before_delivery"
+
+
 _RULES: tuple[Callable[[Domain, RelayConfig], Iterator[Complaint]], ...] = (
     _breaker,
     _log_size,
     _loss,
     _socket_path,
     _snapshots,
+    _journal,
 )
 
 

@@ -27,10 +27,11 @@ KIND_AT = 4
 
 class Handshake:
     """The control path of one relay. `fences` holds (old, new, Hello) for the edge to work
-    off: read `old` empty, then call `fenced`."""
+    off: read `old` empty, then call `fenced`; `answers` (new, Hello) for it to call `answered`."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
+        self.answers: list[tuple[Peer, bytes]] = []
         self.fences: list[tuple[Peer, Peer, bytes]] = []
 
     def control(self, peer: Peer, frame: bytes, now: int) -> bool:
@@ -66,7 +67,7 @@ class Handshake:
 
     # --- Hello ---
 
-    def _hello(self, peer: Peer, frame: bytes, now: int) -> bool:
+    def _hello(self, peer: Peer, frame: bytes, now: int, waited: bool = False) -> bool:
         hub = self.hub
         config = hub.config
         try:
@@ -77,9 +78,13 @@ class Handshake:
             return self._refuse(peer, frame, refused.text, refused.code)
         key = (peer.who.uid, wanted.producer_id)
         if wanted.producer_id and key in hub.producers.connected:
-            if peer.ingress.unscanned:
-                peer.ingress.put_aside(hub.tally, now)
+            self._put_aside(peer, now)
             self.fences.append((hub.producers.connected[key], peer, frame))
+            return False
+        if wanted.producer_id and hub.journal is not None and not waited:
+            self._put_aside(peer, now)
+            peer.waiting = True
+            hub.journal.when_safe(lambda: self.answers.append((peer, frame)))
             return False
         if wanted.producer_id and not hub.producers.take(key, now):
             text = f"all {len(hub.producers)} producers that are remembered are connected"
@@ -95,6 +100,16 @@ class Handshake:
         )
         self.gone(old)
         return not (peer.closed or peer.leaving) and self._hello(peer, frame, now)
+
+    def _put_aside(self, peer: Peer, now: int) -> None:
+        if peer.ingress.unscanned:
+            peer.ingress.put_aside(self.hub.tally, now)
+
+    def answered(self, peer: Peer, frame: bytes, now: int) -> bool:
+        """What this producer has sent before is safe, so its last sequence may be told: the Hello
+        that waited for that is answered. True when the scan may go on behind it."""
+        peer.waiting = False
+        return not (peer.closed or peer.leaving) and self._hello(peer, frame, now, waited=True)
 
     def _open(self, peer: Peer, wanted: Plan, now: int) -> None:
         """The connection is a session from here on: Welcome, then by its role."""
@@ -135,7 +150,7 @@ class Handshake:
             last_sequence=last,
             max_payload=hub.config.max_payload,
             heartbeat_ms=wanted.heartbeat // 1_000_000,
-            durability=Durability.MEMORY,
+            durability=Durability.MEMORY if hub.journal is None else hub.journal.durability,
             role=wanted.role,
             relay_pid=hub.pid,
         )

@@ -24,6 +24,7 @@ from relays.core.breaker import OPEN, Limits
 from relays.core.deadlines import Deadlines
 from relays.core.feeds import Feeds
 from relays.core.handshake import Handshake
+from relays.core.journal.durability import Journaling
 from relays.core.log import Log
 from relays.core.outbox import Refusal
 from relays.core.peer import Peer, Phase
@@ -54,10 +55,12 @@ class Hub:
         self, domain: Domain, config: RelayConfig, state: State, pid: int,
         report: Callable[..., None],
         window: Callable[[int], memoryview | None] = lambda place: None,
+        journal: Journaling | None = None,
     ) -> None:  # fmt: skip
         self.domain, self.config, self.pid = domain, config, pid
         self.state, self.log = state, Log(state)
         self.report, self.window = report, window
+        self.journal = journal
         self.rules = Rules(
             config.validate_checksums, config.require_sequence, domain.types[0], domain.types[-1],
             config.max_payload, sizes(),
@@ -134,7 +137,7 @@ class Hub:
         return peer
 
     def _silent(self, peer: Peer, now: int) -> None:
-        if peer.phase == Phase.NEW and not peer.closed and not peer.ingress.held:
+        if peer.phase == Phase.NEW and not (peer.closed or peer.ingress.held or peer.waiting):
             self.become_plain(peer, now)
 
     def become_plain(self, peer: Peer, now: int) -> None:
@@ -240,6 +243,21 @@ class Hub:
 
     # --- what was read ---
 
+    def may_read(self, peer: Peer) -> bool:
+        """Whether the journal keeps up well enough to read from this connection now."""
+        if self.journal is None:
+            return True
+        return self.journal.may_read(peer.ingress.wants, self.log.size, peer.may_produce)
+
+    def not_accepting(self) -> None:
+        """The journal has not kept up for a while: sessions that produce are told."""
+        self.report("not accepting", None, why="the journal does not keep up")
+        for peer in self.peers.values():
+            if peer.may_produce and peer.outlet.outbox is not None and not peer.leaving:
+                text = "the journal cannot keep more now; this connection goes on when it can"
+                peer.outlet.outbox.add_error(Refusal(Reject.NOT_ACCEPTING, 0, False, 0, 0, 0, text))
+                self.todo.wake.append(peer)
+
     def room(self, peer: Peer, now: int) -> memoryview:
         """Memory to read into. Whoever is in the way of it gives way first."""
         self._now = now
@@ -261,8 +279,8 @@ class Hub:
         ingress, tally = peer.ingress, self.tally
         before = ingress.track.last
         stop = ingress.step(tally, self.commit_limit if peer.may_produce else 0, now)
-        if tally.accepted and self.keep is not None:
-            self.keep.follow(tally)
+        if tally.accepted:
+            self._accepted()
         if tally.rejected or tally.offence_count:
             self.refusals.scanned(peer, stop, now)
         if peer.leaving or peer.closed:
@@ -280,6 +298,12 @@ class Hub:
         self.refusals.fatal(peer, Reject(stop))
         return False
 
+    def _accepted(self) -> None:
+        if self.journal is not None:
+            self.journal.committed()
+        if self.keep is not None:
+            self.keep.follow(self.tally)
+
     def _domain_frame(self, peer: Peer, now: int) -> bool:
         """A domain frame from a connection that is not known to be a producer."""
         if peer.phase in (Phase.NEW, Phase.PLAIN):
@@ -290,11 +314,20 @@ class Hub:
         return not (peer.leaving or peer.closed)
 
     def _acknowledge(self, peer: Peer) -> None:
-        track = peer.ingress.track
-        if track.identified and track.known and peer.outlet.outbox is not None:
-            peer.outlet.outbox.ack = Ack(
-                sequence=track.last, position=self.log.end, durability=Durability.MEMORY
-            )
+        """Say how far an identified producer was read: now, or when the journal has it."""
+        track, journal = peer.ingress.track, self.journal
+        if not (track.identified and track.known) or peer.outlet.outbox is None:
+            return
+        durability = Durability.MEMORY if journal is None else journal.durability
+        ack = Ack(sequence=track.last, position=self.log.end, durability=durability)
+        if journal is None:
+            self._send_ack(peer, ack)
+        else:
+            journal.when_safe(lambda: self._send_ack(peer, ack))
+
+    def _send_ack(self, peer: Peer, ack: Ack) -> None:
+        if peer.outlet.outbox is not None:
+            peer.outlet.outbox.ack = ack
             self.todo.wake.append(peer)
 
     def _watch_frame(self, peer: Peer) -> None:

@@ -54,6 +54,7 @@ class Peer:
         self.closed = False
         self.reason: Reject | None = None
         self.leaving = False
+        self.waiting = False  # for the answer to its Hello: nothing is read meanwhile
         self.expected_told: int | None = None
         self.frame_watched = False
         self.reject_times: deque[tuple[int, int]] = deque()

@@ -67,6 +67,9 @@ class Connection:
     def read(self, now: int, most: int | None = None) -> int:
         """One read of at most `most` bytes, all it brought committed and fanned out; its size."""
         hub, peer = self.relay.hub, self.peer
+        if peer.waiting or not hub.may_read(peer):
+            self.relay.hold(self)
+            return 0
         room = hub.room(peer, now)
         try:
             size = self.sock.recv_into(room if most is None else room[:most])

@@ -12,17 +12,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zlib import crc32
 
-from protocol._core.connection import abandon
+from protocol._core.connection import abandon, producer_write
+from protocol._core.journal import journal_set
 from protocol._core.ring import PAGE, Mapping, Ring
 from protocol._core.state import State, layout
 from protocol.header import HEADER_SIZE
 from relays.config import RelayConfig
 from relays.core.decisions import relay_died
 from relays.core.hub import KEPT_PLACES
+from relays.core.journal.recovery import Recovered
 from relays.edge.listener import prepare_directory
 from relays.errors import ConfigError, RelayError
+
+if TYPE_CHECKING:
+    from relays.edge.journal.start import Found
 
 SHARED_MEMORY = "/dev/shm"
 FILE_MODE = 0o640
@@ -72,8 +78,11 @@ class Memory:
     remarks: tuple[str, ...]
 
 
-def open_memory(domain: str, config: RelayConfig, now_ns: int) -> Memory:
-    """Adopt what a predecessor left, or begin a new log. The caller holds the relay's lock.
+def open_memory(
+    domain: str, config: RelayConfig, now_ns: int, journal: Found | None = None
+) -> Memory:
+    """Adopt what a predecessor left, or begin a new log, where the journal ends if there is one.
+    The caller holds the relay's lock.
 
     Raises RelayError when there is no room for the files.
     """
@@ -82,23 +91,29 @@ def open_memory(domain: str, config: RelayConfig, now_ns: int) -> Memory:
     damage = ""
     if where.state.exists() or where.log.exists():
         try:
-            state = _adopt(where, now_ns)
+            state = _adopt(where, journal, now_ns)
         except (ValueError, OSError, AssertionError) as error:
             damage = str(error)
             _set_aside(where)
         else:
             _see_that_it_fits(state, config, where)
             return Memory(state, True, "", _differences(state, config))
-    return Memory(_create(where, config, now_ns), False, damage, ())
+    found = journal.journal if journal is not None else Recovered()
+    return Memory(_create(where, config, found, now_ns), False, damage, ())
 
 
-def _adopt(where: Files, now_ns: int) -> State:
+def _adopt(where: Files, journal: Found | None, now_ns: int) -> State:
     with _opened(where.state) as state_fd, _opened(where.log) as log_fd:
         memory = Mapping(state_fd, os.fstat(state_fd).st_size // PAGE * PAGE, True)
         ring = Ring(log_fd, os.fstat(log_fd).st_size // PAGE * PAGE, True)
     state = State(memory, ring)
     state.recover()
     state.check()
+    if journal is not None and journal.is_ahead_of(state):
+        end = journal.journal.position
+        raise ValueError(f"the journal has positions up to {end}, the log to {state.end_position}")
+    if journal is None:
+        journal_set(state, on=0)
     relay_died(state, now_ns)
     abandon(state)
     state.set_status(adoptions=state.read_status()["adoptions"] + 1, damaged=0)
@@ -144,7 +159,7 @@ def _differences(state: State, config: RelayConfig) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _create(where: Files, config: RelayConfig, now_ns: int) -> State:
+def _create(where: Files, config: RelayConfig, journal: Recovered, now_ns: int) -> State:
     connections = config.max_connections + KEPT_PLACES
     places = layout(config.log_bytes, connections, config.max_producers, config.require_sequence)
     try:
@@ -170,8 +185,19 @@ def _create(where: Files, config: RelayConfig, now_ns: int) -> State:
         windows=config.require_sequence,
         log_id=secrets.randbits(63) | 1,
         now_ns=now_ns,
+        position=journal.position,
+        offset=journal.offset,
     )
-    return State(memory, ring)
+    state = State(memory, ring)
+    _restore_producers(state, journal, config.max_producers)
+    return state
+
+
+def _restore_producers(state: State, journal: Recovered, most: int) -> None:
+    """The producers that the journal knows, those heard of last where they are too many."""
+    known = sorted(journal.producers.items(), key=lambda item: item[1][1])[-most:]
+    for place, ((uid, producer_id), (last, seen)) in enumerate(known):
+        producer_write(state, place, uid, producer_id, last, seen)
 
 
 def _new_file(path: Path, size: int, kept: int, gid: int | None) -> int:

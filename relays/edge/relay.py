@@ -19,11 +19,13 @@ from relays.config import RelayConfig
 from relays.core import breaker
 from relays.core.decisions import Decisions
 from relays.core.hub import Hub
+from relays.core.journal.durability import Journaling
 from relays.core.outbox import Refusal
 from relays.core.peer import Peer
 from relays.domains import Domain
 from relays.edge.clock import Clock
 from relays.edge.connection import Connection
+from relays.edge.journal.writer import JournalThread
 from relays.edge.listener import credentials, set_send_buffer, unread, unsent
 from relays.edge.logs import Log
 from relays.edge.memory import Memory, Windows
@@ -32,6 +34,7 @@ SECOND = 1_000_000_000
 ACCEPTS = 64
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 ACCEPT_PAUSE = 0.1
+PATIENCE = 0.1
 PREFAULT_SLICE = 1 << 20
 PREFAULT_EVERY = 0.002
 
@@ -44,7 +47,7 @@ class Relay:
 
     def __init__(
         self, domain: Domain, config: RelayConfig, memory: Memory, listening: socket.socket,
-        log: Log, windows: Windows,
+        log: Log, windows: Windows, journal: JournalThread | None = None, done: int = -1,
     ) -> None:  # fmt: skip
         self.loop = asyncio.get_running_loop()
         self.domain, self.config, self.log = domain, config, log
@@ -52,7 +55,11 @@ class Relay:
         self.state = memory.state
         self.listening = listening
         self.decisions = Decisions(memory.state, os.getpid())
-        self.hub = Hub(domain, config, memory.state, os.getpid(), self._report, windows)
+        journaling = None if journal is None else Journaling(journal.writer, config.journal_sync)
+        self.hub = Hub(domain, config, memory.state, os.getpid(), self._report, windows, journaling)
+        self.journal, self._done = journal, done
+        self._held: dict[int, Connection] = {}
+        self._patience: asyncio.TimerHandle | None = None
         self.connections: dict[int, Connection] = {}
         self.draining = False
         self._fanned_out = memory.state.end_offset
@@ -69,6 +76,9 @@ class Relay:
         """Accept from here on."""
         self.loop.add_reader(self.listening.fileno(), self._accept)
         self.loop.add_reader(self._hang_ups.fileno(), self._hung_up)
+        if self.journal is not None:
+            self.loop.add_reader(self._done, self._journaled)
+            self.journal.start()
         self.state.set_status(accepting=1, ready=1, draining=0)
         self.decisions.started(self.clock.now())
         self._tick()
@@ -158,8 +168,8 @@ class Relay:
 
     def work(self) -> None:
         """Do what the core wants done, until it wants nothing; then set the timer."""
-        todo, fences = self.hub.todo, self.hub.handshake.fences
-        while todo.wake or todo.watch or todo.closed or fences:
+        todo, fences, answers = self.hub.todo, self.hub.handshake.fences, self.hub.handshake.answers
+        while todo.wake or todo.watch or todo.closed or fences or answers:
             now = self.clock.now()
             self._wake(now)
             for peer in _taken(todo.watch):
@@ -169,6 +179,8 @@ class Relay:
                 self._close(peer)
             if fences:
                 self._fence(now)
+            if answers:
+                self._answer(now)
         self._set_timer()
 
     def _wake(self, now: int) -> None:
@@ -183,6 +195,7 @@ class Relay:
 
     def _close(self, peer: Peer) -> None:
         connection = self.connections.pop(peer.number)
+        self._held.pop(peer.number, None)
         self._watched.pop(connection.fd, None)
         connection.close()
 
@@ -194,6 +207,62 @@ class Relay:
             self._read_at_most(connection, unread(connection.sock), now)
         if self.hub.handshake.fenced(old, peer, hello, now):
             self.connections[peer.number].resume(now)
+
+    def _answer(self, now: int) -> None:
+        """A Hello waited for the journal: answer it, and go on with what came behind it."""
+        peer, hello = self.hub.handshake.answers.pop(0)
+        connection = self.connections.get(peer.number)
+        if self.hub.handshake.answered(peer, hello, now) and connection is not None:
+            connection.resume(now)
+        self._release(peer.number)
+
+    # --- who waits for the journal ---
+
+    def hold(self, connection: Connection) -> None:
+        """Nothing is read from it until `_journaled`, or until its Hello is answered."""
+        connection.read_off()
+        self._held[connection.peer.number] = connection
+        journal = self.hub.journal
+        if journal is not None and not connection.peer.waiting:
+            journal.writer.want(journal.mode)
+            if self._patience is None:
+                self._patience = self.loop.call_later(PATIENCE, self._out_of_patience)
+
+    def _out_of_patience(self) -> None:
+        self.state.set_status(accepting=0)
+        self.hub.not_accepting()
+        self.work()
+
+    def _journaled(self) -> None:
+        """The journal is further than it was, or has space again."""
+        journal = self.hub.journal
+        assert journal is not None
+        os.read(self._done, 8)
+        journal.progressed()
+        for number in [*self._held]:
+            if self._held[number].peer.waiting:
+                continue
+            if not self.hub.may_read(self._held[number].peer):
+                journal.writer.want(journal.mode)
+                break
+            self._release(number)
+        else:
+            self._accept_on()
+        self.work()
+
+    def _release(self, number: int) -> None:
+        connection = self._held.pop(number, None)
+        if connection is not None and not (connection.peer.closed or connection.peer.leaving):
+            connection.read_on()
+
+    def _accept_on(self) -> None:
+        if self._patience is None:
+            return
+        if self._patience.when() <= self.loop.time() and not self.draining:
+            self.state.set_status(accepting=1)
+            self._report("accepting again", None)
+        self._patience.cancel()
+        self._patience = None
 
     def _read_at_most(self, connection: Connection, size: int, now: int) -> None:
         while size > 0 and not (connection.peer.closed or connection.peer.leaving):
@@ -294,8 +363,9 @@ class Relay:
             await asyncio.sleep(0.005)
 
     def _delivered(self) -> bool:
-        peers = self.hub.peers.values()
-        return all(self._has_everything(peer) for peer in peers)
+        peers, journal = self.hub.peers.values(), self.hub.journal
+        settled = journal is None or journal.settled
+        return settled and all(self._has_everything(peer) for peer in peers)
 
     def _has_everything(self, peer: Peer) -> bool:
         """One whose breaker is open is not waited for: it will be told what it missed, if ever."""

@@ -17,7 +17,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
@@ -27,6 +27,8 @@ from protocol.errors import ProtocolError
 from relays.config import Loaded, RelayConfig, diff
 from relays.core.hub import KEPT_PLACES
 from relays.edge import listener
+from relays.edge.journal.start import Found, attach, find
+from relays.edge.journal.writer import JournalThread
 from relays.edge.logs import Log, open_log
 from relays.edge.memory import Memory, Windows, files, open_memory
 from relays.edge.relay import Relay
@@ -68,9 +70,10 @@ def _replaced(config: RelayConfig, **values: object) -> RelayConfig:
     return msgspec.structs.replace(config, **values)
 
 
-def run(load: Callable[[], Loaded]) -> int:
+def run(load: Callable[[], Loaded], accept_damage: bool = False) -> int:
     """Run one relay until it is told to stop; gives the exit code. `load` reads the configuration,
-    now and at each SIGHUP. Raises RelayError and ConfigError.
+    now and at each SIGHUP; `accept_damage` starts it although its journal has lost something.
+    Raises RelayError and ConfigError.
 
     >>> run(lambda: load("signals"))  # doctest: +SKIP
     0
@@ -82,19 +85,25 @@ def run(load: Callable[[], Loaded]) -> int:
     config = fit_descriptors(config, log)
     listener.prepare_directory(config.runtime_dir, config.gid)
     lock = listener.Lock(Path(config.runtime_dir, f"{domain.name}.lock"))
-    metrics = _metrics(loaded)
+    metrics, found = _metrics(loaded), None
     try:
         socket_path = domain.socket(config.runtime_dir)
         listening = listener.bind(socket_path, config.mode, config.gid)
         try:
-            memory = open_memory(domain.name, config, time.time_ns())
+            found = find(domain.name, config, accept_damage)
+            _say_journal(log, found)
+            memory = open_memory(domain.name, config, time.time_ns(), found)
             _say_memory(log, memory)
-            service = Service(loaded, config, memory, listening, log, metrics, load)
+            if found is not None and found.journal.damage:
+                memory.state.set_status(damaged=1)
+            service = Service(loaded, config, memory, listening, log, metrics, load, found)
             return uvloop.run(service.main())
         finally:
             listening.close()
             Path(socket_path).unlink(missing_ok=True)
     finally:
+        if found is not None:
+            found.folder.release()
         if metrics is not None:
             metrics.stop()
         lock.release()
@@ -121,13 +130,27 @@ def _say_memory(log: Log, memory: Memory) -> None:
         log.line("restart cannot apply", what=remark)
 
 
+def _say_journal(log: Log, found: Found | None) -> None:
+    if found is None:
+        return
+    journal = found.journal
+    for fault in journal.damage:
+        log.line("journal damaged", where=str(fault), what="--accept-damage: the rest is kept")
+    if journal.torn is not None:
+        log.line("journal cut", where=str(journal.torn), end=journal.position, seen=journal.seen)
+    log.line("journal", directory=str(found.folder.path), oldest=journal.oldest,
+             end=journal.position, synced=journal.synced)  # fmt: skip
+
+
 class Service:
     """The signals, the metrics child and the relay of one process."""
 
     def __init__(
         self, loaded: Loaded, config: RelayConfig, memory: Memory, listening: socket.socket,
         log: Log, metrics: MetricsChild | None, load: Callable[[], Loaded],
+        found: Found | None = None,
     ) -> None:  # fmt: skip
+        self.found = found
         self.domain, self.config, self.memory = loaded.domain, config, memory
         self.listening, self.log, self.metrics, self.load = listening, log, metrics, load
 
@@ -137,7 +160,11 @@ class Service:
         stop, hurry = asyncio.Event(), asyncio.Event()
         state = self.memory.state
         windows = Windows(state, files(self.domain.name, self.config.runtime_dir).state)
-        self.relay = Relay(self.domain, self.config, self.memory, self.listening, self.log, windows)
+        kick, done = (os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(2))
+        journal = self._journal(loop, (kick, done))
+        self.relay = Relay(
+            self.domain, self.config, self.memory, self.listening, self.log, windows, journal, done
+        )
 
         def ask() -> None:
             (hurry if stop.is_set() else stop).set()
@@ -159,11 +186,32 @@ class Service:
         await stop.wait()
         self.log.line("stopping")
         await self.relay.drain(hurry)
+        await self._end_journal(journal, hurry)
         for task in (watching, spinning):
             if task is not None:
                 task.cancel()
         state.set_status(ready=0, pid=0)
         return os.EX_OK
+
+    def _journal(
+        self, loop: asyncio.AbstractEventLoop, events: tuple[int, int]
+    ) -> JournalThread | None:
+        if self.found is None:
+            return None
+
+        def report(event: str, **fields: Any) -> None:
+            loop.call_soon_threadsafe(lambda: self.log.line(event, **fields))
+
+        return attach(self.found, self.memory.state, self.config, events, report)
+
+    async def _end_journal(self, journal: JournalThread | None, hurry: asyncio.Event) -> None:
+        """What was accepted is written and synced, however the disk does, or nobody waits."""
+        if journal is None:
+            return
+        journal.stop()
+        while journal.is_alive() and not hurry.is_set():
+            await asyncio.sleep(0.002)
+        self.log.line("journal closed", complete=not journal.is_alive())
 
     def _say_ready(self, port: int) -> None:
         path = self.domain.socket(self.config.runtime_dir)

@@ -31,8 +31,8 @@ def journal_folder(
     ... )
     ('/x/journal/execution', '/s/journal/execution')
     """
-    if named := getattr(config, "journal_dir", ""):
-        return Path(named, domain)
+    if config.journal_dir:
+        return Path(config.journal_dir, domain)
     base = Path(config.runtime_dir)
     if state := environ.get("STATE_DIRECTORY"):
         base = Path(state.split(":")[0])

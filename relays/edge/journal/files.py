@@ -1,0 +1,87 @@
+"""The directory of one relay's journal, for the one who writes it: its lock, its segment files.
+
+Called by `relays.edge.journal.start` and by the writing thread. What is in the files is
+`relays.core.journal`'s business; to read them, `opened`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from relays.config import RelayConfig
+from relays.core.journal.segment import Header
+from relays.edge.journal.places import journal_folder
+from relays.edge.listener import Lock, prepare_directory
+
+FILE_MODE = 0o640
+NEXT = "next.segment"
+ASIDE = "aside-{}"
+
+
+class Folder:
+    """One relay's journal directory, locked while this lives. RelayError: in use (69), not to be
+    trusted or made (77)."""
+
+    def __init__(self, domain: str, config: RelayConfig) -> None:
+        self.path = journal_folder(domain, config)
+        self.file_size = config.journal_segment
+        prepare_directory(str(self.path), config.gid)
+        self._lock = Lock(self.path / "lock")
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def prepare(self) -> None:
+        """See that the next segment's space is there. OSError when the disk has none."""
+        path = self.path / NEXT
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        try:
+            os.posix_fallocate(fd, 0, self.file_size)
+            os.ftruncate(fd, self.file_size)
+        except OSError:
+            path.unlink()
+            raise
+        finally:
+            os.close(fd)
+
+    def begin(self, header: Header) -> int:
+        """Make the prepared file the segment of `header`, for good; gives its descriptor."""
+        path = self.path / NEXT
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.pwrite(fd, header.pack(), 0)
+            os.fdatasync(fd)
+            os.rename(path, self.path / header.name)
+            self._settle()
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
+
+    def open(self, name: str) -> int:
+        """The descriptor of a segment that is to be gone on with."""
+        return os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path / name)
+
+    def set_aside(self, names: list[str]) -> Path:
+        """Move segments that count no more into a folder of their own; gives it."""
+        place = self.path / ASIDE.format(time.time_ns())
+        place.mkdir(mode=0o750)
+        for name in names:
+            os.rename(self.path / name, place / name)
+        self._settle()
+        return place
+
+    def _settle(self) -> None:
+        """What was named or renamed here survives the machine's death."""
+        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

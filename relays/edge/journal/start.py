@@ -1,0 +1,127 @@
+"""A relay's journal at start: found, held against the log in memory, gone on with.
+
+Called by `relays.edge.service`. First `find`, before there is a log: what the journal has decides
+where a new log begins. Then `attach`, when there is one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from protocol._core.connection import producer_read
+from protocol._core.journal import Writer, journal_from, journal_set, journal_words
+from protocol._core.state import State
+from relays.config import RelayConfig
+from relays.core.journal.recovery import Recovered, recover
+from relays.edge.journal.files import Folder
+from relays.edge.journal.opened import opened
+from relays.edge.journal.writer import JournalThread
+from relays.errors import RelayError
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A journal's directory, which is ours now, and what is in it."""
+
+    folder: Folder
+    journal: Recovered
+
+    def goes_on(self, state: State) -> bool:
+        """Whether an adopted log is the one this journal has, or the one that came after it."""
+        journal, geometry = self.journal, state.read_geometry()
+        begin = geometry["begin_position"], geometry["begin_offset"]
+        return journal.log_id == state.log_id or begin == (journal.position, journal.offset)
+
+    def is_ahead_of(self, state: State) -> bool:
+        """Whether it has more of this very log, which therefore is not what it says it is."""
+        journal = self.journal
+        return journal.log_id == state.log_id and journal.position > state.end_position
+
+
+def find(domain: str, config: RelayConfig, accept_damage: bool) -> Found | None:
+    """The journal of a relay; None where it has none.
+
+    Raises RelayError: in use (69), damaged and not accepted (65), not to be made (77).
+    """
+    if config.journal == "off":
+        return None
+    folder = Folder(domain, config)
+    try:
+        with opened(folder.path) as catalogue:
+            journal = recover(catalogue)
+        if journal.damage and not accept_damage:
+            first, count = journal.damage[0], len(journal.damage)
+            raise RelayError(
+                f"the journal in {folder.path} is damaged ({count} places): {first}; the rest can "
+                "be read: relays journal verify; to start without it: relays run --accept-damage",
+                os.EX_DATAERR,
+            )
+    except BaseException:
+        folder.release()
+        raise
+    return Found(folder, journal)
+
+
+def attach(
+    found: Found, state: State, config: RelayConfig, events: tuple[int, int],
+    report: Callable[..., None],
+) -> JournalThread:  # fmt: skip
+    """The thread that goes on with the journal, not started yet. `events` are the eventfds by which
+    the loop and it wake each other. RelayError (74) when the disk does not let it."""
+    folder = found.folder
+    thread = JournalThread(folder, Writer(state, *events), config, report)
+    try:
+        journal = _joined(found, state, report)
+        _know(thread.writer, journal, state)
+        if journal.last is not None and journal.mark is not None and journal.log_id == state.log_id:
+            last = journal.last
+            thread.go_on(last.name, last.header, journal.mark.number, journal.chain)
+        else:
+            thread.begin(journal.chain)
+    except OSError as error:
+        text = f"cannot write a journal in {folder.path}: {error.strerror}"
+        raise RelayError(text, os.EX_IOERR) from None
+    journal_set(state, on=1, failing=0, oldest_position=journal.oldest)
+    return thread
+
+
+def _joined(found: Found, state: State, report: Callable[..., None]) -> Recovered:
+    """What of the journal goes on with this log, and the writer set to its end: all that is whole,
+    or nothing, where it is of another log or commits are missing in between."""
+    journal, aside = found.journal, list(found.journal.aside)
+    fits = journal.log_id is not None and found.goes_on(state)
+    begin = (journal.position, journal.offset) if fits else _unjournaled(state)
+    position = journal_from(state, *begin)
+    if journal.log_id is not None and not (fits and position == journal.position):
+        with opened(found.folder.path) as catalogue:
+            aside = [each.name for each in catalogue.files]
+        journal = Recovered()
+        report("journal of another time set aside", log_goes_on_at=position)
+    if aside:
+        place = found.folder.set_aside(aside)
+        report("journal: segments set aside", files=len(aside), kept_in=str(place))
+    return journal
+
+
+def _unjournaled(state: State) -> tuple[int, int]:
+    """Where a journal begins that has nothing yet: what an earlier one had not made safe comes
+    too, else the log's end."""
+    words = journal_words(state)
+    if words["on"]:
+        return words["safe_position"], words["safe_offset"]
+    return state.end_position, state.end_offset
+
+
+def _know(writer: Writer, journal: Recovered, state: State) -> None:
+    """The producers as of the journal's end: of it, or, where it begins, of the log."""
+    for place in range(state.read_geometry()["producers"]):
+        row = producer_read(state, place)
+        if row is None:
+            continue
+        uid, producer_id, last, seen = row
+        if journal.log_id is not None:
+            last, seen = journal.producers.get((uid, producer_id), (0, 0))
+        if seen:
+            writer.know(place, uid, producer_id, last, seen)

@@ -1,0 +1,204 @@
+"""The thread that writes a relay's journal (relays.md 2).
+
+Started by `relays.edge.journal.start`. It spends its life in the compiled writer, without the GIL;
+here is what is rare: a segment is full, the disk has failed or has no space, old segments go.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from protocol._core.journal import (
+    DUE,
+    FULL,
+    STOPPED,
+    SYNC_FAILED,
+    Writer,
+    journal_set,
+    journal_words,
+)
+from relays.config import RelayConfig
+from relays.core.journal.durability import MODES
+from relays.core.journal.records import ENDLESS
+from relays.core.journal.segment import Header, ProducerRow
+from relays.edge.journal.files import Folder
+from relays.edge.journal.opened import opened
+
+SECOND = 1_000_000_000
+RETRY = SECOND // 4
+TIDY_EVERY = 10 * SECOND
+LARGEST_LIMIT = 16 << 30
+
+
+class JournalThread(threading.Thread):
+    """Writes until `stop`. `report(event, **fields)` may be called from this thread.
+
+    `needed` is the least position some consumer still needs; the loop sets it.
+    """
+
+    def __init__(
+        self, folder: Folder, writer: Writer, config: RelayConfig, report: Callable[..., None]
+    ) -> None:
+        super().__init__(name="journal", daemon=True)
+        self.folder, self.writer, self.config, self.report = folder, writer, config, report
+        self.state = writer.state
+        self.needed = ENDLESS
+        self._mode = MODES[config.journal_sync]
+        self._interval = round(config.journal_interval * SECOND)
+        self._fd = -1
+        self._spare = False
+        self._halt = threading.Event()
+        self._tidy_at = 0
+
+    # --- before it starts ---
+
+    def go_on(self, name: str, header: Header, count: int, chain: int) -> None:
+        """Write behind the `count` records of a segment that is there."""
+        self._use(self.folder.open(name), header, count, chain)
+
+    def begin(self, chain: int) -> None:
+        """Write into a new segment, from where the journal is to go on. OSError when the disk has
+        no space for it."""
+        self.folder.prepare()
+        self._begin(chain)
+
+    def stop(self) -> None:
+        """Have everything written and synced, and the thread end; does not wait for it."""
+        self._halt.set()
+        self.writer.stop()
+
+    # --- the thread ---
+
+    def run(self) -> None:
+        try:
+            while self._step():
+                pass
+        except Exception as error:  # the relay goes on, and accepts nothing more
+            self._fails(f"{type(error).__name__}: {error}", -1)
+        finally:
+            os.close(self._fd)
+
+    def _step(self) -> bool:
+        """One stay in the compiled part; False at the end."""
+        why = self.writer.run(self._mode, self._interval, self._due())
+        if why == STOPPED:
+            return False
+        if why == FULL:
+            return self._persist(self._next)
+        if why != DUE:
+            call = "fdatasync" if why == SYNC_FAILED else "write"
+            self._fails(f"{call}: {os.strerror(self.writer.error)}", self.writer.error)
+            self.writer.rewind()
+            return self._persist(self._next)
+        self._tidy()
+        return True
+
+    def _due(self) -> int:
+        return self._tidy_at if self._spare else time.monotonic_ns() + RETRY
+
+    def _persist(self, step: Callable[[], None]) -> bool:
+        """Try until the disk lets it; False when it was told to stop meanwhile."""
+        while True:
+            try:
+                step()
+            except OSError as error:
+                self._fails(f"no new segment: {error.strerror}", error.errno or -1)
+            else:
+                self._recovers()
+                return True
+            if self._halt.wait(RETRY / SECOND):
+                return False
+
+    def _next(self) -> None:
+        """Go on in a new segment: from what is safe on, so after a failure nothing is missing."""
+        if not self._spare:
+            self.folder.prepare()
+        self._spare = False
+        self.writer.spare = 0
+        self._begin(self.writer.chain)
+        self._tidy()
+
+    def _begin(self, chain: int) -> None:
+        words, geometry = journal_words(self.state), self.state.read_geometry()
+        header = Header(
+            log_id=self.state.log_id,
+            log_begin=geometry["begin_position"],
+            first_position=words["written_position"],
+            first_offset=words["written_offset"],
+            file_size=self.config.journal_segment,
+            created_ns=time.time_ns(),
+            synced=words["synced_position"],
+            chain=chain,
+            producers=tuple(ProducerRow._make(row) for row in self.writer.producers()),
+        )
+        self._use(self.folder.begin(header), header, 0, chain)
+
+    def _use(self, fd: int, header: Header, count: int, chain: int) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = fd
+        self.writer.begin(
+            fd, header_size=header.size, file_size=header.file_size,
+            first_offset=header.first_offset, seed=header.checksum, chain=chain, count=count,
+        )  # fmt: skip
+
+    # --- space ---
+
+    def _tidy(self) -> None:
+        """Old segments go, and the next one's space is taken while there is time."""
+        self._retire()
+        if not self._spare:
+            try:
+                self.folder.prepare()
+            except OSError as error:
+                self._fails(f"no space for another segment: {error.strerror}", error.errno or -1)
+            else:
+                self._spare = True
+                self.writer.spare = self.config.journal_segment - (4 << 10)
+                self._recovers()
+        self.writer.announce()
+        self._tidy_at = time.monotonic_ns() + TIDY_EVERY
+
+    def _retire(self) -> None:
+        with opened(self.folder.path) as catalogue:
+            plan = catalogue.plan(
+                most=self.config.journal_bytes,
+                hard_limit=self._hard_limit(),
+                now_ns=time.time_ns(),
+                age_ns=round(self.config.journal_age * SECOND),
+                needed=self.needed,
+            )
+        # What is gone is said before it goes, so that nobody is promised it.
+        journal_set(self.state, oldest_position=max(plan.oldest, catalogue.oldest))
+        for name in plan.remove:
+            self.folder.remove(name)
+        kept = len(catalogue.files) - len(plan.remove)
+        size = self.config.journal_segment
+        journal_set(self.state, segments=kept, disk_bytes=(kept + self._spare) * size)
+        if plan.cut:
+            self.report("journal is at its hard limit", oldest=plan.oldest)
+
+    def _hard_limit(self) -> int:
+        if self.config.journal_hard_limit:
+            return self.config.journal_hard_limit
+        disk = os.statvfs(self.folder.path)
+        return max(
+            min(LARGEST_LIMIT, disk.f_blocks * disk.f_frsize // 2), self.config.journal_bytes
+        )
+
+    # --- what an operator should know ---
+
+    def _fails(self, why: str, number: int) -> None:
+        failing = journal_words(self.state)["failing"]
+        journal_set(self.state, failures=journal_words(self.state)["failures"] + 1)
+        if not failing:
+            journal_set(self.state, failing=max(number, 1))
+            self.report("journal cannot go on", why=why)
+
+    def _recovers(self) -> None:
+        if journal_words(self.state)["failing"]:
+            journal_set(self.state, failing=0)
+            self.report("journal goes on")
