@@ -69,7 +69,7 @@ def test_every_bad_configuration_gets_one_line_and_exit_78(
 
 
 @pytest.mark.parametrize(
-    "setting", ["journal=on", "max_payload=1", "wat=1", "circuit_breaker=99999"]
+    "setting", ["journal_segment=1", "max_payload=1", "wat=1", "circuit_breaker=99999"]
 )
 def test_a_relay_with_a_bad_configuration_touches_nothing(tmp_path: Path, setting: str) -> None:
     pytest.importorskip("relays.cli.run")
