@@ -69,18 +69,21 @@ class OnLag(IntEnum):
 
 
 class Start(IntEnum):
-    """Where a session's feed begins; 4 (by receive time) is reserved.
+    """Where a session's feed begins.
 
     * LIVE: at the log's end.
     * AT_POSITION: at start_position of the log log_id.
     * OLDEST: at the oldest position kept.
     * LAST: start_position positions before the end.
+    * RECEIVED: at the first message received at start_position (ns since 1970) or later; only
+      where the relay has a journal.
     """
 
     LIVE = 0
     AT_POSITION = 1
     OLDEST = 2
     LAST = 3
+    RECEIVED = 4
 
 
 class SnapshotKind(IntEnum):

@@ -6,6 +6,11 @@ cdef class Record:
     cdef readonly State state
     cdef readonly uint64_t slot
     cdef ConnectionRecord *row
+    cdef const uint8_t *window         # a stretch of the journal that it is served from, or NULL
+    cdef uint64_t window_begin, window_end, window_ns
+    cdef object window_owner
+    cdef const uint8_t *next_frame(self) noexcept nogil
+    cdef uint64_t limit(self) noexcept nogil
     cdef void store(self) noexcept nogil
     cdef void drop(self, int reason) noexcept nogil
     cdef bint _sent(self, uint64_t taken, uint64_t now) noexcept nogil

@@ -31,6 +31,7 @@ cdef class Record:
         state._check_slot(slot)
         self.state, self.slot = state, slot
         self.row = &state.connections[slot]
+        self.window = NULL
 
     cdef void store(self) noexcept nogil:
         self.state.apply(&self.row.seq, NULL)
@@ -79,6 +80,7 @@ cdef class Record:
     cdef void drop(self, int reason) noexcept nogil:
         """Everything up to the log's end is lost to this consumer, a frame begun in it with it."""
         cdef ConnectionRecord *c = self.row
+        self.window = NULL
         self.state.add(&c.sums.dropped[reason], self.state.log.end_position - c.position)
         self.state.put(&c.position, self.state.log.end_position)
         self.state.put(&c.offset, self.state.log.end_offset)
@@ -102,6 +104,7 @@ cdef class Record:
 
     def consume_from(self, uint64_t position, uint64_t offset):
         """The cursor counts from here on: `position` begins at byte `offset` of the log."""
+        self.window = NULL
         self.state.put(&self.row.start, position - self.row.tail)
         self.state.put(&self.row.position, position)
         self.state.put(&self.row.offset, offset)
@@ -134,15 +137,46 @@ cdef class Record:
             self.state.put(&own.dropped[n], 0)
         self.state.apply(&c.seq, &self.state.counters.seq)
 
+    def serve_from(self, const uint8_t[::1] stretch, uint64_t begin, uint64_t received_ns):
+        """The cursor is in these whole frames, which begin at byte `begin` of the log and were
+        received about `received_ns`: until it is behind them it is served from here."""
+        cdef uint64_t size = stretch.shape[0]
+        if not begin <= self.row.offset < begin + size:
+            raise AssertionError(f"{size} bytes from {begin} on, the cursor is at "
+                                 f"{self.row.offset}")
+        self.window, self.window_owner = &stretch[0], stretch
+        self.window_begin, self.window_end = begin, begin + size
+        self.window_ns = received_ns
+
+    @property
+    def windowed(self):
+        """Whether it is served from a stretch of the journal; not any more, once it is behind it."""
+        if self.window != NULL and self.row.offset >= self.window_end:
+            self.window, self.window_owner = NULL, None
+        return self.window != NULL
+
+    cdef const uint8_t *next_frame(self) noexcept nogil:
+        """The byte at the cursor; what follows it is contiguous (the ring is mapped twice)."""
+        if self.window != NULL:
+            return self.window + (self.row.offset - self.window_begin)
+        return self.state.at(self.row.offset)
+
+    cdef uint64_t limit(self) noexcept nogil:
+        """The offset at which ends what it can be served now."""
+        return self.state.log.end_offset if self.window == NULL else self.window_end
+
     def span(self, uint64_t limit):
-        """(start in the ring, bytes) of what is next without a filter, at most `limit`."""
-        cdef uint64_t length = self.state.log.end_offset - self.row.offset
+        """(where it begins in the ring, or in the window; bytes) of what is next without a filter,
+        at most `limit`."""
+        cdef uint64_t length = self.limit() - self.row.offset
+        if self.window != NULL:
+            return self.row.offset - self.window_begin, min(length, limit)
         return self.row.offset % self.state.log_bytes, min(length, limit)
 
     def sent(self, uint64_t taken, uint64_t now):
         """The kernel took `taken` bytes from the cursor on. True when nothing is left to send."""
         cdef bint done
-        if taken > self.state.log.end_offset - self.row.offset:
+        if taken > self.limit() - self.row.offset:
             raise AssertionError(f"{taken} bytes taken, fewer were offered")
         with nogil:
             done = self._sent(taken, now)
@@ -152,8 +186,8 @@ cdef class Record:
         cdef ConnectionRecord *c = self.row
         cdef uint64_t offset = c.offset, left = taken, begun = c.begun, frames = 0, size
         cdef uint64_t boundary = 0, position
-        cdef const uint8_t *first = self.state.at(offset)   # contiguous: the ring is mapped twice
-        if begun == 0 and self.just_walked(taken):
+        cdef const uint8_t *first = self.next_frame()
+        if begun == 0 and self.window == NULL and self.just_walked(taken):
             self.count_sent(self.state.walked_frames, taken)
             self.move(self.state.log.end_position, offset + taken, 0, now)
             return True
@@ -176,8 +210,12 @@ cdef class Record:
             left -= size
             frames += 1
             boundary = offset
-        position = self.state.position_of(boundary) if boundary else c.position
-        if c.begun == 0 and offset == self.state.log.end_offset:
+        position = c.position
+        if self.window != NULL:
+            position += frames
+        elif boundary:
+            position = self.state.position_of(boundary)
+        if c.begun == 0 and self.window == NULL and offset == self.state.log.end_offset:
             self.state.walked_from = c.offset
             self.state.walked_size = taken
             self.state.walked_frames = frames
@@ -203,7 +241,9 @@ cdef class Record:
         cdef ConnectionRecord *c = self.row
         cdef uint64_t waiting = 0
         cdef uint64_t read_ns = self.state.log.commit_ns
-        if offset < self.state.log.end_offset:
+        if self.window != NULL:
+            waiting, read_ns = self.window_ns, 0
+        elif offset < self.state.log.end_offset:
             waiting = self.state.entry_time(position)
             read_ns = waiting
         if now >= read_ns and read_ns:
@@ -217,7 +257,7 @@ cdef class Record:
     def gather(self, Filter wanted not None, uint8_t[::1] to not None, uint64_t most):
         """Copy what is next for this filter into `to`, at most `most` frames; gives the bytes."""
         with nogil:
-            wanted.walk(self.state, self.row, &to[0], to.shape[0], most)
+            wanted.walk(self.next_frame(), self.limit(), self.row, &to[0], to.shape[0], most)
         return wanted.size
 
     def gathered(self, Filter wanted not None, uint64_t taken, uint64_t now):
@@ -226,8 +266,10 @@ cdef class Record:
         if taken > wanted.size:
             raise AssertionError(f"{taken} bytes taken of {wanted.size} gathered")
         if taken < wanted.size:
-            wanted.walk(self.state, self.row, NULL, taken, <uint64_t>-1)
-        if wanted.boundary:
+            wanted.walk(self.next_frame(), self.limit(), self.row, NULL, taken, <uint64_t>-1)
+        if self.window != NULL:
+            position += wanted.frames + wanted.filtered
+        elif wanted.boundary:
             position = self.state.position_of(wanted.boundary)
         self.count_sent(wanted.frames, taken)
         self.state.add(&self.row.sums.filtered, wanted.filtered)
@@ -239,7 +281,7 @@ cdef class Record:
     def begun_frame(self):
         """The bytes of a frame half sent that are still owed, copied; often empty."""
         cdef uint64_t begun = self.row.begun
-        return <bytes>(self.state.at(self.row.offset))[:begun]
+        return <bytes>(<uint8_t *>self.next_frame())[:begun]
 
     def detach(self):
         """The rest of the frame half sent was copied: the log may have its place."""
@@ -262,6 +304,7 @@ cdef class Record:
         cdef uint64_t first = self.row.position
         if position < first or not 0 <= reason < DROPS or self.row.begun:
             raise AssertionError(f"skip from {first} to {position} for reason {reason}")
+        self.window = NULL
         self.state.add(&self.row.sums.dropped[reason], position - first)
         self.state.put(&self.row.position, position)
         self.state.put(&self.row.offset, offset)

@@ -2,7 +2,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from protocol._core.scan cimport VERSIONS
-from protocol._core.state cimport ConnectionRecord, State
+from protocol._core.state cimport ConnectionRecord
 
 cdef enum:
     IDS = 4                            # instruments one schema may declare
@@ -41,6 +41,6 @@ cdef class Filter:
 
     cdef bint passes(self, const uint8_t *frame) noexcept nogil
     cdef bint has(self, const uint8_t *id) noexcept nogil
-    cdef void walk(self, State state, ConnectionRecord *cursor, uint8_t *to, uint64_t room,
-                   uint64_t most) noexcept nogil
+    cdef void walk(self, const uint8_t *first, uint64_t end, ConnectionRecord *cursor, uint8_t *to,
+                   uint64_t room, uint64_t most) noexcept nogil
     cdef void advance(self, uint64_t size, bint whole) noexcept nogil

@@ -98,17 +98,17 @@ cdef class Filter:
             raise ValueError(f"{size} bytes are not a whole frame")
         return self.passes(&frame[0])
 
-    cdef void walk(self, State state, ConnectionRecord *cursor, uint8_t *to, uint64_t room,
-                   uint64_t most) noexcept nogil:
-        """Go from the cursor on, until `room` bytes or `most` frames are used up.
+    cdef void walk(self, const uint8_t *first, uint64_t end, ConnectionRecord *cursor, uint8_t *to,
+                   uint64_t room, uint64_t most) noexcept nogil:
+        """Go from the cursor on, until `room` bytes or `most` frames are used up. `first` is the
+        byte at the cursor, `end` the offset at which the frames that follow it end.
 
         With `to` whole frames are copied there, as many as fit. Without it `room` is what the
         kernel took, and the last frame may be half of one. Either way frames that do not pass are
         walked over up to the next that does.
         """
-        cdef uint64_t end = state.log.end_offset, size
-        cdef uint8_t *first = state.at(cursor.offset)   # contiguous: the ring is mapped twice
-        cdef uint8_t *frame
+        cdef uint64_t size
+        cdef const uint8_t *frame
         self.size = self.frames = self.filtered = 0
         self.offset, self.begun, self.boundary = cursor.offset, cursor.begun, 0
         if to != NULL:

@@ -401,6 +401,11 @@ cdef class Writer:
         write(self.kick, &one, 8)
 
     @property
+    def oldest(self):
+        """The least position that the segments have."""
+        return LOAD(&self.journal.oldest_position)
+
+    @property
     def made(self):
         """Notes made so far: the number of commits that the journal was given."""
         return self.journal.made

@@ -8,6 +8,8 @@ consumer is cut off.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from protocol._core.connection import Record
 from protocol._core.gather import Filter
 from relays.core import snapshot
@@ -26,12 +28,32 @@ class Outlet:
     """The writing half of one connection.
 
     `feeding` is whether the log is served (not before Welcome, not while a breaker is open);
+    `past` whether the cursor is before what the log keeps: then it is served from `window`, a
+    stretch of the journal, and `fetch` asks for the next one, once;
     `scratch` is the relay's one buffer for filtered sends, valid from `offer` to `took`.
     """
 
     __slots__ = (
-        "_history", "_kind", "_left", "_offered", "_since_heartbeat", "_turned", "blocked",
-        "feeding", "log", "outbox", "record", "rest", "scratch", "snapshots", "tail", "wanted",
+        "_history",
+        "_kind",
+        "_left",
+        "_offered",
+        "_since_heartbeat",
+        "_turned",
+        "blocked",
+        "feeding",
+        "fetch",
+        "fetching",
+        "log",
+        "outbox",
+        "past",
+        "record",
+        "rest",
+        "scratch",
+        "snapshots",
+        "tail",
+        "wanted",
+        "window",
     )  # fmt: skip
 
     def __init__(self, log: Log, record: Record, scratch: memoryview) -> None:
@@ -43,6 +65,9 @@ class Outlet:
         self.snapshots: Snapshots | None = None
         self.feeding = False
         self.blocked = False
+        self.past = self.fetching = False
+        self.fetch: Callable[[], None] = lambda: None
+        self.window = EMPTY
         self._kind = NOTHING
         self._offered = 0
         self._since_heartbeat = 0
@@ -68,7 +93,8 @@ class Outlet:
     @property
     def looking(self) -> bool:
         """Whether a filter has not yet seen all of the log, or of a snapshot, that is there."""
-        return self.telling or (self.feeding and self.wanted is not None and self.record.lag > 0)
+        filtering = self.feeding and self.wanted is not None and not self.fetching
+        return self.telling or (filtering and self.record.lag > 0)
 
     # --- turns ---
 
@@ -109,12 +135,35 @@ class Outlet:
                 return self._offering(REST, memoryview(self.rest))
             assert self.snapshots is not None
             return self._offering(TOLD, self.snapshots.piece(self.scratch, self._left))
-        if not self.feeding:
+        if not self.feeding or (self.past and not self._in_memory()):
             return self._offering(NOTHING, EMPTY)
         if self.wanted is not None:
             return self._gather(now)
-        begin, size = self.record.span(self._left if self.blocked else self.log.size)
-        return self._offering(SPAN, self.log.view[begin : begin + size])
+        return self._span(self._left if self.blocked else self.log.size)
+
+    def _span(self, most: int) -> memoryview:
+        begin, size = self.record.span(most)
+        view = self.window if self.past and self.record.windowed else self.log.view
+        return self._offering(SPAN, view[begin : begin + size])
+
+    def _in_memory(self) -> bool:
+        """Whether what comes next is here: in a stretch of the journal, or in the log again."""
+        if self.record.windowed:
+            return True
+        self.window = EMPTY
+        if self.record.offset >= self.log.state.oldest_offset:
+            self.past = False
+            return True
+        if not self.fetching:
+            self.fetching = True
+            self.fetch()
+        return False
+
+    def fetched(self, frames: memoryview, begin: int, received_ns: int) -> None:
+        """What was asked for: whole frames from byte `begin` of the log on; the next is in them."""
+        self.fetching = False
+        self.window = frames
+        self.record.serve_from(frames, begin, received_ns)
 
     def _say(self, now: int) -> bytes:
         """The control frames that are due, one that begins or ends a snapshot among them."""
@@ -130,11 +179,10 @@ class Outlet:
 
     def _begun(self) -> memoryview:
         """Only the rest of the frame half sent: control frames are written between frames."""
-        begin = self.record.offset % self.log.size
         if self.wanted is not None:
             size = self.record.gather(self.wanted, self.scratch, 1)
             return self._offering(GATHERED, self.scratch[:size])
-        return self._offering(SPAN, self.log.view[begin : begin + self.record.begun])
+        return self._span(self.record.begun)
 
     def _gather(self, now: int) -> memoryview:
         """What is next for the filter: one look at a stretch of the log, also if nothing passes."""
@@ -189,7 +237,8 @@ class Outlet:
 
     def stop(self) -> None:
         """Nothing more is served from the log, nor of a snapshot that was begun."""
-        self.feeding = False
+        self.feeding = self.past = False
+        self.window = EMPTY
         if self.snapshots is not None:
             self.snapshots.stop()
 

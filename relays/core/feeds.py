@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from protocol.control import GapReason
 from protocol.reject import Reject
-from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, Limits
+from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, REPLAYING, Limits
 from relays.core.log import Log
 from relays.core.outbox import Lost
 from relays.core.peer import Peer, Phase
@@ -23,9 +23,11 @@ SETTLE_EVERY = 100_000_000
 class Feeds:
     """The consumers of one log.
 
-    `live` and `behind` are ordered sets. `wake(peer)` asks for a send, `watch(peer)` for the next
-    time its socket is writable, `cut(peer, reason, text)` closes it, `at(when, action)` is a
-    deadline, `report(event, peer, ...)` a log line.
+    `live`, `behind` and `past` (those whose cursor is before what the log keeps, and who are served
+    from the journal, where `journaled`: `fetch(peer)` asks for what comes next) are ordered sets.
+    `wake(peer)` asks for a send, `watch(peer)` for the next time its socket is writable,
+    `cut(peer, reason, text)` closes it, `at(when, action)` is a deadline,
+    `report(event, peer, ...)` a log line.
     """
 
     def __init__(
@@ -38,10 +40,14 @@ class Feeds:
         cut: Callable[[Peer, Reject, str], None],
         at: Callable[[int, Callable[[int], None]], None],
         report: Callable[..., None],
+        fetch: Callable[[Peer], None],
+        journaled: bool,
     ) -> None:
         self.log, self.limits = log, limits
         self.live: dict[Peer, None] = {}
         self.behind: dict[Peer, None] = {}
+        self.past: dict[Peer, None] = {}
+        self._fetch, self._journaled = fetch, journaled
         self._wake, self._watch, self._cut, self._at, self._report = wake, watch, cut, at, report
         self._trip_position = self._trip_offset = self._lowest = FAR
 
@@ -52,6 +58,8 @@ class Feeds:
         peer.consuming = True
         peer.lagged = self._far(peer)
         peer.outlet.feeding = True
+        if peer.record.offset < self.log.state.oldest_offset:
+            self._into_the_past(peer)
         peer.record.set_breaker(peer.breaker.state)
         self.moved(peer, now)
         self._wake(peer)
@@ -59,8 +67,8 @@ class Feeds:
     def leave(self, peer: Peer) -> None:
         peer.consuming = False
         peer.outlet.stop()
-        self.live.pop(peer, None)
-        self.behind.pop(peer, None)
+        for some in (self.live, self.behind, self.past):
+            some.pop(peer, None)
 
     def moved(self, peer: Peer, now: int) -> None:
         """After a send: is it live or behind, and does its breaker settle?"""
@@ -72,13 +80,18 @@ class Feeds:
             record.set_breaker(CLOSED)
             if state == HALF_OPEN:
                 self._report("breaker closed", peer)
+        if peer.outlet.past:
+            peer.outlet.block()
+            return
         if record.lag:
+            self.past.pop(peer, None)
             self.live.pop(peer, None)
             self.behind[peer] = None
             peer.outlet.block()
             self._remember(peer)
         elif peer.outlet.blocked or peer not in self.live:
             self.behind.pop(peer, None)
+            self.past.pop(peer, None)
             self.live[peer] = None
             peer.outlet.blocked = False
             if peer.lagged:
@@ -203,6 +216,9 @@ class Feeds:
             state.give_way(horizon)
             return
         overtaken = [peer for peer in self.behind if peer.record.offset < horizon]
+        for peer in [each for each in overtaken if self._has_a_past(each)]:
+            overtaken.remove(peer)
+            self._into_the_past(peer)
         staying = [peer for peer in overtaken if not self._give_up(peer, now)]
         for peer in staying:
             peer.outlet.detach()
@@ -211,6 +227,35 @@ class Feeds:
             if peer.record.offset < horizon:
                 self._overtaken(peer)
         self._lowest = min((peer.record.offset for peer in self.behind), default=FAR)
+
+    def _has_a_past(self, peer: Peer) -> bool:
+        """Whether the journal goes on serving one whom the log overtakes. Not who gets snapshots:
+        that says what was before."""
+        unarmed = peer.on_lag == "catch_up" or peer.breaker.state == REPLAYING
+        return self._journaled and unarmed and peer.outlet.snapshots is None
+
+    def _into_the_past(self, peer: Peer) -> None:
+        peer.outlet.detach()
+        self.live.pop(peer, None)
+        self.behind.pop(peer, None)
+        self.past[peer] = None
+        peer.outlet.past = True
+        peer.outlet.block()
+        peer.outlet.fetch = lambda: self._fetch(peer)
+
+    def skip_damage(self, peer: Peer, position: int, offset: int) -> None:
+        """The journal has nothing good before `position`, byte `offset`: a Gap says so."""
+        if peer.phase == Phase.PLAIN:
+            self._cut(peer, Reject.SLOW_CONSUMER, "what it is owed is damaged in the journal")
+            return
+        peer.outlet.detach()
+        self._skip(peer, position, offset, GapReason.TOO_OLD)
+        self._wake(peer)
+
+    @property
+    def needed(self) -> int:
+        """The least position that somebody still needs of the journal."""
+        return min((peer.record.position for peer in self.past), default=FAR - 1)
 
     def _give_up(self, peer: Peer, now: int) -> bool:
         """An overtaken consumer that may not be gapped, or whose breaker is armed, is cut off."""

@@ -6,6 +6,7 @@ connection is read empty before the new one is answered, so it stands in `fences
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from protocol._core.scan import Track
@@ -16,7 +17,7 @@ from protocol.reject import Reject
 from relays.core.breaker import Breaker
 from relays.core.outbox import Outbox, Refusal
 from relays.core.peer import Peer, Phase
-from relays.core.session import Plan, Refused, plan
+from relays.core.session import ByTime, Kept, Plan, Refused, plan
 from relays.core.snapshot import Snapshots
 
 if TYPE_CHECKING:
@@ -25,20 +26,44 @@ if TYPE_CHECKING:
 KIND_AT = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be looked up in the journal: the offset of a position, else the position of the
+    first message received at `time_ns` or later."""
+
+    position: int | None = None
+    time_ns: int = 0
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A Hello, and what was found out for it while it waited: whether all is `safe` that its
+    producer sent before, the position it begins at by `since`, the `offset` of `position`."""
+
+    frame: bytes
+    safe: bool = False
+    since: int | None = None
+    position: int = -1
+    offset: int = 0
+    wants: Wanted = field(default_factory=Wanted)
+
+
 class Handshake:
     """The control path of one relay. `fences` holds (old, new, Hello) for the edge to work
-    off: read `old` empty, then call `fenced`; `answers` (new, Hello) for it to call `answered`."""
+    off: read `old` empty, then call `fenced`; `lookups` (peer, Hello) for it to look up in the
+    journal what the Hello `wants`, then `looked_up`; `answers` (peer, Hello) to call `answered`."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self.answers: list[tuple[Peer, bytes]] = []
-        self.fences: list[tuple[Peer, Peer, bytes]] = []
+        self.answers: list[tuple[Peer, Waiting]] = []
+        self.lookups: list[tuple[Peer, Waiting]] = []
+        self.fences: list[tuple[Peer, Peer, Waiting]] = []
 
     def control(self, peer: Peer, frame: bytes, now: int) -> bool:
         """One control frame. True when the scan may go on behind it."""
         kind = frame[KIND_AT]
         if kind == MessageType.HELLO and peer.phase in (Phase.NEW, Phase.PLAIN):
-            return self._hello(peer, frame, now)
+            return self._hello(peer, Waiting(frame), now)
         if kind == MessageType.HEARTBEAT and peer.is_session:
             return self._heartbeat(peer, frame)
         if kind == MessageType.CONFIG_UPDATE and peer.is_session:
@@ -67,51 +92,78 @@ class Handshake:
 
     # --- Hello ---
 
-    def _hello(self, peer: Peer, frame: bytes, now: int, waited: bool = False) -> bool:
-        hub = self.hub
+    def _hello(self, peer: Peer, hello: Waiting, now: int) -> bool:
+        hub, frame = self.hub, hello.frame
+        kept = Kept(hub.log, hub.journal)
         config = hub.config
         try:
-            wanted = plan(frame, hub.log, peer.rights, config.on_lag, config.heartbeat_ms)
+            wanted = plan(frame, kept, peer.rights, config.on_lag, config.heartbeat_ms, hello.since)
             if wanted.produces and hub.refusals.cooling(peer, now):
                 raise Refused(Reject.COOLDOWN, "cut off as a producer a moment ago")
         except Refused as refused:
             return self._refuse(peer, frame, refused.text, refused.code)
+        except ByTime as asked:
+            return self._look_up(peer, hello, now, Wanted(time_ns=asked.time_ns))
+        if wanted.consumes and hub.log.oldest > wanted.start != hello.position:
+            return self._look_up(peer, hello, now, Wanted(position=wanted.start))
         key = (peer.who.uid, wanted.producer_id)
         if wanted.producer_id and key in hub.producers.connected:
             self._put_aside(peer, now)
-            self.fences.append((hub.producers.connected[key], peer, frame))
+            self.fences.append((hub.producers.connected[key], peer, hello))
             return False
-        if wanted.producer_id and hub.journal is not None and not waited:
-            self._put_aside(peer, now)
-            peer.waiting = True
-            hub.journal.when_safe(lambda: self.answers.append((peer, frame)))
+        if wanted.producer_id and hub.journal is not None and not hello.safe:
+            self._wait(peer, now)
+            hello.safe = True
+            hub.journal.when_safe(lambda: self.answers.append((peer, hello)))
             return False
         if wanted.producer_id and not hub.producers.take(key, now):
             text = f"all {len(hub.producers)} producers that are remembered are connected"
             return self._refuse(peer, frame, text)
-        self._open(peer, wanted, now)
+        self._open(peer, wanted, hello.offset, now)
         return True
 
-    def fenced(self, old: Peer, peer: Peer, frame: bytes, now: int) -> bool:
+    def fenced(self, old: Peer, peer: Peer, hello: Waiting, now: int) -> bool:
         """The old connection was read empty: it is closed, the new one is answered, by what the
         log has now. True when the scan may go on behind its Hello."""
         self.hub.cut(
             old, Reject.FENCED, f"pid {peer.who.pid} took this producer_id; do not reconnect"
         )
         self.gone(old)
-        return not (peer.closed or peer.leaving) and self._hello(peer, frame, now)
+        return not (peer.closed or peer.leaving) and self._hello(peer, hello, now)
 
     def _put_aside(self, peer: Peer, now: int) -> None:
         if peer.ingress.unscanned:
             peer.ingress.put_aside(self.hub.tally, now)
 
-    def answered(self, peer: Peer, frame: bytes, now: int) -> bool:
-        """What this producer has sent before is safe, so its last sequence may be told: the Hello
-        that waited for that is answered. True when the scan may go on behind it."""
-        peer.waiting = False
-        return not (peer.closed or peer.leaving) and self._hello(peer, frame, now, waited=True)
+    def _wait(self, peer: Peer, now: int) -> None:
+        """Nothing more is read from it until its Hello is answered."""
+        self._put_aside(peer, now)
+        peer.waiting = True
 
-    def _open(self, peer: Peer, wanted: Plan, now: int) -> None:
+    def _look_up(self, peer: Peer, hello: Waiting, now: int, wants: Wanted) -> bool:
+        self._wait(peer, now)
+        hello.wants = wants
+        self.lookups.append((peer, hello))
+        return False
+
+    def looked_up(self, peer: Peer, hello: Waiting, found: int | None) -> None:
+        """What the journal has of what `hello.wants`; None when nothing (any more)."""
+        if found is None:
+            frame, text = hello.frame, "the journal has no such position any more"
+            self._refuse(peer, frame, text, Reject.BAD_HELLO)
+        elif hello.wants.position is None:
+            hello.since = found
+        else:
+            hello.position, hello.offset = hello.wants.position, found
+        self.answers.append((peer, hello))
+
+    def answered(self, peer: Peer, hello: Waiting, now: int) -> bool:
+        """What this Hello waited for is known, or what its producer sent before is safe, so that
+        its last sequence may be told. True when the scan may go on behind it."""
+        peer.waiting = False
+        return not (peer.closed or peer.leaving) and self._hello(peer, hello, now)
+
+    def _open(self, peer: Peer, wanted: Plan, offset: int, now: int) -> None:
         """The connection is a session from here on: Welcome, then by its role."""
         hub = self.hub
         hub.stop_feeding(peer)
@@ -127,7 +179,7 @@ class Handshake:
         outbox.welcome = self._welcome(wanted, last)
         hub.report("session opened", peer, role=wanted.role, start=wanted.start, why=str(wanted))
         if wanted.consumes:
-            self._feed(peer, wanted, now)
+            self._feed(peer, wanted, offset, now)
         hub.todo.wake.append(peer)
         self._beat(peer, now)
 
@@ -146,7 +198,7 @@ class Handshake:
             log_id=hub.log.id,
             position=wanted.start,
             end_position=hub.log.end,
-            oldest_position=hub.log.oldest,
+            oldest_position=Kept(hub.log, hub.journal).oldest_for(wanted.role),
             last_sequence=last,
             max_payload=hub.config.max_payload,
             heartbeat_ms=wanted.heartbeat // 1_000_000,
@@ -171,10 +223,12 @@ class Handshake:
         hub.producers.connected[key] = peer
         return last
 
-    def _feed(self, peer: Peer, wanted: Plan, now: int) -> None:
+    def _feed(self, peer: Peer, wanted: Plan, offset: int, now: int) -> None:
+        """Serve it from its start on; `offset` is where that is if the journal has it."""
         hub, outbox = self.hub, peer.outlet.outbox
         assert outbox is not None
-        offset = hub.state.locate(wanted.start)
+        if wanted.start >= hub.log.oldest:
+            offset = hub.state.locate(wanted.start)
         passing = hub.filter_for(wanted.types, wanted.instruments)
         if passing is not None:
             peer.outlet.filter(passing, hub.log.end, hub.state.end_offset)

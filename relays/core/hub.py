@@ -25,6 +25,7 @@ from relays.core.deadlines import Deadlines
 from relays.core.feeds import Feeds
 from relays.core.handshake import Handshake
 from relays.core.journal.durability import Journaling
+from relays.core.journal.history import Missing, Part
 from relays.core.log import Log
 from relays.core.outbox import Refusal
 from relays.core.peer import Peer, Phase
@@ -46,6 +47,7 @@ class Todo:
     wake: list[Peer] = field(default_factory=list)
     watch: list[Peer] = field(default_factory=list)
     closed: list[Peer] = field(default_factory=list)
+    fetch: list[Peer] = field(default_factory=list)
 
 
 class Hub:
@@ -85,7 +87,8 @@ class Hub:
         self._by_uid: dict[int, int] = {}
         self.feeds = Feeds(
             self.log, self._limits(), wake=self.todo.wake.append, watch=self.todo.watch.append,
-            cut=self.cut, at=self.deadlines.at, report=report,
+            cut=self.cut, at=self.deadlines.at, report=report, fetch=self.todo.fetch.append,
+            journaled=journal is not None,
         )  # fmt: skip
 
     def _keep(self) -> Keep | None:
@@ -410,6 +413,21 @@ class Hub:
             self.feeds.cut_short(peer)
         elif peer.outlet.feeding:
             self.feeds.moved(peer, now)
+
+    def fetched(self, peer: Peer, found: Part | Missing | None) -> None:
+        """What the journal has where a consumer's cursor is: None when that is gone."""
+        outlet, position = peer.outlet, peer.record.position
+        outlet.fetching = False
+        if peer.closed or peer.leaving or not outlet.past:
+            return
+        if isinstance(found, Part) and found.holds(peer.record.offset):
+            outlet.fetched(found.frames, found.offset, found.received_ns)
+        elif isinstance(found, Missing) and found.position > position:
+            self.feeds.skip_damage(peer, found.position, found.offset)
+        elif found is None and peer.record.offset < self.state.oldest_offset:
+            text = f"position {position} is further back than the journal may keep"
+            self.cut(peer, Reject.SLOW_CONSUMER, text)
+        self.todo.wake.append(peer)
 
     def writable(self, peer: Peer, now: int) -> None:
         """The socket takes bytes again; called before the edge sends."""

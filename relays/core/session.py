@@ -20,6 +20,7 @@ from protocol.control import (
 from protocol.errors import ProtocolError
 from protocol.reject import Reject
 from relays.core.access import Rights
+from relays.core.journal.durability import Journaling
 from relays.core.log import Log
 from relays.core.outbox import UNKNOWN_COUNT, Lost
 
@@ -34,6 +35,14 @@ class Refused(Exception):
     def __init__(self, code: Reject, text: str) -> None:
         super().__init__(text)
         self.code, self.text = code, text
+
+
+class ByTime(Exception):
+    """A Hello that names a time, of which nobody has looked up the position yet."""
+
+    def __init__(self, time_ns: int) -> None:
+        super().__init__(time_ns)
+        self.time_ns = time_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +79,54 @@ class Plan:
         return bool(self.role & Role.PRODUCE)
 
 
-def plan(frame: bytes, log: Log, rights: Rights, on_lag: str, heartbeat_ms: int) -> Plan:
-    """Read a Hello against what the log has and the peer may do; `on_lag`, `heartbeat_ms` are the
-    domain's defaults. Raises Refused."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a session can begin with: what the log has in memory, and what its journal has."""
+
+    log: Log
+    journal: Journaling | None
+
+    @property
+    def end(self) -> int:
+        return self.log.end
+
+    @property
+    def oldest(self) -> int:
+        """The least position there is."""
+        return (
+            self.log.oldest if self.journal is None else min(self.journal.oldest, self.log.oldest)
+        )
+
+    def oldest_for(self, role: Role) -> int:
+        """The least position a session may begin at: a snapshot says what was before the log."""
+        return self.log.oldest if role & Role.SNAPSHOT else self.oldest
+
+    def begin_for(self, role: Role) -> int:
+        """Where this log_id has its oldest position, for who comes with another one."""
+        begin = self.log.state.read_geometry()["begin_position"]
+        return max(begin, self.oldest_for(role))
+
+    def continues(self, log_id: int, position: int) -> bool:
+        """Whether who had log `log_id` up to `position` goes on here and has missed nothing."""
+        return log_id in (0, self.log.id) or (
+            self.journal is not None and self.journal.continues(log_id, position)
+        )
+
+
+def plan(
+    frame: bytes, kept: Kept, rights: Rights, on_lag: str, heartbeat_ms: int,
+    since: int | None = None,
+) -> Plan:  # fmt: skip
+    """Read a Hello against what is kept and the peer may do; `on_lag`, `heartbeat_ms` are the
+    domain's defaults, `since` the position it means by a time, once that is known: ByTime asks for
+    it. Raises Refused."""
     try:
         hello = Hello.decode(frame)
         name, ids = client_name(hello), instruments(hello)
     except ProtocolError as error:
         raise Refused(Reject.BAD_HELLO, str(error)) from None
     _check_role(hello.role, rights)
-    asked, start, gap = _begin(hello, log)
+    asked, start, gap = _begin(hello, kept, since)
     return Plan(
         role=hello.role,
         on_lag=ON_LAG.get(hello.on_lag, on_lag),
@@ -107,22 +154,35 @@ def _types(bits: bytes) -> frozenset[int]:
     return frozenset(n for n in range(256) if bits[n // 8] >> n % 8 & 1)
 
 
-def _begin(hello: Hello, log: Log) -> tuple[int, int, Lost | None]:
-    wanted = hello.start_position
+def _begin(hello: Hello, kept: Kept, since: int | None) -> tuple[int, int, Lost | None]:
+    wanted, oldest = hello.start_position, kept.oldest_for(hello.role)
     if hello.start == Start.LIVE or not hello.role & Role.CONSUME:
-        return log.end, log.end, None
+        return kept.end, kept.end, None
     if hello.start == Start.OLDEST:
-        return log.oldest, log.oldest, None
+        return oldest, oldest, None
     if hello.start == Start.LAST:
-        start = max(log.oldest, log.end - min(wanted, log.end))
+        start = max(oldest, kept.end - min(wanted, kept.end))
         return start, start, None
-    if hello.log_id not in (0, log.id):
+    if hello.start == Start.RECEIVED:
+        start = max(oldest, _since(wanted, kept, since))
+        return start, start, None
+    if not kept.continues(hello.log_id, wanted):
         lost = Lost(wanted, wanted, UNKNOWN_COUNT, GapReason.LOG_REPLACED, 0)
-        return log.oldest, log.oldest, lost
-    if wanted > log.end:
-        text = f"start_position {wanted} is beyond the end, {log.end}"
+        start = kept.begin_for(hello.role)
+        return start, start, lost
+    if wanted > kept.end:
+        text = f"start_position {wanted} is beyond the end, {kept.end}"
         raise Refused(Reject.BAD_HELLO, text)
-    if wanted >= log.oldest:
+    if wanted >= oldest:
         return wanted, wanted, None
-    lost = Lost(wanted, log.oldest - 1, log.oldest - wanted, GapReason.TOO_OLD, 0)
-    return wanted, log.oldest, lost
+    lost = Lost(wanted, oldest - 1, oldest - wanted, GapReason.TOO_OLD, 0)
+    return wanted, oldest, lost
+
+
+def _since(time_ns: int, kept: Kept, since: int | None) -> int:
+    if kept.journal is None:
+        text = "start 4, by receive time, needs a relay that has a journal"
+        raise Refused(Reject.BAD_HELLO, text)
+    if since is None:
+        raise ByTime(time_ns)
+    return since

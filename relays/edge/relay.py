@@ -12,19 +12,25 @@ import errno
 import os
 import select
 import socket
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from protocol.reject import Reject
 from relays.config import RelayConfig
 from relays.core import breaker
 from relays.core.decisions import Decisions
+from relays.core.handshake import Waiting
 from relays.core.hub import Hub
+from relays.core.journal.catalogue import Lineage
 from relays.core.journal.durability import Journaling
+from relays.core.journal.history import Missing, Part
 from relays.core.outbox import Refusal
 from relays.core.peer import Peer
 from relays.domains import Domain
 from relays.edge.clock import Clock
 from relays.edge.connection import Connection
+from relays.edge.journal.reader import Reader
 from relays.edge.journal.writer import JournalThread
 from relays.edge.listener import credentials, set_send_buffer, unread, unsent
 from relays.edge.logs import Log
@@ -48,6 +54,7 @@ class Relay:
     def __init__(
         self, domain: Domain, config: RelayConfig, memory: Memory, listening: socket.socket,
         log: Log, windows: Windows, journal: JournalThread | None = None, done: int = -1,
+        lineage: Sequence[Lineage] = (),
     ) -> None:  # fmt: skip
         self.loop = asyncio.get_running_loop()
         self.domain, self.config, self.log = domain, config, log
@@ -55,7 +62,11 @@ class Relay:
         self.state = memory.state
         self.listening = listening
         self.decisions = Decisions(memory.state, os.getpid())
-        journaling = None if journal is None else Journaling(journal.writer, config.journal_sync)
+        journaling = None
+        self.reader: Reader | None = None
+        if journal is not None:
+            journaling = Journaling(journal.writer, config.journal_sync, lineage)
+            self.reader = Reader(journal.folder.path)
         self.hub = Hub(domain, config, memory.state, os.getpid(), self._report, windows, journaling)
         self.journal, self._done = journal, done
         self._held: dict[int, Connection] = {}
@@ -168,7 +179,8 @@ class Relay:
 
     def work(self) -> None:
         """Do what the core wants done, until it wants nothing; then set the timer."""
-        todo, fences, answers = self.hub.todo, self.hub.handshake.fences, self.hub.handshake.answers
+        todo, handshake = self.hub.todo, self.hub.handshake
+        fences, answers, lookups = handshake.fences, handshake.answers, handshake.lookups
         while todo.wake or todo.watch or todo.closed or fences or answers:
             now = self.clock.now()
             self._wake(now)
@@ -181,6 +193,8 @@ class Relay:
                 self._fence(now)
             if answers:
                 self._answer(now)
+        if lookups or todo.fetch:
+            self._ask_journal()
         self._set_timer()
 
     def _wake(self, now: int) -> None:
@@ -215,6 +229,35 @@ class Relay:
         if self.hub.handshake.answered(peer, hello, now) and connection is not None:
             connection.resume(now)
         self._release(peer.number)
+
+    # --- what the journal has ---
+
+    def _ask_journal(self) -> None:
+        """What is before the log: parts of it for consumers, places for Hellos."""
+        assert self.reader is not None
+        for peer in _taken(self.hub.todo.fetch):
+            self.reader.part(peer.record.position, partial(self._fetched, peer))
+        lookups = self.hub.handshake.lookups
+        for peer, hello in lookups:
+            then = partial(self._looked_up, peer, hello)
+            if hello.wants.position is None:
+                self.reader.since(hello.wants.time_ns, then)
+            else:
+                self.reader.locate(hello.wants.position, then)
+        lookups.clear()
+        self._say_needed()
+
+    def _fetched(self, peer: Peer, found: Part | Missing | None) -> None:
+        self.hub.fetched(peer, found)
+        self.work()
+
+    def _looked_up(self, peer: Peer, hello: Waiting, found: int | None) -> None:
+        self.hub.handshake.looked_up(peer, hello, found)
+        self.work()
+
+    def _say_needed(self) -> None:
+        if self.journal is not None:
+            self.journal.needed = self.hub.feeds.needed
 
     # --- who waits for the journal ---
 
@@ -323,6 +366,7 @@ class Relay:
             self.log.line("clock was set", step=step / 1e9)
         now = self.clock.now()
         self.state.set_status(tick_ns=now)
+        self._say_needed()
         for connection in self.connections.values():
             if connection.peer.consuming:
                 connection.peer.record.set_unread(unsent(connection.sock))

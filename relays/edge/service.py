@@ -163,8 +163,9 @@ class Service:
         kick, done = (os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(2))
         journal = self._journal(loop, (kick, done))
         self.relay = Relay(
-            self.domain, self.config, self.memory, self.listening, self.log, windows, journal, done
-        )
+            self.domain, self.config, self.memory, self.listening, self.log, windows, journal, done,
+            self.found.lineage if self.found is not None else (),
+        )  # fmt: skip
 
         def ask() -> None:
             (hurry if stop.is_set() else stop).set()
@@ -187,6 +188,8 @@ class Service:
         self.log.line("stopping")
         await self.relay.drain(hurry)
         await self._end_journal(journal, hurry)
+        if self.relay.reader is not None:
+            self.relay.reader.close()
         for task in (watching, spinning):
             if task is not None:
                 task.cancel()

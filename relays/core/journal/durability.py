@@ -7,10 +7,11 @@ on; `progressed` is called when it has. Nothing here writes, and nothing blocks.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from protocol._core.journal import BATCH, INTERVAL, NONE, Writer
 from protocol.control import Durability
+from relays.core.journal.catalogue import Lineage
 
 MODES = {"none": NONE, "interval": INTERVAL, "batch": BATCH}
 # Whoever is no producer may say Hello while producers wait, but not without any bound.
@@ -23,10 +24,22 @@ class Journaling:
     `durability` is what its Acks promise.
     """
 
-    def __init__(self, writer: Writer, sync: str) -> None:
+    def __init__(self, writer: Writer, sync: str, lineage: Sequence[Lineage] = ()) -> None:
+        self._lineage = tuple(lineage)
         self.writer, self.mode = writer, MODES[sync]
         self.durability = Durability.SYNCED if self.mode == BATCH else Durability.JOURNAL
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+
+    @property
+    def oldest(self) -> int:
+        """The least position that can be served."""
+        return self.writer.oldest
+
+    def continues(self, log_id: int, position: int) -> bool:
+        """Whether who had the log `log_id` of before up to `position` may go on there and has
+        missed nothing: the one that followed began there, or later."""
+        ends = [each.end for each in self._lineage if each.log_id == log_id]
+        return bool(ends) and self.oldest <= position <= ends[-1]
 
     @property
     def settled(self) -> bool:

@@ -14,6 +14,7 @@ from protocol._core.connection import producer_read
 from protocol._core.journal import Writer, journal_from, journal_set, journal_words
 from protocol._core.state import State
 from relays.config import RelayConfig
+from relays.core.journal.catalogue import Lineage
 from relays.core.journal.recovery import Recovered, recover
 from relays.edge.journal.files import Folder
 from relays.edge.journal.opened import opened
@@ -27,6 +28,7 @@ class Found:
 
     folder: Folder
     journal: Recovered
+    lineage: tuple[Lineage, ...] = ()
 
     def goes_on(self, state: State) -> bool:
         """Whether an adopted log is the one this journal has, or the one that came after it."""
@@ -50,7 +52,7 @@ def find(domain: str, config: RelayConfig, accept_damage: bool) -> Found | None:
     folder = Folder(domain, config)
     try:
         with opened(folder.path) as catalogue:
-            journal = recover(catalogue)
+            journal, lineage = recover(catalogue), catalogue.lineage()
         if journal.damage and not accept_damage:
             first, count = journal.damage[0], len(journal.damage)
             raise RelayError(
@@ -61,7 +63,15 @@ def find(domain: str, config: RelayConfig, accept_damage: bool) -> Found | None:
     except BaseException:
         folder.release()
         raise
-    return Found(folder, journal)
+    return Found(folder, journal, _closed(lineage, journal))
+
+
+def _closed(lineage: list[Lineage], journal: Recovered) -> tuple[Lineage, ...]:
+    """The logs of before; of the last one all is known up to where it is gone on with."""
+    if not lineage:
+        return ()
+    *before, last = lineage
+    return (*before, Lineage(last.log_id, last.begin, journal.position))
 
 
 def attach(

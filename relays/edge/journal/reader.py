@@ -1,0 +1,85 @@
+"""The reader of the journal, for consumers that are behind what the log keeps (relays.md 5).
+
+Made by `relays.edge.relay`. It reads in a thread of its own, so that a slow disk holds up nobody
+but those who wait for it; the loop gets whole frames. What is read is `relays.core.journal`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+from relays.core.journal.catalogue import Catalogue
+from relays.core.journal.history import Missing, Part, part
+from relays.core.journal.segment import SegmentError
+from relays.edge.journal.opened import opened
+from relays.errors import RelayError
+
+BUFFER = 256 * 1024
+Answer = TypeVar("Answer")
+
+
+class Reader:
+    """Answers questions about a journal's directory, one after the other, to callbacks that are
+    called by the loop."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._loop = folder, asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
+        self._files = ExitStack()
+        self._catalogue = Catalogue({})
+        self._buffer = bytearray(BUFFER)
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def part(self, position: int, then: Callable[[Part | Missing | None], None]) -> None:
+        """What follows from `position` on; None when no segment has it."""
+        self._ask(lambda catalogue: part(catalogue, position, self._buffer), then)
+
+    def locate(self, position: int, then: Callable[[int | None], None]) -> None:
+        """The offset in the log of the frame at `position`; None when no segment has it."""
+        self._ask(lambda catalogue: catalogue.segment(position).locate(position), then)
+
+    def since(self, time_ns: int, then: Callable[[int | None], None]) -> None:
+        """The position of the first message received at `time_ns` or later."""
+        self._ask(lambda catalogue: catalogue.since(time_ns), then, fresh=True)
+
+    def _ask(
+        self,
+        question: Callable[[Catalogue], Answer],
+        then: Callable[[Answer | None], None],
+        fresh: bool = False,
+    ) -> None:
+        def work() -> None:
+            answer = self._answer(question, fresh)
+            self._loop.call_soon_threadsafe(then, answer)
+
+        self._thread.submit(work)
+
+    # --- in the thread ---
+
+    def _answer(self, question: Callable[[Catalogue], Answer], fresh: bool) -> Answer | None:
+        """By the segments that were open, or, where those do not have it, that are there now."""
+        for again in (fresh, True):
+            if again:
+                self._open()
+            try:
+                return question(self._catalogue)
+            except (LookupError, SegmentError):
+                continue
+        return None
+
+    def _open(self) -> None:
+        self._files.close()
+        self._catalogue = Catalogue({})
+        try:
+            self._catalogue = self._files.enter_context(opened(self._folder))
+        except RelayError as error:
+            os.write(2, f"{error}\n".encode())
