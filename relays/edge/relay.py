@@ -177,8 +177,7 @@ class Relay:
                     self.connections[peer.number].write_on()
             for peer in _taken(todo.closed):
                 self._close(peer)
-            if fences:
-                self._fence(now)
+            self.fence(now)
             if answers:
                 self._answer(now)
         self._set_timer()
@@ -199,8 +198,11 @@ class Relay:
         self._watched.pop(connection.fd, None)
         connection.close()
 
-    def _fence(self, now: int) -> None:
-        """Read the old connection of a producer empty, then answer the new one."""
+    def fence(self, now: int) -> None:
+        """Read the old connection of a producer empty, then answer the new one. Before that nothing
+        behind its Hello may be looked at, so no other read comes in between."""
+        if not self.hub.handshake.fences:
+            return
         old, peer, hello = self.hub.handshake.fences.pop(0)
         connection = self.connections.get(old.number)
         if connection is not None:
