@@ -86,9 +86,13 @@ class Handshake:
             peer.waiting = True
             hub.journal.when_safe(lambda: self.answers.append((peer, frame)))
             return False
-        if wanted.producer_id and not hub.producers.take(key, now):
-            text = f"all {len(hub.producers)} producers that are remembered are connected"
-            return self._refuse(peer, frame, text)
+        try:
+            if wanted.producer_id and not hub.producers.take(key, now):
+                text = f"all {len(hub.producers)} producers that are remembered are connected"
+                return self._refuse(peer, frame, text)
+        except OSError as error:
+            text = f"there is no memory for another producer: {error.strerror}"
+            return self._refuse(peer, frame, text, Reject.TOO_MANY_CONNECTIONS)
         self._open(peer, wanted, now)
         return True
 
