@@ -130,6 +130,7 @@ cdef class Check:
                 self.fault_place = self.room - RECORD_SIZE * (self.number + 1)
                 break
             self.next_chain, self.size, self.count = record.chain, record.size, record.count
+            self.synced = max(self.synced, record.synced)
             if frames != NULL:
                 if self.place < at or self.place - at > size or (
                         record.size > size - (self.place - at)):
@@ -138,7 +139,6 @@ cdef class Check:
                 self.fault = self.compare(&record, frames + (self.place - at))
                 if self.fault != GOOD:
                     break
-            self.synced = max(self.synced, record.synced)
             self.advance(record.count, record.size)
             taken += 1
         return taken

@@ -116,9 +116,13 @@ class Handshake:
             hello.safe = True
             hub.journal.when_safe(lambda: self.answers.append((peer, hello)))
             return False
-        if wanted.producer_id and not hub.producers.take(key, now):
-            text = f"all {len(hub.producers)} producers that are remembered are connected"
-            return self._refuse(peer, frame, text)
+        try:
+            if wanted.producer_id and not hub.producers.take(key, now):
+                text = f"all {len(hub.producers)} producers that are remembered are connected"
+                return self._refuse(peer, frame, text)
+        except OSError as error:
+            text = f"there is no memory for another producer: {error.strerror}"
+            return self._refuse(peer, frame, text, Reject.TOO_MANY_CONNECTIONS)
         self._open(peer, wanted, hello.offset, now)
         return True
 

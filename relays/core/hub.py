@@ -269,6 +269,7 @@ class Hub:
 
     def received(self, peer: Peer, size: int, now: int) -> bool:
         """`size` bytes were read. True when `proceed` is to be called after the fan-out."""
+        assert not self.handshake.fences, "a Hello is to be answered first"
         self._now = now
         if not peer.ingress.received(size):
             peer.ingress.count_unfinished(self.tally, now)

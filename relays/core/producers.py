@@ -55,13 +55,13 @@ class Producers:
 
     def take(self, key: Key, now: int) -> bool:
         """See that a producer has a place; the longest idle one gives way. False when all that
-        are remembered are connected."""
+        are remembered are connected, OSError when there is no memory for one more."""
         if key in self._places:
             return True
         if not self._free and not self._forget_one():
             return False
+        window = self._window(self._free[-1])
         place = self._free.pop()
-        window = self._window(place)
         if window is not None:  # what it says of another producer's sequences condemns nobody
             window[:] = bytes(len(window))
         producer_write(self._state, place, key[0], key[1], 0, now)

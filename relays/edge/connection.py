@@ -99,6 +99,7 @@ class Connection:
         while more:
             more = hub.proceed(self.peer, now)
             self.relay.fan_out(now)
+        self.relay.fence(now)
 
     def send(self, now: int) -> None:
         """Send what the peer is owed, until the kernel takes no more or its turn is over."""

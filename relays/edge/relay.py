@@ -70,6 +70,7 @@ class Relay:
         self.hub = Hub(domain, config, memory.state, os.getpid(), self._report, windows, journaling)
         self.journal, self._done = journal, done
         self._held: dict[int, Connection] = {}
+        self._hung: set[int] = set()
         self._patience: asyncio.TimerHandle | None = None
         self.connections: dict[int, Connection] = {}
         self.draining = False
@@ -189,8 +190,7 @@ class Relay:
                     self.connections[peer.number].write_on()
             for peer in _taken(todo.closed):
                 self._close(peer)
-            if fences:
-                self._fence(now)
+            self.fence(now)
             if answers:
                 self._answer(now)
         if lookups or todo.fetch:
@@ -210,11 +210,15 @@ class Relay:
     def _close(self, peer: Peer) -> None:
         connection = self.connections.pop(peer.number)
         self._held.pop(peer.number, None)
+        self._hung.discard(peer.number)
         self._watched.pop(connection.fd, None)
         connection.close()
 
-    def _fence(self, now: int) -> None:
-        """Read the old connection of a producer empty, then answer the new one."""
+    def fence(self, now: int) -> None:
+        """Read the old connection of a producer empty, then answer the new one. Before that nothing
+        behind its Hello may be looked at, so no other read comes in between."""
+        if not self.hub.handshake.fences:
+            return
         old, peer, hello = self.hub.handshake.fences.pop(0)
         connection = self.connections.get(old.number)
         if connection is not None:
@@ -295,8 +299,12 @@ class Relay:
 
     def _release(self, number: int) -> None:
         connection = self._held.pop(number, None)
-        if connection is not None and not (connection.peer.closed or connection.peer.leaving):
-            connection.read_on()
+        if connection is None or connection.peer.closed or connection.peer.leaving:
+            return
+        connection.read_on()
+        if number in self._hung:
+            self._hung.discard(number)
+            self._let_go(connection)
 
     def _accept_on(self) -> None:
         if self._patience is None:
@@ -327,11 +335,18 @@ class Relay:
     def _hung_up(self) -> None:
         for fd, _ in self._hang_ups.poll(0):
             self._hang_ups.unregister(fd)
-            connection, now = self._watched[fd], self.clock.now()
-            if not self.draining:
-                self._read_out(connection, now)
-            self.hub.hung_up(connection.peer, now)
+            self._let_go(self._watched[fd])
         self.work()
+
+    def _let_go(self, connection: Connection) -> None:
+        """A peer is gone. If it waits for the journal, what it had sent is read when that lets it."""
+        now, number = self.clock.now(), connection.peer.number
+        if not self.draining:
+            self._read_out(connection, now)
+            if number in self._held:
+                self._hung.add(number)
+                return
+        self.hub.hung_up(connection.peer, now)
 
     def _read_out(self, connection: Connection, now: int) -> None:
         """What a peer sent before it went is taken, to the end of it."""

@@ -19,6 +19,7 @@ from protocol._core import (
     crc,
     decisions,
     gather,
+    journal_check,
     keep,
     reader,
     record,
@@ -35,9 +36,12 @@ from relays.core import snapshot
 from tests.daemon.fake_edge import FakeSocket, World
 from tests.daemon.test_core_hub import Schedule
 from tests.harness import frame, hello
+from tests.journal import handmade
 
 STREAMS = 3000
-MODULES = (crc, decisions, gather, keep, reader, record, ring, runs, scan, stamp, state)
+MODULES = (
+    crc, decisions, gather, journal_check, keep, reader, record, ring, runs, scan, stamp, state
+)  # fmt: skip
 
 
 def exact(data: bytes) -> Any:
@@ -238,6 +242,38 @@ def tell_late(chance: random.Random) -> None:
     world.accounted()
 
 
+def read_journal(chance: random.Random) -> None:
+    """Records and frames that lie, under right checksums or wrong ones, given in any part."""
+    made = handmade.journal(handmade.commits(12, payload=chance.choice([0, 1, 33])), size=8192)
+    disk = made.files[made.name].data
+    for _ in range(chance.randrange(8)):
+        at = made.size - handmade.RECORD * (1 + chance.randrange(12))
+        field = at + chance.choice([0, 8, 32, 48, 50, 52, 54, 56, 58])
+        disk[field : field + 2] = chance.choice([b"\0\0", b"\xff\xff", chance.randbytes(2)])
+    for at in range(made.size - handmade.RECORD * 12, made.size, handmade.RECORD):
+        good = crc.crc32(exact(bytes(disk[at : at + 76])), made.seed)
+        disk[at + 76 : at + 80] = good.to_bytes(4, "little")
+    number = chance.randrange(12)
+    place = chance.choice([made.wrote[number].place] * 3 + [made.head, made.size, 2**64 - 2])
+    low = chance.choice([min(place, made.size - 1), chance.randrange(made.size)])
+    frames = exact(bytes(disk[low : chance.randrange(low + 1, made.size + 1)]))
+    end = made.size - handmade.RECORD * number
+    behind = exact(bytes(disk[chance.randrange(end) : end]))
+    check = journal_check.Check(
+        seed=made.seed, room=chance.choice([made.size, 0, 2**64 - 1]), number=number,
+        position=chance.choice([number * 3, number * 3, 2**64 - 1]), place=place, chain=0,
+        checksums=chance.random() < 0.5, chained=False,
+    )  # fmt: skip
+    check.run(frames, low, behind)
+    if check.need or check.fault >= journal_check.BAD_FRAMES:
+        check.step_over()
+    check.search(behind)
+    check.skim(behind)
+    journal_check.learn_producers(behind, {})
+    with contextlib.suppress(ValueError):
+        journal_check.walk(frames, chance.choice([1, 3, 2**64 - 1]))
+
+
 def main(seed: int) -> None:
     """See the module's docstring."""
     assert guarded(), "the sanitizer does not guard allocations"
@@ -249,6 +285,7 @@ def main(seed: int) -> None:
         check_all(chance)
         decode_all(chance)
         take_apart(chance)
+        read_journal(chance)
     for _ in range(5):
         go_round(chance)
     for _ in range(60):

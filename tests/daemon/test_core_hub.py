@@ -256,3 +256,16 @@ def test_whatever_peers_do_each_consumer_gets_a_contiguous_run_or_is_told_what_i
         for actor in schedule.actors
     )
     assert counted == found
+
+
+def test_what_comes_behind_a_hello_waits_until_the_old_connection_is_fenced_off() -> None:
+    place = World()
+    sent = [frame(n) for n in range(1, 5)]
+    _, old = place.connect()
+    place.send(old, hello(2, producer_id=5), *sent[:3])
+    peer, new = place.connect()
+    new.coming += hello(2, producer_id=5) + b"".join(sent)
+    new.most = 100
+    # It hung up, so all that it sent is read in one go.
+    place.relay._read_out(place.relay.connections[peer.number], place.clock.now())
+    assert place.relay.hub.log.end == 4

@@ -6,17 +6,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
 from protocol.message import decode
-from relays.cli import main
 from relays.cli.journaling.ranges import Span, parse
-from relays.cli.journaling.telling import author_text, show
+from relays.cli.journaling.telling import author_text
 from tests.harness import RelayProcess, frame
 from tests.journal.handmade import RECORD, Disk, Journal, Sent
+from tests.journal.ran import Ran
 
 BASE = 1_790_000_000 * 10**9
 SECOND = 10**9
@@ -46,35 +45,6 @@ def written(made: Journal, folder: Path) -> Path:
     for name, disk in made.files.items():
         (folder / name).write_bytes(disk.data)
     return folder
-
-
-class Ran:
-    """What a command said and how it ended."""
-
-    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
-        self._capfd = capfd
-        self.out = self.err = ""
-
-    def __call__(self, *words: object, code: int = 0) -> str:
-        with pytest.raises(SystemExit) as ended:
-            main(["journal", *map(str, words)])
-        self.out, self.err = self._capfd.readouterr()
-        assert ended.value.code == code, self.err
-        assert "Traceback" not in self.err
-        return self.out
-
-    def shown(self, data: Any) -> str:
-        """What a terminal would be given."""
-        show(data)
-        return self._capfd.readouterr().out
-
-    def json(self, *words: object, code: int = 0) -> Any:
-        return msgspec.json.decode(self(*words, "--json", code=code))
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Ran:
-    return Ran(capfd)
 
 
 @pytest.fixture

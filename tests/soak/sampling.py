@@ -26,13 +26,14 @@ Sample = dict[str, float]
 def usage(pid: int) -> Sample:
     """Memory in bytes without the log and the state, whose size is fixed; descriptors, threads.
 
-    `shared` is the part that was left out: what the process has touched of log and state.
+    `shared` is the part that was left out: what the process has touched of log and state. `pss` is
+    what is its own: its share of programs and libraries depends on who else runs.
     """
     status = _numbers(PROC / str(pid) / "status")
     share = _numbers(PROC / str(pid) / "smaps_rollup")
     return {
         "rss": (status["RssAnon"] + status["RssFile"]) * KIB,
-        "pss": (share["Pss_Anon"] + share["Pss_File"]) * KIB,
+        "pss": share["Pss_Anon"] * KIB,
         "shared": status["RssShmem"] * KIB,
         "descriptors": len(list((PROC / str(pid) / "fd").iterdir())),
         "threads": status["Threads"],

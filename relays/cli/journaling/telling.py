@@ -43,7 +43,7 @@ def described(name: str, folder: Path, catalogue: Catalogue, found: Recovered) -
         "synced": found.synced,
         "chain": f"{found.chain:08x}",
         "producers": len(found.producers),
-        "bytes": sum(file.source.size for file in catalogue.segments),
+        "bytes": sum(file.size for file in catalogue.files),
         "logs": [
             {"log_id": f"{log.log_id:016x}", "begin": log.begin} for log in catalogue.lineage()
         ],
@@ -70,7 +70,7 @@ def _row(file: Segment | Unreadable, found: Recovered, wrong: bool) -> Data:
         "received_from_ns": _received(file, file.first),
         "received_to_ns": _received(file, end - 1),
         "frames_bytes": file.end().place - file.header.size,
-        "bytes": file.source.size,
+        "bytes": file.size,
     }
 
 

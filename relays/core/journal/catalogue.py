@@ -129,7 +129,7 @@ class Catalogue:
         From the oldest on, never the newest: what is more than `most` or older than `age_ns`, but
         nothing from position `needed` on, unless all are more than `hard_limit`.
         """
-        total, remove = sum(map(_size, self.files)), []
+        total, remove = sum(each.size for each in self.files), []
         oldest, cut = self.oldest, False
         for each, following in zip(self.files, self.files[1:], strict=False):
             begin = following.first
@@ -138,7 +138,7 @@ class Catalogue:
             if not (over_hard or ((total > most or old) and begin <= needed)):
                 break
             remove.append(each.name)
-            total -= _size(each)
+            total -= each.size
             oldest, cut = begin, begin > needed
         return Plan(tuple(remove), oldest, cut)
 
@@ -166,7 +166,3 @@ def _received(segment: Segment) -> int:
 def _made(each: Segment | Unreadable) -> int:
     """When a file was made, ns; who cannot say is never the reason that another is too old."""
     return each.header.created_ns if isinstance(each, Segment) else ENDLESS
-
-
-def _size(each: Segment | Unreadable) -> int:
-    return each.source.size if isinstance(each, Segment) else each.size

@@ -97,6 +97,11 @@ class Segment:
         return self.header.first_position
 
     @property
+    def size(self) -> int:
+        """Bytes of its file."""
+        return self.source.size
+
+    @property
     def begin(self) -> Mark:
         """Where its first commit begins."""
         head = self.header

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from protocol._core.journal_check import learn_producers
 from relays.core.journal.catalogue import Catalogue, Unreadable
 from relays.core.journal.reading import BUFFER, Fault, Reading, Stretch
-from relays.core.journal.records import Mark, Segment
+from relays.core.journal.records import ENDLESS, Mark, Segment
 
 Producers = dict[tuple[int, int], tuple[int, int]]
 # The frames of so many segments are checked, the newest; of others only records are.
@@ -65,11 +65,13 @@ class _Looked:
     faults: list[Fault]
     mark: Mark
     synced: int
+    with_frames: bool
+    producers: Producers | None = None
 
 
 class Depth(NamedTuple):
     """How much of a journal is checked: the frames of `every` segment, `checksums` of each frame
-    too. `progress` is told how many bytes of frames are done, and of about how many."""
+    too. `progress` is told how many bytes of the files are done, and of how many."""
 
     every: bool = False
     checksums: bool = False
@@ -86,10 +88,17 @@ def recover(catalogue: Catalogue, depth: Depth = AT_START) -> Recovered:
     """
     if not catalogue.files:
         return Recovered()
-    looked = [_skimmed(each) for each in catalogue.files]
+    looked, buffer = [], bytearray(BUFFER)
+    total, done = sum(file.size for file in catalogue.files), 0
+    for number, file in enumerate(catalogue.files):
+        frames = depth.every or number >= len(catalogue.files) - CHECKED
+        looked.append(_look(file, buffer, frames=frames, checksums=depth.checksums))
+        done += file.size
+        depth.progress(done, total)
     synced = max(each.synced for each in looked)
-    newest = looked if depth.every else looked[-CHECKED:]
-    _look_at_frames([e for e in looked if e in newest or e.mark.position > synced], depth)
+    for number, each in enumerate(looked):
+        if each.mark.position > synced and not each.with_frames:
+            looked[number] = _look(each.file, buffer, frames=True, checksums=depth.checksums)
     if depth.every:
         _compare_chains(looked)
     faults = [fault for each in looked for fault in each.faults]
@@ -99,29 +108,19 @@ def recover(catalogue: Catalogue, depth: Depth = AT_START) -> Recovered:
     return _ended(looked, torn, tuple(faults), synced)
 
 
-def _skimmed(file: Segment | Unreadable) -> _Looked:
-    """A file whose records were gone over."""
+def _look(
+    file: Segment | Unreadable, buffer: bytearray, *, frames: bool, checksums: bool = False
+) -> _Looked:
     if isinstance(file, Unreadable):
-        return _Looked(file, [file.fault], file.fault.mark, 0)
-    reading = Reading(file, frames=False)
-    faults = [part for part in reading if isinstance(part, Fault)]
-    return _Looked(file, faults, reading.mark, reading.synced)
-
-
-def _look_at_frames(looked: list[_Looked], depth: Depth) -> None:
-    """Put what is found with frames in the place of what records alone have said."""
-    before, total = 0, sum(each.mark.place for each in looked)
-    buffer = bytearray(BUFFER)
-    for each in looked:
-        if isinstance(each.file, Segment):
-            reading = Reading(each.file, checksums=depth.checksums, buffer=buffer)
-            each.faults.clear()
-            for part in reading:
-                if isinstance(part, Fault):
-                    each.faults.append(part)
-                depth.progress(before + reading.mark.place, total)
-            each.mark = reading.mark
-        before += each.mark.place
+        return _Looked(file, [file.fault], file.fault.mark, 0, True)
+    reading = Reading(file, frames=frames, checksums=checksums, buffer=buffer)
+    faults, table = [], _table(file) if file.until == ENDLESS else None
+    for part in reading:
+        if isinstance(part, Fault):
+            faults.append(part)
+        elif table is not None:
+            learn_producers(part.records, table)
+    return _Looked(file, faults, reading.mark, reading.synced, frames, table)
 
 
 def _compare_chains(looked: list[_Looked]) -> None:
@@ -159,11 +158,12 @@ def _ended(
         damage=damage,
         aside=tuple(each.file.name for each in looked if _in_the_way(each, position)),
     )
-    good = [(each.file, each.mark) for each in counted if isinstance(each.file, Segment)]
+    good = [(each.file, each) for each in counted if isinstance(each.file, Segment)]
     if not good:
         return found
-    segment, end = good[-1][0], mark if torn else good[-1][1]
-    whole = segment is last.file and not last.faults
+    segment, at = good[-1]
+    end, whole = mark if torn else at.mark, at is last and not last.faults
+    table = at.producers if whole else None
     return replace(
         found,
         log_id=segment.header.log_id,
@@ -171,7 +171,7 @@ def _ended(
         offset=segment.header.first_offset + end.place - segment.header.size,
         chain=end.chain or 0,
         oldest=good[0][0].header.first_position,
-        producers=producers(replace(segment, until=position)),
+        producers=producers(segment, position) if table is None else table,
         last=segment if whole else None,
         mark=end if whole else None,
     )
@@ -182,10 +182,16 @@ def _in_the_way(each: _Looked, position: int) -> bool:
     return each.file.first > position or (each.file.first == position and bool(each.faults))
 
 
-def producers(segment: Segment) -> Producers:
-    """The relay's table of producers at the end of a segment."""
-    table = {(row.uid, row.producer_id): row[2:] for row in segment.header.producers}
-    for part in Reading(segment, frames=False):
+def producers(segment: Segment, position: int) -> Producers:
+    """The relay's table of producers at a position in, or right behind, a segment; also what the
+    good records of damaged frames say."""
+    table = _table(segment)
+    for part in Reading(replace(segment, until=position), frames=False):
         if isinstance(part, Stretch):
             learn_producers(part.records, table)
     return table
+
+
+def _table(segment: Segment) -> Producers:
+    """The table that a segment begins with."""
+    return {(row.uid, row.producer_id): row[2:] for row in segment.header.producers}

@@ -7,6 +7,7 @@ downward from the end of the file, so that one fdatasync covers both. No files a
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,7 +44,8 @@ class Header:
 
     `first_offset` is in bytes of the log before the segment, `log_begin` the position at which
     `log_id` began, `synced` a position up to which all was on the disk when the file was made,
-    `chain` the CRC-32 of every frame byte of the log before.
+    `chain` the CRC-32 of every frame byte of the log before. `table` is the producer table, packed:
+    there are many segments, and few whose table is looked at.
 
     >>> made = Header(log_id=7, log_begin=0, first_position=10, first_offset=640, file_size=1 << 20)
     >>> Header.read(made.pack()) == made
@@ -60,12 +62,17 @@ class Header:
     created_ns: int = 0
     synced: int = 0
     chain: int = 0
-    producers: tuple[ProducerRow, ...] = ()
+    table: bytes = b""
+
+    @property
+    def producers(self) -> Iterator[ProducerRow]:
+        """The rows of the producer table."""
+        return map(ProducerRow._make, _PRODUCER.iter_unpack(self.table))
 
     @property
     def size(self) -> int:
         """Bytes before the first frame: a multiple of a page."""
-        return PAGE + -(-len(self.producers) * _PRODUCER.size // PAGE) * PAGE
+        return PAGE + -(-len(self.table) // PAGE) * PAGE
 
     @property
     def name(self) -> str:
@@ -92,16 +99,13 @@ class Header:
 
     def pack(self) -> bytes:
         """The bytes of the file before its first frame."""
-        return (self._page() + self._table()).ljust(self.size, b"\0")
-
-    def _table(self) -> bytes:
-        return b"".join(_PRODUCER.pack(*row) for row in self.producers)
+        return (self._page() + self.table).ljust(self.size, b"\0")
 
     def _page(self) -> bytes:
         fields = _HEADER.pack(
             MAGIC, VERSION, self.size, self.file_size, self.log_id, self.log_begin,
             self.first_position, self.first_offset, self.created_ns, self.synced, self.chain,
-            len(self.producers), crc32(self._table()), 0,
+            len(self.table) // _PRODUCER.size, crc32(self.table), 0,
         )[:_CHECKED]  # fmt: skip
         return (fields + crc32(fields).to_bytes(4, "little")).ljust(PAGE, b"\0")
 
@@ -123,8 +127,17 @@ class Header:
         return cls(
             file_size=fields[3], log_id=fields[4], log_begin=fields[5], first_position=fields[6],
             first_offset=fields[7], created_ns=fields[8], synced=fields[9], chain=fields[10],
-            producers=tuple(ProducerRow._make(row) for row in _PRODUCER.iter_unpack(table)),
+            table=table,
         )  # fmt: skip
+
+
+def packed(rows: Iterable[tuple[int, int, int, int]]) -> bytes:
+    """A producer table as a Header has it.
+
+    >>> len(packed([ProducerRow(1000, 7, 99, 5)]))
+    32
+    """
+    return b"".join(_PRODUCER.pack(*row) for row in rows)
 
 
 def header_size(data: bytes) -> int:

@@ -14,6 +14,8 @@ from pathlib import Path
 from relays.core.journal.catalogue import NAME, Catalogue
 from relays.errors import RelayError
 
+MUCH = 1 << 18
+
 
 class SegmentFile:
     """A segment as a `relays.core.journal.records.Source`. OSError when it cannot be read.
@@ -33,6 +35,10 @@ class SegmentFile:
 
     def read(self, offset: int, size: int) -> bytes:
         """At most `size` bytes from `offset` on."""
+        if size >= MUCH and offset:
+            # Records are read towards the beginning, where the kernel does not read ahead.
+            before = max(offset - size, 0)
+            os.posix_fadvise(self._descriptor, before, offset - before, os.POSIX_FADV_WILLNEED)
         return os.pread(self._descriptor, size, offset)
 
     def read_into(self, offset: int, buffer: memoryview) -> int:

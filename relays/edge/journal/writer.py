@@ -23,7 +23,7 @@ from protocol._core.journal import (
 from relays.config import RelayConfig
 from relays.core.journal.durability import MODES
 from relays.core.journal.records import ENDLESS
-from relays.core.journal.segment import Header, ProducerRow
+from relays.core.journal.segment import Header, packed
 from relays.edge.journal.files import Folder
 from relays.edge.journal.opened import opened
 
@@ -132,7 +132,7 @@ class JournalThread(threading.Thread):
             created_ns=time.time_ns(),
             synced=words["synced_position"],
             chain=chain,
-            producers=tuple(ProducerRow._make(row) for row in self.writer.producers()),
+            table=packed(self.writer.producers()),
         )
         self._use(self.folder.begin(header), header, 0, chain)
 

@@ -1,0 +1,144 @@
+"""What happens, one thing after the other, by chance and from a seed.
+
+Called by `tests.chaos.__main__` and by the tests. When things happen is the machine's affair, so
+the same seed gives the same story, not the same run.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.checker import Account, check
+from tests.chaos.stage import Actor, Fill, Stage
+from tests.harness import remove_memory
+
+# How often each comes, of all; `fill` only on a file system of our own, `forget` only where asked.
+WEIGHTS = {
+    "kill_relay": 40, "kill_twice": 5, "restart_relay": 8, "stop_relay": 8, "kill_producer": 10,
+    "kill_consumer": 12, "stop_producer": 5, "stop_consumer": 8, "fill": 6, "forget": 10,
+}  # fmt: skip
+SHORT, LONG = (0.02, 0.4), (0.5, 2.5)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How long: at least so many seconds and kills of the relay; and what may be done."""
+
+    seconds: float = 0.0
+    kills: int = 0
+    fills: bool = False
+    forgets: bool = False
+
+
+class Story:
+    """One run; `done` counts what happened."""
+
+    def __init__(self, stage: Stage, seed: int, wishes: Wishes) -> None:
+        self.stage, self.wishes = stage, wishes
+        self.chance = random.Random(seed)
+        self.done: dict[str, int] = {}
+        self.begun = time.monotonic()
+
+    def run(self, tell: Callable[[Story], None] = lambda _: None) -> list[Account]:
+        """Everything, and the accounts of the consumers. AssertionError when something ended that
+        should not, or does not come to its end."""
+        self.stage.start()
+        names = self._names()
+        weights = [WEIGHTS[name] for name in names]
+        while not self.over():
+            name = self.chance.choices(names, weights)[0]
+            self.done[name] = self.done.get(name, 0) + 1
+            getattr(self, name)()
+            time.sleep(self.chance.uniform(*SHORT))
+            self.stage.check()
+            tell(self)
+        self.stage.finish()
+        return check(self.stage.seen(), self.stage.sent())
+
+    def _names(self) -> list[str]:
+        left_out = {"fill"} - ({"fill"} if self.wishes.fills else set())
+        left_out |= {"forget"} - ({"forget"} if self.wishes.forgets else set())
+        return [name for name in WEIGHTS if name not in left_out]
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.begun
+
+    def over(self) -> bool:
+        return self.seconds >= self.wishes.seconds and self.stage.kills >= self.wishes.kills
+
+    # --- what can happen ---
+
+    def kill_relay(self) -> None:
+        self.stage.kill_relay()
+        time.sleep(self.chance.choice([0, 0, self.chance.uniform(*SHORT)]))
+        self.stage.relay.start()
+
+    def kill_twice(self) -> None:
+        """Its successor is killed while it takes over."""
+        self.stage.kill_relay()
+        self.stage.kill_while_it_starts(self.chance.uniform(0, 0.5))
+        self.stage.relay.start()
+
+    def restart_relay(self) -> None:
+        assert self.stage.relay.stop() == 0
+        self.stage.relay.start()
+
+    def stop_relay(self) -> None:
+        self._pause(self.stage.relay.signal)
+
+    def kill_producer(self) -> None:
+        self._kill(self.chance.choice(self.stage.producers))
+
+    def kill_consumer(self) -> None:
+        self._kill(self.chance.choice(self.stage.consumers[1:]))
+
+    def stop_producer(self) -> None:
+        self._pause(self.chance.choice(self.stage.producers).tell)
+
+    def stop_consumer(self) -> None:
+        self._pause(self.chance.choice(self.stage.consumers[1:]).tell)
+
+    def fill(self) -> None:
+        """The file system is full: for what runs, for who connects and for who takes over."""
+        with Fill(self.stage.relay.folder):
+            self.stage.knock(self.chance.randrange(1000, 10**9))
+            self._kill(self.chance.choice(self.stage.consumers[1:]))
+            time.sleep(self.chance.uniform(*SHORT))
+            self.stage.kill_relay()
+            self.stage.relay.start()
+            time.sleep(self.chance.uniform(*SHORT))
+
+    def forget(self) -> None:
+        """The memory files go while the relay is dead: another log begins."""
+        self.stage.kill_relay()
+        remove_memory(self.stage.relay.domain, self.stage.relay.folder)
+        self.stage.relay.start()
+
+    def _kill(self, client: Actor) -> None:
+        client.kill()
+        time.sleep(self.chance.choice([0, self.chance.uniform(*SHORT)]))
+        client.start()
+
+    def _pause(self, tell: Callable[[int], None]) -> None:
+        tell(signal.SIGSTOP)
+        time.sleep(self.chance.uniform(*(SHORT if self.chance.random() < 0.8 else LONG)))
+        tell(signal.SIGCONT)
+
+
+def play(
+    domain: str, folder: Path, seed: int, wishes: Wishes,
+    tell: Callable[[Story], None] = lambda _: None,
+) -> tuple[Story, list[Account]]:  # fmt: skip
+    """A story from beginning to end, cleared away whatever happens."""
+    stage = Stage(domain, folder)
+    try:
+        story = Story(stage, seed, wishes)
+        return story, story.run(tell)
+    finally:
+        stage.clear()

@@ -1,0 +1,66 @@
+"""A few kills in every run, many of the execution relay in a full one: nothing is lost, repeated or
+reordered. With the command line, so that what it prints is tested too."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+QUICK, FULL = 5, 50
+CONSUMER = re.compile(r"^(\w+) +([\d,]+) messages: 0 lost, 0 repeated, 0 reordered; (\d+) gaps")
+
+
+def chaos(*options: str) -> str:
+    """The output of a run that found nothing; its processes and files are gone."""
+    seed = os.environ.get("RELAYS_SEED")
+    words = [*options, *(("--seed", seed) if seed else ())]
+    with tempfile.TemporaryDirectory(prefix="c-") as short:  # the names of sockets are bounded
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.chaos", *words], cwd=ROOT,
+            env=os.environ | {"TMPDIR": short}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        print(ended.stdout)
+        assert ended.returncode == 0, ended.stdout + ended.stderr[-3000:]
+        assert os.listdir(short) == []
+    return ended.stdout
+
+
+def consumers(said: str) -> dict[str, int]:
+    """The gaps of each consumer; none lost, repeated or reordered anything."""
+    found = {row[1]: int(row[3]) for row in map(CONSUMER.match, said.splitlines()) if row}
+    assert set(found) == {"steady", "killed", "stopped", "slow"}
+    return found
+
+
+def test_kill_9_and_all_else_lose_repeat_and_reorder_nothing_of_execution() -> None:
+    said = chaos("--kills", str(QUICK))
+    assert said.startswith("again: scripts/chaos --domain execution --seed ")
+    gaps = consumers(said)
+    assert gaps["steady"] == gaps["killed"] == gaps["stopped"] == 0
+
+
+@pytest.mark.full
+def test_fifty_kills_lose_repeat_and_reorder_nothing_of_execution() -> None:
+    gaps = consumers(chaos("--kills", str(FULL)))
+    assert gaps["steady"] == gaps["killed"] == gaps["stopped"] == 0
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("domain", ["market_data", "signals"])
+def test_a_minute_of_chaos_loses_nothing_of_the_other_relays_without_saying_so(
+    domain: str,
+) -> None:
+    consumers(chaos("--domain", domain, "--minutes", "1"))
+
+
+@pytest.mark.full
+def test_when_the_memory_files_go_too_a_gap_says_so() -> None:
+    gaps = consumers(chaos("--kills", "20", "--forget"))
+    assert min(gaps.values()) >= 0
