@@ -549,12 +549,13 @@ enum ap_on_lag {
     AP_ON_LAG_CATCH_UP = 3
 };
 
-/* Where a session's feed begins; 4 (by receive time) is reserved. */
+/* Where a session's feed begins. */
 enum ap_start {
     AP_START_LIVE = 0,
     AP_START_AT_POSITION = 1,
     AP_START_OLDEST = 2,
-    AP_START_LAST = 3
+    AP_START_LAST = 3,
+    AP_START_RECEIVED = 4
 };
 
 /* What an Ack promises to survive. */
@@ -3533,7 +3534,7 @@ static inline const char *ap_hello_wrong(const ap_hello *m) {
     if (!(m->heartbeat_ms == 0 ||
           (m->heartbeat_ms >= 100 && m->heartbeat_ms <= 60000)))
         return "heartbeat_ms";
-    if (!(m->start <= 3)) return "start";
+    if (!(m->start <= 4)) return "start";
     if (!ap_is_zero(m->_middle, 3)) return "_middle";
     return NULL;
 }

@@ -750,12 +750,13 @@ names! {
 }
 
 names! {
-    /// Where a session's feed begins; 4 (by receive time) is reserved.
+    /// Where a session's feed begins.
     Start: u8 {
         LIVE = 0,
         AT_POSITION = 1,
         OLDEST = 2,
         LAST = 3,
+        RECEIVED = 4,
     }
 }
 
@@ -3399,7 +3400,7 @@ impl Hello {
         if !matches!(self.heartbeat_ms, 0 | 100..=60000) {
             return Some("heartbeat_ms");
         }
-        if !matches!(self.start.0, 0..=3) {
+        if !matches!(self.start.0, 0..=4) {
             return Some("start");
         }
         if self._middle != [0; 3] {

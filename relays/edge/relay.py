@@ -339,7 +339,7 @@ class Relay:
         self.work()
 
     def _let_go(self, connection: Connection) -> None:
-        """A peer is gone. If it waits for the journal, what it had sent is read when that lets it."""
+        """A peer is gone; if it waits for the journal, what it sent is read when that lets it."""
         now, number = self.clock.now(), connection.peer.number
         if not self.draining:
             self._read_out(connection, now)

@@ -76,7 +76,7 @@ def test_a_control_frame_has_the_layout_of_the_specification(
         *[(0, 1 << bit, "role") for bit in range(3, 8)],
         (1, 4, "on_lag"),
         (2, 99, "heartbeat_ms"),
-        (4, 4, "start"),
+        (4, 5, "start"),
         (5, 1, "_middle"),
     ],
 )

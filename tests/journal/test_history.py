@@ -1,0 +1,185 @@
+"""Consumers that are further back than the log in memory: served from the journal (relays.md 5)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from protocol.catalogue import MessageType
+from protocol.control import Gap, GapReason, OnLag, Role, Start
+from protocol.header import Header
+from protocol.message import decode
+from relays.edge.memory import files
+from tests.harness import CONTROL, Client, RelayProcess, eventually, frame
+
+KEPT = 16_384  # trades of 64 bytes that the log in memory has place for
+MANY = 50_000
+IDENTITY = 77
+Start_ = Callable[..., RelayProcess]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start_]:
+    """Starts a market_data relay with a journal and the smallest log in memory."""
+    relays: list[RelayProcess] = []
+
+    def begin(**settings: object) -> RelayProcess:
+        given = {"journal": "on", "log_bytes": 1 << 20, "snapshots": False, **settings}
+        relays.append(RelayProcess("market_data", tmp_path, **given))
+        return relays[-1].start()
+
+    yield begin
+    for relay in relays:
+        relay.clean()
+
+
+def publish(relay: RelayProcess, first: int, count: int) -> None:
+    """`count` frames with sequences from `first` on, Trades and Quotes by turns, acknowledged."""
+    with Client(relay.path) as client:
+        client.hello(role=int(Role.PRODUCE), producer_id=IDENTITY)
+        for begin in range(first, first + count, 1000):
+            numbers = range(begin, min(begin + 1000, first + count))
+            client.send(*(frame(n, 1 + n % 2, bytes(32 + n % 2 * 16)) for n in numbers))
+        while client.control(MessageType.ACK).sequence < first + count - 1:
+            pass
+
+
+def sequences(frames: list[bytes]) -> list[int]:
+    return [Header.unpack(each).sequence for each in frames]
+
+
+def test_who_starts_at_the_oldest_has_all_that_the_journal_has(start: Start_) -> None:
+    relay = start()
+    publish(relay, 1, MANY)
+    client = relay.client()
+    welcome = client.hello(start=int(Start.OLDEST))
+    assert (welcome.position, welcome.oldest_position, welcome.end_position) == (0, 0, MANY)
+    assert sequences(client.data(MANY)) == list(range(1, MANY + 1))
+
+
+def test_who_starts_at_a_position_of_the_journal_begins_exactly_there(start: Start_) -> None:
+    relay = start()
+    publish(relay, 1, MANY)
+    for position in (0, 1, 999, 12_345, MANY - KEPT, MANY - 1):
+        client = relay.client()
+        welcome = client.hello(start=int(Start.AT_POSITION), start_position=position)
+        assert welcome.position == position
+        count = min(3, MANY - position)
+        assert sequences(client.data(count)) == [position + 1 + n for n in range(count)]
+        client.close()
+
+
+def test_a_filter_passes_over_the_journal_as_over_the_log(start: Start_) -> None:
+    relay = start()
+    publish(relay, 1, MANY)
+    client = relay.client()
+    quotes = (1 << 2).to_bytes(32, "little")
+    client.hello(start=int(Start.OLDEST), type_filter=quotes)
+    got = client.data(MANY // 2)
+    assert sequences(got) == list(range(1, MANY + 1, 2))
+    row = eventually(lambda: relay.consumers()[0], "it is there")
+    eventually(lambda: relay.consumers()[0]["position"] == MANY, "it is at the end")
+    row = relay.consumers()[0]
+    assert (row["sums"]["delivered"], row["sums"]["filtered"]) == (MANY // 2, MANY // 2)
+
+
+def test_it_joins_live_without_a_hole_while_a_producer_goes_on(start: Start_) -> None:
+    relay = start()
+    publish(relay, 1, MANY)
+    producer = threading.Thread(target=publish, args=(relay, MANY + 1, MANY))
+    client = relay.client()
+    client.hello(start=int(Start.OLDEST), on_lag=int(OnLag.CATCH_UP))
+    producer.start()
+    try:
+        assert sequences(client.data(2 * MANY)) == list(range(1, 2 * MANY + 1))
+    finally:
+        producer.join()
+
+
+def test_one_that_stops_reading_is_caught_up_from_the_journal_with_no_gap(start: Start_) -> None:
+    relay = start(send_buffer=65_536)
+    client = relay.client(receive_buffer=4096)
+    client.hello(on_lag=int(OnLag.CATCH_UP))
+    publish(relay, 1, MANY)
+    got: list[bytes] = []
+    while len(got) < MANY:
+        each = client.frame()
+        assert each[4] in (MessageType.HEARTBEAT, *range(100)), decode(each)
+        if each[4] not in CONTROL:
+            got.append(each)
+    assert sequences(got) == list(range(1, MANY + 1))
+
+
+def test_a_plain_consumer_that_catches_up_gets_every_byte(start: Start_) -> None:
+    relay = start(on_lag="catch_up", send_buffer=65_536)
+    client = relay.client(receive_buffer=4096)
+    eventually(lambda: [row for row in relay.consumers() if row["consuming"]], "it is plain")
+    publish(relay, 1, MANY)
+    size = sum(64 + n % 2 * 16 for n in range(1, MANY + 1))
+    stream = client.raw(size)
+    assert Header.unpack(stream).sequence == 1
+    assert client.silent()
+
+
+def test_a_start_by_receive_time_begins_with_the_first_message_of_that_time(
+    start: Start_,
+) -> None:
+    relay = start()
+    publish(relay, 1, MANY)
+    between = time.time_ns()
+    publish(relay, MANY + 1, 100)
+    client = relay.client()
+    welcome = client.hello(start=int(Start.RECEIVED), start_position=between)
+    assert welcome.position == MANY
+    assert sequences(client.data(100)) == list(range(MANY + 1, MANY + 101))
+    later = relay.client().hello(start=int(Start.RECEIVED), start_position=2**63)
+    assert later.position == MANY + 100
+
+
+def test_a_start_by_receive_time_needs_a_journal(start: Start_) -> None:
+    relay = start(journal="off")
+    client = relay.client()
+    with pytest.raises(AssertionError, match="needs a relay that has a journal"):
+        client.hello(start=int(Start.RECEIVED), start_position=1)
+
+
+def test_who_knows_the_log_of_before_the_machines_death_goes_on_where_it_was(
+    start: Start_,
+) -> None:
+    relay = start()
+    publish(relay, 1, 1000)
+    before = relay.client().hello().log_id
+    relay.kill()
+    where = files(relay.domain, str(relay.folder))
+    where.log.unlink()
+    where.state.unlink()
+    relay.start()
+    publish(relay, 1001, 1000)
+    client = relay.client()
+    welcome = client.hello(start=int(Start.AT_POSITION), start_position=400, log_id=before)
+    assert (welcome.position, welcome.log_id == before) == (400, False)
+    assert sequences(client.data(1600)) == list(range(401, 2001))
+
+
+def test_who_saw_more_of_the_log_of_before_than_was_kept_is_told_so(start: Start_) -> None:
+    relay = start()
+    publish(relay, 1, 1000)
+    before = relay.client().hello().log_id
+    relay.kill()
+    where = files(relay.domain, str(relay.folder))
+    where.log.unlink()
+    where.state.unlink()
+    relay.start()
+    publish(relay, 1001, 1000)
+    client = relay.client()
+    # As if it had had 500 messages which had not reached the disk.
+    welcome = client.hello(start=int(Start.AT_POSITION), start_position=1500, log_id=before)
+    assert welcome.position == 1000
+    gap = client.control(MessageType.GAP)
+    assert isinstance(gap, Gap)
+    assert gap.reason == GapReason.LOG_REPLACED
+    assert sequences(client.data(1000)) == list(range(1001, 2001))
