@@ -13,4 +13,5 @@ object per frame: whatever is decided once per read or per connection belongs in
     record   messages as values over bytes: opened, checked, built, sealed, viewed
     frames   frames found in a buffer: views of one class, one decoded by its type
     batch    many frames to arrays and back
+    journal_check  commit records and their frames: what of a journal's segment is good
 """

@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 from relays.core.journal.catalogue import Catalogue
+from relays.core.journal.reading import Fault, Reading
 from relays.core.journal.recovery import Recovered, recover
 from relays.core.journal.segment import SegmentError
 from tests.journal.handmade import (
@@ -274,6 +275,18 @@ def test_after_a_failed_sync_the_next_segment_begins_before_the_end_of_the_last(
     assert recover(Catalogue(files)).damage == ()
 
 
+def test_files_are_named_whose_end_nothing_calls_synced() -> None:
+    made = journal(commits(1000))
+    assert recover(Catalogue(made.files)).unsynced == (sorted(made.files)[-1],)
+    never = journal(commits(1000, lag=100_000))
+    for name in sorted(never.files):
+        never.files[name].data[64:72] = bytes(8)
+    assert recover(Catalogue(never.files)).unsynced == tuple(sorted(never.files))
+    made.synced = made.position
+    made.begin()
+    assert recover(Catalogue(made.files)).unsynced == ()
+
+
 def test_an_empty_directory_begins_at_nothing() -> None:
     found = recover(Catalogue({"next.segment": Disk(bytes(100)), "lock": Disk(b"")}))
     assert (found.position, found.log_id, found.producers, found.last) == (0, None, {}, None)
@@ -330,3 +343,22 @@ def test_lies_under_right_checksums_end_too(seed: int) -> None:
         segment.since(chance.randrange(2**64))
         with suppress(LookupError, SegmentError):
             segment.locate(chance.randrange(made.position + 1))
+
+
+def test_what_is_wrong_before_position_0_takes_nothing_else_away() -> None:
+    made = journal(commits(5))
+    made.begin()
+    files = copied(made.files)
+    first = files["0" * 20 + ".segment"].data
+    # A header that is right by itself and says that the file is larger than it is.
+    first[16:24] = (made.size + 4 * RECORD).to_bytes(8, "little")
+    seed = zlib.crc32(bytes(first[:92]))
+    first[92:96] = seed.to_bytes(4, "little")
+    for number in range(5):
+        begin = made.size - RECORD * (number + 1)
+        raw = bytes(first[begin : begin + RECORD - 4])
+        first[begin + RECORD - 4 : begin + RECORD] = zlib.crc32(raw, seed).to_bytes(4, "little")
+    parts = list(Reading(Catalogue(files).segments[0]))
+    assert isinstance(parts[0], Fault)
+    assert (parts[0].first, parts[0].end) == (0, 0)
+    assert [(part.first, part.end) for part in parts[1:]] == [(0, 15)]

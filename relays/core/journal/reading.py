@@ -202,7 +202,7 @@ class Reading:
             has, wanted = segment.source.size, segment.header.file_size
             reason = f"{reason} (the file has {has} of its {wanted} bytes)"
         if segment.until != ENDLESS:
-            end = min(end or segment.until, segment.until)
+            end = segment.until if end is None else min(end, segment.until)
         return Fault(segment.name, place, mark.position, end, reason, mark, not self._whole)
 
 

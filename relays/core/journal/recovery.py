@@ -34,8 +34,10 @@ class Recovered:
     to (last sequence, ns it was last heard of). `torn` is the tail that was cut, `seen` the highest
     position that was found, in it too; `damage` is what is missing before. `aside` are the files
     that must get other names before anything is written: what they hold does not count any more.
-    `last` and `mark` say where writing can go on in the last segment, if it is whole and its log
-    goes on; else a new segment begins at `position`, in the place of an empty one of that name.
+    `unsynced` are the files that have something which no record calls synced: what was read of them
+    may be in the page cache only. `last` and `mark` say where writing can go on in the last
+    segment, if it is whole and its log goes on; else a new segment begins at `position`, in the
+    place of an empty one of that name.
 
     >>> recover(Catalogue({})).position
     0
@@ -53,6 +55,7 @@ class Recovered:
     seen: int = 0
     damage: tuple[Fault, ...] = ()
     aside: tuple[str, ...] = ()
+    unsynced: tuple[str, ...] = ()
     last: Segment | None = None
     mark: Mark | None = None
 
@@ -172,6 +175,7 @@ def _ended(
         chain=end.chain or 0,
         oldest=good[0][0].header.first_position,
         producers=producers(segment, position) if table is None else table,
+        unsynced=tuple(file.name for file, each in good if each.mark.position > synced),
         last=segment if whole else None,
         mark=end if whole else None,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from relays.config import RelayConfig
@@ -64,6 +65,16 @@ class Folder:
     def open(self, name: str) -> int:
         """The descriptor of a segment that is to be gone on with."""
         return os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+    def make_sure(self, names: Sequence[str]) -> None:
+        """See that what can be read of segments is on the disk, and not only in memory. OSError
+        when it cannot be."""
+        for name in names:
+            fd = self.open(name)
+            try:
+                os.fdatasync(fd)
+            finally:
+                os.close(fd)
 
     def remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):

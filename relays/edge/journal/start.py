@@ -83,6 +83,7 @@ def attach(
     folder = found.folder
     thread = JournalThread(folder, Writer(state, *events), config, report)
     try:
+        folder.make_sure(found.journal.unsynced)
         journal = _joined(found, state, report)
         _know(thread.writer, journal, state)
         if journal.last is not None and journal.mark is not None and journal.log_id == state.log_id:
