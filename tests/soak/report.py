@@ -14,11 +14,15 @@ from tests.soak.sampling import Sample
 Verdicts = dict[str, Growth]
 # What is drawn above each other: (title, what, the unit in terms of the samples').
 ROWS = (
-    ("RSS, MiB", "rss", MIB), ("PSS, what is its own, MiB", "pss", MIB), ("log and state touched, MiB", "shared",
-    MIB), ("descriptors", "descriptors", 1), ("threads", "threads", 1),
-    ("latency p50, us", "p50", 1e-6), ("latency p99, us", "p99", 1e-6),
+    ("RSS, MiB", "rss", MIB),
+    ("PSS, what is its own, MiB", "pss", MIB),
+    ("log and state touched, MiB", "shared", MIB),
+    ("descriptors", "descriptors", 1),
+    ("threads", "threads", 1),
+    ("latency p50, us", "p50", 1e-6),
+    ("latency p99, us", "p99", 1e-6),
     ("messages/s", "messages/s", 1),
-)  # fmt: skip
+)
 
 
 def series(samples: Sequence[Sample]) -> dict[str, list[float]]:
