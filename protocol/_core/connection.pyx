@@ -150,7 +150,7 @@ cdef class Record:
 
     @property
     def windowed(self):
-        """Whether it is served from a stretch of the journal; not any more, once it is behind it."""
+        """Whether it is served from a stretch of the journal; no more, once it is behind that."""
         if self.window != NULL and self.row.offset >= self.window_end:
             self.window, self.window_owner = NULL, None
         return self.window != NULL
