@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from relays.core.journal.reading import Fault
 from relays.core.journal.records import ENDLESS, Mark, Segment, Source
@@ -54,6 +56,15 @@ class Plan:
     remove: tuple[str, ...]
     oldest: int
     cut: bool
+
+
+class Kept(NamedTuple):
+    """A file, as retention sees it: its first position, its bytes, when it was made."""
+
+    name: str
+    first: int
+    size: int
+    made_ns: int
 
 
 class Catalogue:
@@ -129,18 +140,30 @@ class Catalogue:
         From the oldest on, never the newest: what is more than `most` or older than `age_ns`, but
         nothing from position `needed` on, unless all are more than `hard_limit`.
         """
-        total, remove = sum(each.size for each in self.files), []
-        oldest, cut = self.oldest, False
-        for each, following in zip(self.files, self.files[1:], strict=False):
-            begin = following.first
-            over_hard = total > hard_limit
-            old = bool(age_ns) and _made(following) + age_ns < now_ns
-            if not (over_hard or ((total > most or old) and begin <= needed)):
-                break
-            remove.append(each.name)
-            total -= each.size
-            oldest, cut = begin, begin > needed
-        return Plan(tuple(remove), oldest, cut)
+        return plan(self.kept, most, hard_limit, now_ns, age_ns, needed)
+
+    @property
+    def kept(self) -> list[Kept]:
+        """What retention has to know of each file."""
+        return [Kept(each.name, each.first, each.size, _made(each)) for each in self.files]
+
+
+def plan(
+    files: Sequence[Kept], most: int, hard_limit: int, now_ns: int, age_ns: int, needed: int
+) -> Plan:
+    """As `Catalogue.plan`, of files that are not open."""
+    total, remove = sum(each.size for each in files), []
+    oldest, cut = files[0].first if files else 0, False
+    for each, following in pairwise(files):
+        begin = following.first
+        over_hard = total > hard_limit
+        old = bool(age_ns) and following.made_ns + age_ns < now_ns
+        if not (over_hard or ((total > most or old) and begin <= needed)):
+            break
+        remove.append(each.name)
+        total -= each.size
+        oldest, cut = begin, begin > needed
+    return Plan(tuple(remove), oldest, cut)
 
 
 def _open(name: str, first: int, until: int, source: Source) -> Segment | Unreadable:

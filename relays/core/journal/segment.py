@@ -72,7 +72,7 @@ class Header:
     @property
     def size(self) -> int:
         """Bytes before the first frame: a multiple of a page."""
-        return PAGE + -(-len(self.table) // PAGE) * PAGE
+        return head_size(len(self.table) // _PRODUCER.size)
 
     @property
     def name(self) -> str:
@@ -138,6 +138,11 @@ def packed(rows: Iterable[tuple[int, int, int, int]]) -> bytes:
     32
     """
     return b"".join(_PRODUCER.pack(*row) for row in rows)
+
+
+def head_size(producers: int) -> int:
+    """Bytes before the first frame of a segment, with a table of so many producers."""
+    return PAGE + -(-producers * _PRODUCER.size // PAGE) * PAGE
 
 
 def header_size(data: bytes) -> int:

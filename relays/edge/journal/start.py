@@ -86,6 +86,8 @@ def attach(
         folder.make_sure(found.journal.unsynced)
         journal = _joined(found, state, report)
         _know(thread.writer, journal, state)
+        with opened(folder.path) as catalogue:
+            thread.kept = catalogue.kept
         if journal.last is not None and journal.mark is not None and journal.log_id == state.log_id:
             last = journal.last
             thread.go_on(last.name, last.header, journal.mark.number, journal.chain)
@@ -94,7 +96,8 @@ def attach(
     except OSError as error:
         text = f"cannot write a journal in {folder.path}: {error.strerror}"
         raise RelayError(text, os.EX_IOERR) from None
-    journal_set(state, on=1, failing=0, oldest_position=journal.oldest)
+    oldest = journal.oldest if journal.log_id is not None else thread.kept[0].first
+    journal_set(state, on=1, failing=0, oldest_position=oldest)
     return thread
 
 

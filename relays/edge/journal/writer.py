@@ -16,16 +16,17 @@ from protocol._core.journal import (
     FULL,
     STOPPED,
     SYNC_FAILED,
+    WRITE_FAILED,
     Writer,
     journal_set,
     journal_words,
 )
 from relays.config import RelayConfig
+from relays.core.journal.catalogue import Kept, plan
 from relays.core.journal.durability import MODES
 from relays.core.journal.records import ENDLESS
-from relays.core.journal.segment import Header, packed
+from relays.core.journal.segment import Header, head_size, packed
 from relays.edge.journal.files import Folder
-from relays.edge.journal.opened import opened
 
 SECOND = 1_000_000_000
 RETRY = SECOND // 4
@@ -36,7 +37,8 @@ LARGEST_LIMIT = 16 << 30
 class JournalThread(threading.Thread):
     """Writes until `stop`. `report(event, **fields)` may be called from this thread.
 
-    `needed` is the least position some consumer still needs; the loop sets it.
+    `needed` is the least position some consumer still needs; the loop sets it. `kept` are the
+    segments there are, the oldest first.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class JournalThread(threading.Thread):
         self.folder, self.writer, self.config, self.report = folder, writer, config, report
         self.state = writer.state
         self.needed = ENDLESS
+        self.kept: list[Kept] = []
         self._mode = MODES[config.journal_sync]
         self._interval = round(config.journal_interval * SECOND)
         self._fd = -1
         self._spare = False
         self._halt = threading.Event()
         self._tidy_at = 0
+        self._failed_at = -1
 
     # --- before it starts ---
 
@@ -84,20 +88,31 @@ class JournalThread(threading.Thread):
     def _step(self) -> bool:
         """One stay in the compiled part; False at the end."""
         why = self.writer.run(self._mode, self._interval, self._due())
-        if why == STOPPED:
-            return False
+        if why in (WRITE_FAILED, SYNC_FAILED):
+            call = "fdatasync" if why == SYNC_FAILED else "write"
+            return self._anew(f"{call}: {os.strerror(self.writer.error)}")
         if why == FULL:
             return self._persist(self._next)
-        if why != DUE:
-            call = "fdatasync" if why == SYNC_FAILED else "write"
-            self._fails(f"{call}: {os.strerror(self.writer.error)}", self.writer.error)
-            self.writer.rewind()
-            return self._persist(self._next)
-        self._tidy()
-        return True
+        if why == DUE:
+            self._tidy()
+        return why != STOPPED
 
     def _due(self) -> int:
-        return self._tidy_at if self._spare else time.monotonic_ns() + RETRY
+        """When to look after segments again; soon, where it is not as it should be."""
+        if self._spare and not journal_words(self.state)["failing"]:
+            return self._tidy_at
+        return time.monotonic_ns() + RETRY
+
+    def _anew(self, why: str) -> bool:
+        """A file has failed and is never tried again: what is not safe goes into another. At once,
+        unless the one before failed too with nothing made safe."""
+        self._fails(why, self.writer.error)
+        self.writer.rewind()
+        safe = journal_words(self.state)["safe"]
+        again, self._failed_at = safe == self._failed_at, safe
+        if again and self._halt.wait(RETRY / SECOND):
+            return False
+        return self._persist(self._next)
 
     def _persist(self, step: Callable[[], None]) -> bool:
         """Try until the disk lets it; False when it was told to stop meanwhile."""
@@ -107,7 +122,6 @@ class JournalThread(threading.Thread):
             except OSError as error:
                 self._fails(f"no new segment: {error.strerror}", error.errno or -1)
             else:
-                self._recovers()
                 return True
             if self._halt.wait(RETRY / SECOND):
                 return False
@@ -135,6 +149,9 @@ class JournalThread(threading.Thread):
             table=packed(self.writer.producers()),
         )
         self._use(self.folder.begin(header), header, 0, chain)
+        if self.kept and self.kept[-1].name == header.name:
+            self.kept.pop()
+        self.kept.append(Kept(header.name, header.first_position, header.file_size, time.time_ns()))
 
     def _use(self, fd: int, header: Header, count: int, chain: int) -> None:
         if self._fd >= 0:
@@ -149,37 +166,45 @@ class JournalThread(threading.Thread):
 
     def _tidy(self) -> None:
         """Old segments go, and the next one's space is taken while there is time."""
-        self._retire()
-        if not self._spare:
+        whole = True
+        for step, what in (
+            (self._retire, "old segments cannot go"),
+            (self._reserve, "no space for another segment"),
+        ):
             try:
-                self.folder.prepare()
+                step()
             except OSError as error:
-                self._fails(f"no space for another segment: {error.strerror}", error.errno or -1)
-            else:
-                self._spare = True
-                self.writer.spare = self.config.journal_segment - (4 << 10)
-                self._recovers()
+                whole = False
+                self._fails(f"{what}: {error.strerror}", error.errno or -1)
+        if whole:
+            self._recovers()
         self.writer.announce()
         self._tidy_at = time.monotonic_ns() + TIDY_EVERY
 
+    def _reserve(self) -> None:
+        if not self._spare:
+            self.folder.prepare()
+            self._spare = True
+            size = self.config.journal_segment
+            self.writer.spare = size - head_size(self.state.read_geometry()["producers"])
+        self._say_size()
+
     def _retire(self) -> None:
-        with opened(self.folder.path) as catalogue:
-            plan = catalogue.plan(
-                most=self.config.journal_bytes,
-                hard_limit=self._hard_limit(),
-                now_ns=time.time_ns(),
-                age_ns=round(self.config.journal_age * SECOND),
-                needed=self.needed,
-            )
-        # What is gone is said before it goes, so that nobody is promised it.
-        journal_set(self.state, oldest_position=max(plan.oldest, catalogue.oldest))
-        for name in plan.remove:
+        most, age = self.config.journal_bytes, round(self.config.journal_age * SECOND)
+        found = plan(self.kept, most, self._hard_limit(), time.time_ns(), age, self.needed)
+        if found.remove:
+            # What is gone is said before it goes, so that nobody is promised it.
+            journal_set(self.state, oldest_position=found.oldest)
+        if found.cut:
+            self.report("journal is at its hard limit", oldest=found.oldest)
+        for name in found.remove:
             self.folder.remove(name)
-        kept = len(catalogue.files) - len(plan.remove)
-        size = self.config.journal_segment
-        journal_set(self.state, segments=kept, disk_bytes=(kept + self._spare) * size)
-        if plan.cut:
-            self.report("journal is at its hard limit", oldest=plan.oldest)
+            del self.kept[0]
+        self._say_size()
+
+    def _say_size(self) -> None:
+        size = sum(each.size for each in self.kept) + self._spare * self.config.journal_segment
+        journal_set(self.state, segments=len(self.kept), disk_bytes=size)
 
     def _hard_limit(self) -> int:
         if self.config.journal_hard_limit:
@@ -199,6 +224,9 @@ class JournalThread(threading.Thread):
             self.report("journal cannot go on", why=why)
 
     def _recovers(self) -> None:
-        if journal_words(self.state)["failing"]:
+        """All is as it should be, and a file that failed is not the last thing that happened."""
+        words = journal_words(self.state)
+        if words["failing"] and words["safe"] != self._failed_at:
+            self._failed_at = -1
             journal_set(self.state, failing=0)
             self.report("journal goes on")
