@@ -289,7 +289,7 @@ class Consuming:
         self.log_id = self.log_id or welcome.log_id
         # Until the Gap that explains it has come, this is where to go on.
         first, last = self.position, max(welcome.position - 1, 0)
-        if self.log_id != welcome.log_id:
+        if self.log_id != welcome.log_id and first != welcome.position:
             self._owed = Gap(first, first, UNKNOWN_COUNT, GapReason.LOG_REPLACED)
         elif first < welcome.position:
             self._owed = Gap(first, last, last - first + 1, GapReason.TOO_OLD)
@@ -298,6 +298,8 @@ class Consuming:
         """A Gap was due and the relay goes on without it: what is missing is said all the same."""
         if self._owed is not None:
             self._gap(self._owed)
+        elif self.welcome is not None:  # and no Gap has said that another log begins here
+            self.log_id = self.welcome.log_id
 
     def _gap(self, gap: Gap) -> None:
         assert self.stream is not None

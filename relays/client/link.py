@@ -11,7 +11,7 @@ import select
 from collections import deque
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from protocol.catalogue import SourceType
 from protocol.control import (
@@ -31,7 +31,7 @@ from protocol.reject import label
 from relays.client.dial import connect
 from relays.client.errors import ClientError, LinkClosed, NotListening
 from relays.client.stream import READ_BYTES, Batch, Stream
-from relays.client.subscription import begins
+from relays.client.subscription import StartAt, begins
 
 __all__ = ["ClientError", "Link", "LinkClosed", "NotListening"]
 
@@ -62,7 +62,7 @@ class Link:
         role: Role = Role.CONSUME,
         name: str | None = None,
         producer_id: int = 0,
-        start: Literal["live", "oldest"] | int = "live",
+        start: StartAt = "live",
         types: Collection[int] = (),
         on_lag: OnLag = OnLag.DEFAULT,
         heartbeat_ms: int = 0,

@@ -29,8 +29,9 @@ class Subscriber:
 
     * `target`: a domain ("market_data": its socket in the runtime directory) or a socket's path.
     * `types`, `instruments`: those wanted, none = all. Types are classes, numbers or names.
-    * `start`: "live", "oldest", a position (of the log `log_id`; 0 = whichever it is) or -N for
-      the last N. Later connections go on where the one before ended.
+    * `start`: "live", "oldest", a position (of the log `log_id`; 0 = whichever it is), -N for the
+      last N, or a datetime: what the relay received then or later, if it has a journal. Later
+      connections go on where the one before ended.
     * `on_lag`: what the relay does when this consumer lags too far: "gap", "disconnect",
       "catch_up", None = the domain's default.
     * `on_gap`: a Gap is raised as GapError, is an item of the stream ("item"), or is given to a

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from protocol.catalogue import MessageType, SourceType
@@ -17,8 +18,10 @@ from protocol.instruments import InstrumentId
 from protocol.message import Message
 from relays.client.errors import ClientError
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 Type = int | str | type[Message]
-StartAt = Literal["live", "oldest"] | int
+StartAt = Literal["live", "oldest"] | int | datetime
 Lag = OnLag | Literal["gap", "disconnect", "catch_up"] | None
 OnGap = Literal["raise", "item"] | Callable[[Gap], object]
 OnBad = Literal["raise", "item"] | Callable[[ProtocolError], object]
@@ -28,7 +31,7 @@ Replayed = Literal["deliver", "skip"] | None
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """The feed a consumer wants. `start` is "live", "oldest", a position of the log `log_id` (0 =
-    whichever it is), or -N for the last N; `heartbeat_ms` 0 = 1,000.
+    whichever it is), -N for the last N, or a time; `heartbeat_ms` 0 = 1,000.
 
     >>> wanted = subscription(types=["Trade", "quote"], start=-10)
     >>> sorted(wanted.types), wanted.filtered
@@ -116,10 +119,12 @@ def type_number(wanted: Type) -> int:
 
 def begins(start: StartAt) -> tuple[Start, int]:
     """Hello.start and start_position for what a program says; FieldError for anything else."""
-    if start in ("live", "oldest"):
+    if isinstance(start, str) and start in ("live", "oldest"):
         return Start[start.upper()], 0
+    if isinstance(start, datetime) and start.tzinfo is not None:
+        return Start.RECEIVED, (start - EPOCH) // MICROSECOND * 1000
     if not isinstance(start, int) or isinstance(start, bool):
-        expected = '"live", "oldest", a position, or -N for the last N'
+        expected = '"live", "oldest", a position, -N for the last N, or a datetime with a time zone'
         raise FieldError("hello.start", expected=expected, got=start)
     return (Start.AT_POSITION, start) if start >= 0 else (Start.LAST, -start)
 

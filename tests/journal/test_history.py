@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from protocol.catalogue import MessageType
 from protocol.control import Gap, GapReason, OnLag, Role, Start
+from protocol.errors import FieldError
 from protocol.header import Header
 from protocol.message import decode
+from relays.client import Consumer
 from relays.edge.memory import files
 from tests.harness import CONTROL, Client, RelayProcess, eventually, frame
 
@@ -28,7 +32,12 @@ def start(tmp_path: Path) -> Iterator[Start_]:
     relays: list[RelayProcess] = []
 
     def begin(**settings: object) -> RelayProcess:
-        given = {"journal": "on", "log_bytes": 1 << 20, "snapshots": False, **settings}
+        given: dict[str, Any] = {
+            "journal": "on",
+            "log_bytes": 1 << 20,
+            "snapshots": False,
+            **settings,
+        }
         relays.append(RelayProcess("market_data", tmp_path, **given))
         return relays[-1].start()
 
@@ -46,6 +55,14 @@ def publish(relay: RelayProcess, first: int, count: int) -> None:
             client.send(*(frame(n, 1 + n % 2, bytes(32 + n % 2 * 16)) for n in numbers))
         while client.control(MessageType.ACK).sequence < first + count - 1:
             pass
+
+
+def forget(relay: RelayProcess) -> None:
+    """The machine dies: what was in memory is gone."""
+    relay.kill()
+    where = files(relay.domain, str(relay.folder))
+    where.log.unlink()
+    where.state.unlink()
 
 
 def sequences(frames: list[bytes]) -> list[int]:
@@ -153,10 +170,7 @@ def test_who_knows_the_log_of_before_the_machines_death_goes_on_where_it_was(
     relay = start()
     publish(relay, 1, 1000)
     before = relay.client().hello().log_id
-    relay.kill()
-    where = files(relay.domain, str(relay.folder))
-    where.log.unlink()
-    where.state.unlink()
+    forget(relay)
     relay.start()
     publish(relay, 1001, 1000)
     client = relay.client()
@@ -169,10 +183,7 @@ def test_who_saw_more_of_the_log_of_before_than_was_kept_is_told_so(start: Start
     relay = start()
     publish(relay, 1, 1000)
     before = relay.client().hello().log_id
-    relay.kill()
-    where = files(relay.domain, str(relay.folder))
-    where.log.unlink()
-    where.state.unlink()
+    forget(relay)
     relay.start()
     publish(relay, 1001, 1000)
     client = relay.client()
@@ -183,3 +194,29 @@ def test_who_saw_more_of_the_log_of_before_than_was_kept_is_told_so(start: Start
     assert isinstance(gap, Gap)
     assert gap.reason == GapReason.LOG_REPLACED
     assert sequences(client.data(1000)) == list(range(1001, 2001))
+
+
+def test_a_consumer_of_the_client_library_goes_on_after_the_machines_death(start: Start_) -> None:
+    relay = start(require_sequence=True)
+    publish(relay, 1, 100)
+    with Consumer(relay.path, start="oldest") as consumer:
+        items = iter(consumer.messages())
+        assert [next(items).header.sequence for _ in range(100)] == list(range(1, 101))
+        before = consumer.log_id
+        forget(relay)
+        relay.start()
+        publish(relay, 101, 50)
+        assert [next(items).header.sequence for _ in range(50)] == list(range(101, 151))
+        assert not consumer.gaps
+        assert consumer.log_id != before
+
+
+def test_a_consumer_of_the_client_library_starts_at_a_time(start: Start_) -> None:
+    relay = start()
+    publish(relay, 1, 100)
+    then = datetime.now(UTC)
+    publish(relay, 101, 100)
+    with Consumer(relay.path, start=then) as consumer:
+        assert next(iter(consumer.messages())).header.sequence == 101
+    with pytest.raises(FieldError, match="a datetime with a time zone"):
+        Consumer(relay.path, start=datetime.now())
