@@ -47,13 +47,13 @@ class Breaker:
     True
     """
 
-    __slots__ = ("calm_since", "in_a_row", "opened", "state", "wait")
+    __slots__ = ("calm_since", "in_a_row", "recovered", "state", "wait")
 
     def __init__(self) -> None:
         self.state = REPLAYING
         self.in_a_row = 0
         self.wait = 0
-        self.opened = 0
+        self.recovered = False
         self.calm_since: int | None = None
 
     def _go(self, state: int) -> None:
@@ -65,18 +65,16 @@ class Breaker:
         armed = self.state in (CLOSED, HALF_OPEN)
         return armed and (lag >= limits.messages or size >= limits.size)
 
-    def trip(self, now: int, limits: Limits) -> bool:
-        """Open. False when this was the fifth time in a row: the consumer must go."""
+    def trip(self, limits: Limits) -> bool:
+        """Open; after `wait` the caller sets `recovered`, once and for good: a clock that is asked
+        twice may go back in between. False when this was the fifth time in a row: the consumer
+        must go."""
         self.in_a_row = self.in_a_row + 1 if self.state == HALF_OPEN else 1
         self.wait = min(limits.recovery << (self.in_a_row - 1), max(LONGEST, limits.recovery))
-        self.opened = now
+        self.recovered = False
         self.calm_since = None
         self._go(OPEN)
         return self.in_a_row < LAST_TRIP
-
-    def recovered(self, now: int) -> bool:
-        """Whether an open breaker has waited long enough to be tried again."""
-        return self.state == OPEN and now >= self.opened + self.wait
 
     def half_open(self) -> None:
         """It is tried again: live from here, after a Gap."""
@@ -84,7 +82,6 @@ class Breaker:
 
     def shift(self, by: int) -> None:
         """The clock was set: what happened, happened `by` ns later on it."""
-        self.opened += by
         if self.calm_since is not None:
             self.calm_since += by
 

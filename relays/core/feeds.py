@@ -139,7 +139,7 @@ class Feeds:
     def trip(self, peer: Peer, now: int) -> None:
         """Nothing more is written for this consumer until its breaker has recovered."""
         lag = peer.record.lag
-        may_return = peer.breaker.trip(now, self.limits)
+        may_return = peer.breaker.trip(self.limits)
         self._stop(peer)
         self._report("breaker opened", peer, lag=lag, wait=peer.breaker.wait / 1e9)
         if peer.phase == Phase.PLAIN:
@@ -161,13 +161,14 @@ class Feeds:
 
     def _try(self, peer: Peer) -> None:
         if peer.breaker.state == OPEN and not peer.closed and not peer.leaving:
+            peer.breaker.recovered = True
             self._watch(peer)
 
     def writable(self, peer: Peer, now: int) -> None:
         """The socket of an open consumer takes bytes again: gap it, or let it go."""
         if peer.phase == Phase.PLAIN:
             self._cut(peer, Reject.SLOW_CONSUMER, "read again after it was cut off")
-        elif not peer.outlet.tail and peer.breaker.recovered(now):
+        elif not peer.outlet.tail and peer.breaker.recovered:
             self._resume(peer, now)
 
     def _resume(self, peer: Peer, now: int) -> None:

@@ -7,12 +7,14 @@ step is seen is `Clock.follow`'s.
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
 from protocol.reject import Reject
 from relays.core.breaker import CLOSED, HALF_OPEN, OPEN
 from relays.core.peer import Peer
+from relays.edge.clock import Clock
 from relays.edge.logs import Log
 from tests.daemon.fake_edge import MILLISECOND, FakeSocket, World
 from tests.harness import frame, hello
@@ -50,6 +52,30 @@ def test_an_open_breaker_recovers_on_time_when_the_clock_was_set(step: int) -> N
     place.pass_time(11)
     place.read(sock)
     assert peer.breaker.state == HALF_OPEN
+
+
+def test_an_open_breaker_whose_time_is_over_is_tried_although_the_clock_drifts_back() -> None:
+    place, peer, sock = tripped()
+    place.pass_time(1000)
+    place.clock.time -= 10 * MILLISECOND  # less than what counts as set
+    place.read(sock)
+    assert peer.breaker.state == HALF_OPEN
+
+
+def test_a_look_at_the_clock_that_was_held_up_does_not_move_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, wall = Clock(), time.time_ns
+
+    def held_up() -> int:
+        now = wall()
+        time.sleep(0.06)
+        return now
+
+    before = clock.now() - time.monotonic_ns()
+    monkeypatch.setattr(time, "time_ns", held_up)
+    assert clock.follow() == 0
+    assert abs(clock.now() - time.monotonic_ns() - before) < 10 * MILLISECOND
 
 
 @STEPS
