@@ -16,7 +16,7 @@ VARIABLE = "_RELAYS_COMPLETE"
 
 EXAMPLES = """\b
 Examples:
-  eval "$(relays completion bash)"                                     this shell only
+  eval "$(relays completion bash)"          this shell only
   relays completion bash > ~/.local/share/bash-completion/completions/relays
   relays completion zsh > "${fpath[1]}/_relays"
   relays completion fish > ~/.config/fish/completions/relays.fish

@@ -41,10 +41,10 @@ Examples:
   relays convert binance spot_btcusdt.gz -o btc.frames
   relays convert binance-futures usdm_*.gz -o perpetuals.frames --force
   relays convert coinbase COINBASE.0.gz COINBASE.ws.28.0.gz -o coinbase.frames
-  relays convert us-equities aapl_20131008_quote.zip --listing nasdaq -o aapl.frames
-  relays convert uniswap logs.jsonl.gz --pools pools.csv -o pools.frames --json
+  relays convert us-equities aapl_20131008_quote.zip -o aapl.frames \\
+    --listing nasdaq
+  relays convert uniswap logs.jsonl.gz --pools pools.csv -o pools.frames
 
-\b
 Kinds: {kinds}.
 """
 INTRODUCTIONS = (MessageType.INSTRUMENT_DISCOVERED, MessageType.POOL_DISCOVERED)

@@ -22,29 +22,30 @@ Examples:
   relays publish market_data morning.frames --speed 10
   relays publish market_data trades.csv --type trade --decimal --speed 1000/s
   relays publish signals signals.jsonl --ahead 50000 --json
-  relays tap market_data --json | relays publish market_data --runtime-dir /tmp/other -
+  relays tap market_data --json |
+    relays publish market_data --runtime-dir /tmp/other -
 
 \b
-FILE is one of these, told by its suffix (.frames, .jsonl, .csv, each also .gz), else by its first
-bytes, or by --format:
-  frames  frames back to back, as `relays convert` and `relays tap -w` write them
-  json    a message a line: {"type": 1, "version": 1, "fields": {...}}, as `relays tap --json`
-          writes them (its "header" gives source and time)
-  csv     a header row of field names, then a message a row. A `type` column, or --type, says
-          what each is; `timestamp` (ns), `source` and `priority` go into the frame's header.
-          Instruments are venue:kind:symbol; prices and volumes are in units of 1e-8, or with
+FILE is one of these, told by its suffix (.frames, .jsonl, .csv, each also
+.gz), else by its first bytes, or by --format:
+  frames  frames back to back, as `relays convert` and `relays tap -w` write
+          them
+  json    a message a line: {"type": 1, "version": 1, "fields": {...}}, as
+          `relays tap --json` writes them (its "header" gives source and time)
+  csv     a header row of field names, then a message a row. A `type` column,
+          or --type, says what each is; `timestamp` (ns), `source` and
+          `priority` go into the frame's header. Instruments are
+          venue:kind:symbol; prices and volumes are in units of 1e-8, or with
           --decimal whole units
 
 \b
   instrument_id,price,volume,side
   binance:spot:BTC-USDT,61234.5,0.25,BUY
 
-\b
 Each message gets a sequence and, unless --recorded-times is given, the time it is sent. What is
 refused, by the relay or because it is no message, is listed with its line or frame; the rest goes
 on. Ctrl-C ends it at once; what was sent is acknowledged.
 
-\b
 Exit codes: 0 all published; 64 wrong usage; 65 some were refused, or FILE is damaged; 66 FILE
 cannot be read; 69 nothing listens, or the relay has gone; 77 not permitted; 78 the configuration
 is wrong; 130 interrupted.

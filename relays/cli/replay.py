@@ -19,20 +19,17 @@ EXAMPLES = """\b
 Examples:
   relays replay morning.frames --to market_data
   relays replay btc.frames eth.frames --to market_data --speed 60
-  relays replay day.frames.gz --to market_data --speed max --ahead 100000 --recorded-times
+  relays replay day.frames.gz --to market_data --speed max --recorded-times
   relays replay signals.jsonl --to signals --speed 100/s
 
-\b
 Files are as for `relays publish`; several are merged by the times in their headers, each keeping
 its own order. At --speed 1 a message goes out as long after the first as it was recorded after it,
 at N in an Nth of that. A recording that is late is not held up further: what is due goes out.
 Headers get a new sequence and, unless --recorded-times is given, the time of sending.
 
-\b
 What is refused is listed with its file and frame or line; the rest goes on. Ctrl-C ends it at once;
 what was sent is acknowledged.
 
-\b
 Exit codes: 0 all replayed; 64 wrong usage, or there are no times to keep to; 65 some were refused,
 or a file is damaged; 66 a file cannot be read; 69 nothing listens, or the relay has gone; 77 not
 permitted; 78 the configuration is wrong; 130 interrupted.

@@ -7,7 +7,8 @@ nobody, and shows also what a relay that died has left.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -106,7 +107,7 @@ def lines(found: Mapping[str, Data | None]) -> Iterator[str]:
             continue
         yield f"{name} relay {words(_relay(data))}"
         yield f"{name} connections {words(data['connections'])}"
-        reasons = _reasons(data)
+        reasons = ",".join(f"{why}:{count}" for why, count in _reasons(data).items())
         made_of = {"dropped_reasons": reasons} if reasons else {}
         yield f"{name} totals {words(_sums(data) | made_of)}"
         for row in data["consumers"]:
@@ -137,10 +138,9 @@ def _sums(data: Data) -> dict[str, Any]:
     return {key: totals[key] for key in TOTALS} | {"dropped": sum(totals["dropped"].values())}
 
 
-def _reasons(data: Data) -> str:
-    """What the dropped are made of, for one value: `left:2,too_slow:10`; empty for none."""
-    dropped = data["totals"]["dropped"]
-    return ",".join(f"{why}:{count}" for why, count in dropped.items() if count)
+def _reasons(data: Data) -> dict[str, int]:
+    """What the dropped are made of."""
+    return {why: count for why, count in data["totals"]["dropped"].items() if count}
 
 
 # --- tables, for a terminal ---
@@ -150,32 +150,34 @@ def _show_tables(found: Mapping[str, Data | None]) -> None:
     console = Screen()
     for name, data in found.items():
         if data is None:
-            console.print(f"{name}: {NEVER}")
+            console.print(f"{name}: {NEVER} (start it: relays run {name})")
             continue
-        console.print(_heading(name, data), style=_style(data))
+        console.print(_folded(_heading(name, data), console.width), style=_style(data))
         console.print(f"  memory: {data['memory']}", soft_wrap=True)
-        console.print(_in_one_line(data["connections"], "connections"))
-        console.print(_in_one_line(_sums(data), "totals"))
+        numbers = {"connections": data["connections"], "totals": _sums(data)}
         if reasons := _reasons(data):
-            console.print(f"  reasons of dropped: {reasons.replace(',', ', ')}")
+            numbers["reasons of dropped"] = reasons
+        for title, values in numbers.items():
+            console.print(_folded(_said(title, values), console.width))
         for title, columns in (("consumers", CONSUMER), ("producers", PRODUCER)):
             if data[title]:
                 console.print(_fitting(console, title, columns, data[title]))
         console.print()
 
 
-def _heading(name: str, data: Data) -> str:
+def _heading(name: str, data: Data) -> list[str]:
     log, lost = data["log"], data["unaccounted"]
     process = f"pid {data['pid']}, " if data["pid"] else ""
     verb = "up" if data["alive"] else "ran for"
-    heading = (
-        f"{name}: {data['state']}, {process}{verb} {duration(data['uptime_seconds'])}, "
-        f"position {log['end_position']:,} (from {log['oldest_position']:,}), "
-        f"log {log['filled']:.0%} of {log['bytes'] >> 20} MiB"
-    )
+    heading = [
+        f"{name}: {data['state']}",
+        f"{process}{verb} {duration(data['uptime_seconds'])}",
+        f"position {log['end_position']:,} (from {log['oldest_position']:,})",
+        f"log {log['filled']:.0%} of {log['bytes'] >> 20} MiB",
+    ]
     if lost["messages"] or lost["bytes"]:
-        heading += f", UNACCOUNTED {lost['messages']:,} messages {lost['bytes']:,} bytes"
-    return heading + (", DAMAGED state was set aside" if data["damaged"] else "")
+        heading.append(f"UNACCOUNTED {lost['messages']:,} messages {lost['bytes']:,} bytes")
+    return heading + (["DAMAGED state was set aside"] if data["damaged"] else [])
 
 
 def _style(data: Data) -> str:
@@ -183,9 +185,22 @@ def _style(data: Data) -> str:
     return "bold red" if wrong else "bold"
 
 
-def _in_one_line(values: Data, title: str) -> str:
-    shown = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in values.items())
-    return f"  {title}: {shown}"
+def _said(title: str, values: Data) -> list[str]:
+    first, *others = (f"{key.replace('_', ' ')} {value:,}" for key, value in values.items())
+    return [f"  {title}: {first}", *others]
+
+
+def _folded(parts: Sequence[str], width: int) -> str:
+    """The parts as an enumeration in so many columns: no part is broken where it fits a line, and
+    what follows the first line is indented.
+
+    >>> print(_folded(["totals: received 1", "accepted 2"], 24))
+    totals: received 1,
+        accepted 2
+    """
+    text = ", ".join(part.replace(" ", "\0") for part in parts)
+    lines = textwrap.fill(text, width, subsequent_indent="    ", break_on_hyphens=False)
+    return lines.replace("\0", " ")
 
 
 def _fitting(console: Console, title: str, columns: tuple[str, ...], rows: list[Data]) -> Table:

@@ -54,25 +54,26 @@ Examples:
   relays tap market_data --snapshot --instrument 'BTC*'
   relays tap market_data --stats
   relays tap market_data -w morning.frames
-  relays tap market_data -w - | relays publish market_data - --runtime-dir /tmp/other
+  relays tap market_data -w - |
+    relays publish market_data - --runtime-dir /tmp/other
 
 \b
-A line is: time (UTC) of the header, position, type, instrument, fields, [source #sequence].
-  22:13:20.000000 9 trade okx:spot:BTC-USDT price=61.5 volume=2 side=BUY [external #4]
+A line is: time (UTC) of the header, position, type, instrument, fields,
+[source #sequence].
+  22:13:20.000000 9 trade okx:spot:BTC-USDT price=61.5 volume=2 [external #4]
+
 Prices and volumes are whole units. The position is - where the relay itself leaves frames out
 (--type, --instrument by its id): then it does not tell every one.
+
 A snapshot is the last quote and book of each instrument, and what introduced it, as the relay has
 them when the feed begins: verbatim, `snapshot` in place of the position, between two lines `--`.
 
-\b
 Instruments are named as their discovery messages name them, else as the id says it.
 
-\b
 An instrument is venue:kind:symbol, as binance:spot:BTC-USDT, kraken:spot:* or
 ethereum:token:0x..., or a symbol alone: BTCUSDT, BTC*; or the id's 12 bytes in hex. Case and
 - / _ do not matter.
 
-\b
 Exit codes: 0 ended by --count, Ctrl-C or a reader that left; 64 wrong usage; 69 nothing listens,
 or the relay refuses us; 73 FILE cannot be made; 74 it cannot be written; 77 not permitted; 78 the
 configuration is wrong.

@@ -116,7 +116,8 @@ def asked(given: Given, domain: str | None, text: str) -> dict[str, dict[str, An
             found[name] = history(name, state, files(name, place).state, text)
     if not found:
         places = ", ".join(dict.fromkeys(one.config.runtime_dir for one in every.values()))
-        raise RelayError(f"no relay has run in {places}", os.EX_UNAVAILABLE)
+        text = f"no relay has run in {places} (start one: relays run {next(iter(every))})"
+        raise RelayError(text, os.EX_UNAVAILABLE)
     return found
 
 

@@ -200,6 +200,14 @@ def test_the_help_of_a_command_has_an_example(name: str) -> None:
     assert f"relays {name}" in run(name, "--help").stdout.split("Example")[1]
 
 
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"journal"}))
+def test_the_help_of_a_command_fits_80_columns(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(name, "--help") == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
 HELP = """
 import sys
 from relays.cli import main

@@ -157,7 +157,7 @@ def test_what_cannot_be_sent_is_listed_with_its_frame_and_the_rest_goes_on(
     parts += [Unknown(19, 1, bytes(70_000)).frame(), made[3], made[4][:-1]]
     path = written(tmp_path / "a.frames", *parts)
     report = reported(relay, "publish", "market_data", path, code=os.EX_DATAERR)
-    assert (report["sent"], report["refused"]) == (3, 4)
+    assert (report["sent"], report["bytes"], report["refused"]) == (3, 192, 4)
     listed = {one["frame"]: one["reason"] for one in report["listed"]}
     assert list(listed) == [2, 3, 5, 7]
     for number, word in ((2, "checksum"), (3, "1 to 19"), (5, "65536"), (7, "cut short")):

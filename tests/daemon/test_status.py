@@ -221,6 +221,19 @@ def test_no_word_is_broken_at_80_columns(made: HandMade) -> None:
     assert any(line.split()[-3:] == ["20", "10", "10"] for line in out)
 
 
+def test_what_goes_over_the_edge_is_folded_and_indented(made: HandMade) -> None:
+    traffic(made).set_breaker(OPEN)
+    made.publish(0, 3_000)
+    made.say(damaged=1)
+    out = on_a_terminal(made, 80)
+    assert max(map(len, out)) <= 80
+    of_this = out[: next(n for n, line in enumerate(out) if line.strip() == "consumers")]
+    assert [line.split(":")[0] for line in of_this if line[:1] != " "] == ["market_data"]
+    for part in ("log 18% of 1 MiB", "DAMAGED state was set aside", "dropped 3,010", "trips 0"):
+        assert sum(part in line for line in of_this) == 1, out
+    assert "  reasons of dropped: too slow 3,010" in of_this
+
+
 def test_on_a_terminal_it_is_tables(made: HandMade) -> None:
     traffic(made)
     made.say(damaged=1)

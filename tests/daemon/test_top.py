@@ -118,6 +118,22 @@ def test_an_open_breaker_is_said_in_words_with_what_it_costs(made: HandMade) -> 
     drive(app, steps)
 
 
+def test_an_empty_table_says_what_would_fill_it(made: HandMade) -> None:
+    app = top_of(made)
+
+    async def steps(pilot: Any) -> None:
+        assert any(line.startswith("no consumer is connected (") for line in text_of(app))
+        assert any(line.startswith("no producer is connected (") for line in text_of(app))
+        await pilot.press("enter")  # there is nothing to show in detail
+        traffic(made)
+        app.look()
+        await pilot.pause()
+        assert names(app) == ["strategy"]
+        assert not any(" is connected" in line for line in text_of(app))
+
+    drive(app, steps)
+
+
 def test_a_dead_relay_and_one_that_cannot_be_read_are_said(made: HandMade) -> None:
     traffic(made)
     gone = subprocess.Popen([sys.executable, "-c", ""])

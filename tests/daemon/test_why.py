@@ -168,6 +168,7 @@ def test_where_nothing_ever_ran_it_exits_69(
 ) -> None:
     code, _, error = shown(capsys, "anybody", f"--runtime-dir={tmp_path}")
     assert code == os.EX_UNAVAILABLE
+    assert "(start one: relays run market_data)" in error
     assert str(tmp_path) in error
 
 

@@ -45,6 +45,8 @@ ORDERS = (
     Order("name", False), Order("domain", False),
 )  # fmt: skip
 TITLES = {"behind": "lag", "lag_seconds": "age"}
+NO_CONSUMER = "no consumer is connected (one to look at: relays tap DOMAIN)"
+NO_PRODUCER = "no producer is connected (one to look at: relays publish DOMAIN FILE)"
 
 
 class Source(Protocol):
@@ -118,9 +120,9 @@ class Rows(DataTable[Text]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "detail")]
 
-    def __init__(self, columns: Sequence[Column], name: str) -> None:
+    def __init__(self, columns: Sequence[Column], name: str, empty: str) -> None:
         super().__init__(id=name, cursor_type="row", cell_padding=0, zebra_stripes=False)
-        self.shape = columns
+        self.shape, self.empty = columns, empty
         self.rows_shown: list[Row] = []
         self._widths: list[int] = []
 
@@ -133,12 +135,13 @@ class Rows(DataTable[Text]):
         if widths != self._widths:
             self._rebuild(widths)
         self.rows_shown = list(rows[:MOST_ROWS])
-        while self.row_count > len(self.rows_shown):
+        lines = [
+            [column.cell(row, size) for column, size in zip(self.shape, widths, strict=True)]
+            for row in self.rows_shown
+        ] or [_across(self.empty, widths)]
+        while self.row_count > len(lines):
             self.remove_row(str(self.row_count - 1))
-        for number, row in enumerate(self.rows_shown):
-            cells = [
-                column.cell(row, size) for column, size in zip(self.shape, widths, strict=True)
-            ]
+        for number, cells in enumerate(lines):
             self._put(number, cells)
         for number, row in enumerate(self.rows_shown):
             if _key(row) == key and number != self.cursor_row:
@@ -164,6 +167,15 @@ class Rows(DataTable[Text]):
         if 0 <= self.cursor_row < len(self.rows_shown):
             return self.rows_shown[self.cursor_row]
         return None
+
+
+def _across(text: str, widths: Sequence[int]) -> list[Text]:
+    """A text instead of rows, over all the cells."""
+    cells, at = [], 0
+    for width in widths:
+        cells.append(Text(f"{text[at : at + width + 1]:{width + 1}}", QUIET))
+        at += width + 1
+    return cells
 
 
 def _key(row: Row) -> tuple[Any, ...]:
@@ -244,8 +256,8 @@ class Top(App[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(id="relays")
-        yield Rows(CONSUMERS, "consumers")
-        yield Rows(PRODUCERS, "producers")
+        yield Rows(CONSUMERS, "consumers", NO_CONSUMER)
+        yield Rows(PRODUCERS, "producers", NO_PRODUCER)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -333,7 +345,8 @@ def relay_lines(view: View, history: History, width: int = NARROW) -> list[Text]
     past."""
     status = view.status
     if status is None:
-        return [Text(f"{view.domain}  {view.problem or 'has never run here'}", QUIET)]
+        never = f"has never run here (start it: relays run {view.domain})"
+        return [Text(f"{view.domain}  {view.problem or never}", QUIET)]
     log, lost = status["log"], status["unaccounted"]
     verb = "up" if status["alive"] else "ran"
     process = f"pid {status['pid']} " if status["pid"] else ""

@@ -118,7 +118,7 @@ class Report:
         cut = ", interrupted" if self.interrupted else ""
         return (
             f"{self.verb} {self.sent:,} messages ({self.bytes:,} bytes) to {self.domain} in"
-            f" {self.seconds:.1f} s, {rate:,.0f} messages/s; {self.refused:,} refused{cut}"
+            f" {self.seconds:.1f} s, {rate:,.0f}/s; {self.refused:,} refused{cut}"
         )
 
 
@@ -226,7 +226,6 @@ class Player:
         self._hold(interrupts)
         with interrupts.waiting():
             self.sender.send(frames, origins, None if self.recorded else time.time_ns())
-        self.report.bytes += len(frames)
         self.hear()
         self._look()
 
@@ -243,7 +242,7 @@ class Player:
         for refusal in self.sender.refusals():
             self.report.refuse(refusal, self.meter)
         self.sender.forget()
-        self.report.sent = self.sender.sent
+        self.report.sent, self.report.bytes = self.sender.sent, self.sender.bytes
 
     def _look(self) -> None:
         """Now and then: what came back, how far it is, whether the relay is there."""
@@ -295,8 +294,12 @@ def show(report: Report, as_json: bool) -> None:
         click.echo(f"relays: refused: and {more:,} more (in all: {clean(reasons)})", err=True)
     if as_json:
         click.echo(msgspec.json.encode(report.plain()).decode())
+    elif sys.stdout.isatty():
+        from relays.cli.common.screen import Screen
+
+        Screen().print(report.sentence())
     else:
-        click.echo(report.sentence() if sys.stdout.isatty() else report.line())
+        click.echo(report.line())
 
 
 # --- progress ---

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from protocol._core import runs
@@ -91,7 +92,7 @@ class Sender:
     """One producer on one relay. NotListening when there is no relay.
 
     What the relay does not take, and what cannot be sent at all, comes back from `refusals`, in
-    any order; `sent` counts what went out and did not come back.
+    any order; `sent` counts what went out and did not come back, `bytes` what that had.
     """
 
     def __init__(self, path: str, name: str) -> None:
@@ -105,7 +106,7 @@ class Sender:
             on_error=self._back.append,
             on_unknown=self._back.append,
         )
-        self._taken = self._returned = 0
+        self._taken = self._returned = self.bytes = 0
 
     @property
     def sent(self) -> int:
@@ -142,7 +143,12 @@ class Sender:
             self.producer.send_many(frames, timestamp=now)
         finally:
             # An interrupt can come when some of them are taken.
-            self._taken += self.producer.last_sequence - last
+            taken = self.producer.last_sequence - last
+            self._taken += taken
+            if last + taken + 1 == sequence:
+                self.bytes += len(frames)
+            elif taken:
+                self.bytes += _size(bytes(frames), taken)
 
     def refusals(self) -> Iterator[Refusal]:
         """What was refused since this was last asked."""
@@ -152,7 +158,9 @@ class Sender:
             back = self._back.popleft()
             reason = self._reason(back)
             # What the end of the producer leaves open comes as an UnknownOutcome too.
-            for header in _headers(b"" if isinstance(back, Ended) else back.frames):
+            frames = b"" if isinstance(back, Ended) else back.frames
+            self.bytes -= len(frames)
+            for header in _headers(frames):
                 self._returned += 1
                 yield Refusal(self._known.of(header.sequence), reason)
 
@@ -176,6 +184,11 @@ class Sender:
 
 def _headers(frames: bytes) -> Iterator[Header]:
     return map(Header._make, LAYOUT.iter_unpack(runs.headers(frames)))
+
+
+def _size(frames: bytes, count: int) -> int:
+    """The bytes of the first so many frames."""
+    return sum(map(len, islice(runs.frames(frames, 0), count)))
 
 
 def _each(origins: Origins) -> Iterator[Origin]:
