@@ -66,6 +66,7 @@ def test_the_producer_and_the_consumer_of_the_readme_are_short_and_run(
     assert out.count(b"Trade(") == 6, err
     assert out.count(b"BTCUSDT") == 6
     assert b"Gap" not in out
+    assert (reading.returncode, err) == (0, b"")
 
 
 def test_without_a_relay_they_say_which_command_starts_one(tmp_path: Path) -> None:
