@@ -7,60 +7,90 @@ relay may be writing the same files.
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from relays.core.journal.catalogue import NAME, Catalogue
 from relays.errors import RelayError
 
 MUCH = 1 << 18
+# A journal may have more segments than a process may have files open.
+MOST_OPEN = 32
+
+
+class Gone(LookupError, RelayError):
+    """A segment was removed since its directory was looked at: by retention."""
+
+    exit_code = os.EX_NOINPUT
+
+
+class Descriptors:
+    """Files open for reading, the ones used last; the others are opened again when needed."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[Path, int] = OrderedDict()
+
+    def of(self, path: Path) -> int:
+        """The descriptor of a file, until another one is asked for. Gone when it is no more."""
+        if path not in self._open:
+            if len(self._open) >= MOST_OPEN:
+                os.close(self._open.popitem(last=False)[1])
+            try:
+                self._open[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                raise Gone(f"{path} was removed while it was to be read") from None
+        self._open.move_to_end(path)
+        return self._open[path]
+
+    def close(self) -> None:
+        """Close them all."""
+        while self._open:
+            os.close(self._open.popitem()[1])
 
 
 class SegmentFile:
     """A segment as a `relays.core.journal.records.Source`. OSError when it cannot be read.
 
-    >>> with open(os.devnull, "rb") as file:
-    ...     SegmentFile(file.fileno()).read(0, 10)
+    >>> SegmentFile(Path(os.devnull), Descriptors()).read(0, 10)
     b''
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    @property
-    def size(self) -> int:
-        """How many bytes there are now."""
-        return os.fstat(self._descriptor).st_size
+    def __init__(self, path: Path, descriptors: Descriptors) -> None:
+        self._path, self._descriptors = path, descriptors
+        self.size = os.fstat(descriptors.of(path)).st_size
 
     def read(self, offset: int, size: int) -> bytes:
         """At most `size` bytes from `offset` on."""
+        descriptor = self._descriptors.of(self._path)
         if size >= MUCH and offset:
             # Records are read towards the beginning, where the kernel does not read ahead.
             before = max(offset - size, 0)
-            os.posix_fadvise(self._descriptor, before, offset - before, os.POSIX_FADV_WILLNEED)
-        return os.pread(self._descriptor, size, offset)
+            os.posix_fadvise(descriptor, before, offset - before, os.POSIX_FADV_WILLNEED)
+        return os.pread(descriptor, size, offset)
 
     def read_into(self, offset: int, buffer: memoryview) -> int:
         """Fill `buffer` with the bytes from `offset` on; gives how many there were."""
-        return os.preadv(self._descriptor, [buffer], offset)
+        return os.preadv(self._descriptors.of(self._path), [buffer], offset)
 
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Catalogue]:
     """The segments in a directory. RelayError (66, 77) when it, or one of them, cannot be read."""
-    with ExitStack() as stack:
-        files = {}
+    with closing(Descriptors()) as descriptors:
         try:
-            for path in sorted(folder.iterdir()):
-                # What retention removes meanwhile is not there any more.
-                with suppress(FileNotFoundError):
-                    if NAME.fullmatch(path.name):
-                        file = stack.enter_context(path.open("rb", buffering=0))
-                        files[path.name] = SegmentFile(file.fileno())
-            catalogue = Catalogue(files)
+            catalogue = _catalogue(folder, descriptors)
         except OSError as error:
             code = os.EX_NOPERM if isinstance(error, PermissionError) else os.EX_NOINPUT
             text = f"{error.filename or folder} cannot be read: {error.strerror or error}"
             raise RelayError(text, code) from None
         yield catalogue
+
+
+def _catalogue(folder: Path, descriptors: Descriptors) -> Catalogue:
+    while True:
+        # What retention removes meanwhile is not there the next time.
+        with suppress(Gone):
+            paths = [path for path in sorted(folder.iterdir()) if NAME.fullmatch(path.name)]
+            return Catalogue({path.name: SegmentFile(path, descriptors) for path in paths})
