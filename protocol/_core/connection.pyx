@@ -47,8 +47,8 @@ cdef class Record:
         memset(self.row, 0, sizeof(ConnectionRecord))
         self.row.seq = seq
         self.row.uid, self.row.pid, self.row.accepted_ns = uid, pid, now
-        self.row.start = self.row.position = self.state.log.end_position
-        self.row.offset = self.state.log.end_offset
+        self.row.start = self.row.position = self.state.consumers_position()
+        self.row.offset = self.state.consumers_end()
         STORE(&self.row.id, number)
         self._moving()
 
@@ -81,9 +81,9 @@ cdef class Record:
         """Everything up to the log's end is lost to this consumer, a frame begun in it with it."""
         cdef ConnectionRecord *c = self.row
         self.window = NULL
-        self.state.add(&c.sums.dropped[reason], self.state.log.end_position - c.position)
-        self.state.put(&c.position, self.state.log.end_position)
-        self.state.put(&c.offset, self.state.log.end_offset)
+        self.state.add(&c.sums.dropped[reason], self.state.consumers_position() - c.position)
+        self.state.put(&c.position, self.state.consumers_position())
+        self.state.put(&c.offset, self.state.consumers_end())
         self.state.put(&c.begun, 0)
         self.state.put(&c.waiting_since_ns, 0)
         self.store()
@@ -163,7 +163,7 @@ cdef class Record:
 
     cdef uint64_t limit(self) noexcept nogil:
         """The offset at which ends what it can be served now."""
-        return self.state.log.end_offset if self.window == NULL else self.window_end
+        return self.state.consumers_end() if self.window == NULL else self.window_end
 
     def span(self, uint64_t limit):
         """(where it begins in the ring, or in the window; bytes) of what is next without a filter,
@@ -189,7 +189,7 @@ cdef class Record:
         cdef const uint8_t *first = self.next_frame()
         if begun == 0 and self.window == NULL and self.just_walked(taken):
             self.count_sent(self.state.walked_frames, taken)
-            self.move(self.state.log.end_position, offset + taken, 0, now)
+            self.move(self.state.consumers_position(), offset + taken, 0, now)
             return True
         if begun:
             size = min(left, begun)
@@ -215,18 +215,18 @@ cdef class Record:
             position += frames
         elif boundary:
             position = self.state.position_of(boundary)
-        if c.begun == 0 and self.window == NULL and offset == self.state.log.end_offset:
+        if c.begun == 0 and self.window == NULL and offset == self.state.consumers_end():
             self.state.walked_from = c.offset
             self.state.walked_size = taken
             self.state.walked_frames = frames
         self.count_sent(frames, taken)
         self.move(position, offset, begun, now)
-        return offset == self.state.log.end_offset
+        return offset == self.state.consumers_end()
 
     cdef bint just_walked(self, uint64_t taken) noexcept nogil:
         """Whether another consumer was sent these very bytes: they are walked once."""
         return (self.row.offset == self.state.walked_from and taken == self.state.walked_size
-                and self.row.offset + taken == self.state.log.end_offset)
+                and self.row.offset + taken == self.state.consumers_end())
 
     cdef void count_sent(self, uint64_t frames, uint64_t taken) noexcept nogil:
         if self.state.skip_count and frames:
@@ -274,7 +274,7 @@ cdef class Record:
         self.count_sent(wanted.frames, taken)
         self.state.add(&self.row.sums.filtered, wanted.filtered)
         self.move(position, wanted.offset, wanted.begun, now if taken else 0)
-        return wanted.offset == self.state.log.end_offset
+        return wanted.offset == self.state.consumers_end()
 
     # --- gaps ---
 
@@ -351,11 +351,11 @@ cdef class Record:
     @property
     def lag(self):
         """Positions between the cursor and the log's end."""
-        return self.state.log.end_position - self.row.position
+        return self.state.consumers_position() - self.row.position
 
     @property
     def lag_bytes(self):
-        return self.state.log.end_offset - self.row.offset
+        return self.state.consumers_end() - self.row.offset
 
     @property
     def unfinished(self):

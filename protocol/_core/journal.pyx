@@ -101,6 +101,7 @@ cdef class Writer:
     cdef uint32_t taken_chain
     cdef bint full
     cdef uint64_t sleeping, stopping, wanted, synced_ns
+    cdef uint64_t shown                # commits that consumers may have, where they wait for this
     cdef readonly int error            # errno of the last failure
     cdef public uint64_t spare         # bytes of the next segment, which is there already
 
@@ -413,6 +414,19 @@ cdef class Writer:
     def reached(self, int mode):
         """The number of commits for which an Ack may promise what `mode` promises."""
         return LOAD(&self.journal.safe if mode == _BATCH else &self.journal.written)
+
+    def show(self, int mode):
+        """Let consumers have what an Ack could be sent for: up to the end of the last commit of
+        which that holds. Taken from its note, for the thread may be storing words just now."""
+        cdef Journal *journal = self.journal
+        cdef uint64_t number = self.reached(mode)
+        cdef Note *last = &journal.notes[(number - 1) % NOTES]
+        if not self.state.withheld:
+            self.state.show(journal.safe_position, journal.safe_offset)
+            self.shown = journal.safe
+        elif number > self.shown:
+            self.state.show(last.position + last.count, last.offset + last.size)
+            self.shown = number
 
     def may_read(self, uint64_t size):
         """Whether `size` bytes may be read into the log: there is preallocated space for them, at

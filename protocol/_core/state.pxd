@@ -144,6 +144,8 @@ cdef class State:
     cdef uint8_t *windows
     cdef uint64_t pending
     cdef readonly uint64_t log_bytes
+    cdef bint withheld                 # consumers get no further than:
+    cdef uint64_t last_shown, shown_until
     cdef uint64_t walked_from, walked_size, walked_frames   # the last whole span that was walked
     cdef public uint64_t skip_count    # a test sets it: that many deliveries go uncounted
 
@@ -155,6 +157,12 @@ cdef class State:
     cdef inline void add(self, uint64_t *where, uint64_t delta) noexcept nogil:
         if delta:
             self.put(where, where[0] + delta)
+
+    cdef inline uint64_t consumers_end(self) noexcept nogil:
+        return self.shown_until if self.withheld else self.log.end_offset
+
+    cdef inline uint64_t consumers_position(self) noexcept nogil:
+        return self.last_shown if self.withheld else self.log.end_position
 
     cdef void apply(self, uint64_t *first, uint64_t *second) noexcept nogil
     cdef uint8_t *at(self, uint64_t offset) noexcept nogil

@@ -71,6 +71,7 @@ cdef class State:
     def __init__(self, Mapping memory not None, Ring ring):
         self.memory, self.ring = memory, ring
         self.pending = self.skip_count = 0
+        self.withheld = False
         self.geometry = <Geometry *>memory.base
         self._place()
 
@@ -266,6 +267,21 @@ cdef class State:
     @property
     def end_offset(self):
         return self.log.end_offset
+
+    def show(self, uint64_t position, uint64_t offset):
+        """Consumers get what is before `position`, byte `offset`, and no more until the next call."""
+        if offset > self.log.end_offset or (self.withheld and offset < self.shown_until):
+            raise AssertionError(f"shown up to byte {offset}, before up to {self.shown_until}")
+        self.withheld, self.last_shown, self.shown_until = True, position, offset
+
+    @property
+    def shown_position(self):
+        """The end of the log as consumers see it: before a journal has it, it may be withheld."""
+        return self.consumers_position()
+
+    @property
+    def shown_offset(self):
+        return self.consumers_end()
 
     @property
     def oldest_position(self):

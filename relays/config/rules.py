@@ -66,8 +66,11 @@ def _journal(_: Domain, config: RelayConfig) -> Iterator[Complaint]:
     if 0 < config.journal_hard_limit < config.journal_bytes:
         expected = f"0, or at least journal_bytes, {config.journal_bytes}"
         yield "journal_hard_limit", expected, "journal_bytes"
-    if config.journal_before_delivery:
-        yield "journal_before_delivery", "false: it is not built yet", "journal_before_delivery"
+    if config.journal_before_delivery and config.journal == "off":
+        yield "journal_before_delivery", 'false, unless journal = "on"', "journal"
+    if config.journal_before_delivery and config.snapshots:
+        expected = "false: a snapshot has what is committed, also before it is safe"
+        yield "snapshots", expected, "journal_before_delivery"
 
 
 _RULES: tuple[Callable[[Domain, RelayConfig], Iterator[Complaint]], ...] = (

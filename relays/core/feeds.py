@@ -175,7 +175,7 @@ class Feeds:
         log = self.log
         peer.breaker.half_open()
         # The loss is counted before the record says half open: a look in between sees it once.
-        self._skip(peer, log.end, log.state.end_offset, GapReason.TOO_SLOW)
+        self._skip(peer, log.shown, log.state.shown_offset, GapReason.TOO_SLOW)
         self.join(peer, now)
         self._settle_later(peer, now)
 
@@ -204,7 +204,7 @@ class Feeds:
             text = "its snapshot was read too slowly: too much has changed meanwhile to be kept"
             self._cut(peer, Reject.SLOW_CONSUMER, text)
             return
-        self._skip(peer, self.log.end, self.log.state.end_offset, GapReason.TOO_SLOW)
+        self._skip(peer, self.log.shown, self.log.state.shown_offset, GapReason.TOO_SLOW)
         self._wake(peer)
 
     def make_room(self, size: int, now: int) -> None:
@@ -272,6 +272,6 @@ class Feeds:
         state = self.log.state
         position, offset = state.oldest_position, state.oldest_offset
         if peer.outlet.snapshots is not None:
-            position, offset = state.end_position, state.end_offset
+            position, offset = state.shown_position, state.shown_offset
         self._skip(peer, position, offset, GapReason.TOO_OLD)
         self._wake(peer)

@@ -201,7 +201,7 @@ class Handshake:
         return Welcome(
             log_id=hub.log.id,
             position=wanted.start,
-            end_position=hub.log.end,
+            end_position=hub.log.shown,
             oldest_position=Kept(hub.log, hub.journal).oldest_for(wanted.role),
             last_sequence=last,
             max_payload=hub.config.max_payload,
@@ -235,7 +235,7 @@ class Handshake:
             offset = hub.state.locate(wanted.start)
         passing = hub.filter_for(wanted.types, wanted.instruments)
         if passing is not None:
-            peer.outlet.filter(passing, hub.log.end, hub.state.end_offset)
+            peer.outlet.filter(passing, hub.log.shown, hub.state.shown_offset)
         peer.record.consume_from(wanted.asked, offset)
         if wanted.asked < wanted.start:
             peer.record.skip_to(wanted.start, offset, GapReason.TOO_OLD)

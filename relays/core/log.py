@@ -36,6 +36,11 @@ class Log:
         return self.state.end_position
 
     @property
+    def shown(self) -> int:
+        """The end as consumers see it: what a journal has to have first is not theirs yet."""
+        return self.state.shown_position
+
+    @property
     def oldest(self) -> int:
         """The first position that is still kept."""
         return self.state.oldest_position

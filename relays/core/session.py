@@ -88,7 +88,7 @@ class Kept:
 
     @property
     def end(self) -> int:
-        return self.log.end
+        return self.log.shown
 
     @property
     def oldest(self) -> int:

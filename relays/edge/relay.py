@@ -65,7 +65,10 @@ class Relay:
         journaling = None
         self.reader: Reader | None = None
         if journal is not None:
-            journaling = Journaling(journal.writer, config.journal_sync, lineage)
+            journaling = Journaling(
+                journal.writer, config.journal_sync, lineage, config.journal_before_delivery
+            )
+            journaling.show()
             self.reader = Reader(journal.folder.path)
         self.hub = Hub(domain, config, memory.state, os.getpid(), self._report, windows, journaling)
         self.journal, self._done = journal, done
@@ -170,7 +173,7 @@ class Relay:
 
     def fan_out(self, now: int) -> None:
         """After a commit: every caught-up consumer gets one send."""
-        end = self.state.end_offset
+        end = self.state.shown_offset
         if end == self._fanned_out:
             return
         self._fanned_out = end
@@ -286,6 +289,8 @@ class Relay:
         assert journal is not None
         os.read(self._done, 8)
         journal.progressed()
+        journal.show()
+        self.fan_out(self.clock.now())
         for number in [*self._held]:
             if self._held[number].peer.waiting:
                 continue

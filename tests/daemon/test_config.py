@@ -270,7 +270,8 @@ CONTRADICTIONS = [
     ("execution", "snapshots = true", "expected false: only market_data has"),
     ("execution", "journal_segment = 33554432\njournal_bytes = 33554432", "at least 67108864, two"),
     ("execution", "journal_hard_limit = 16777216", "expected 0, or at least journal_bytes"),
-    ("signals", "journal_before_delivery = true", "expected false: it is not built yet"),
+    ("signals", "journal = 'off'\njournal_before_delivery = true", 'unless journal = "on"'),
+    ("market_data", "journal = 'on'\njournal_before_delivery = true", "snapshots = true: expected"),
     ("signals", f"runtime_dir = '/{'x' * 100}'", "expected at most 94 bytes"),
 ]
 

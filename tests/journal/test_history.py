@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from protocol._core.journal import journal_words
 from protocol.catalogue import MessageType
 from protocol.control import Gap, GapReason, OnLag, Role, Start
 from protocol.errors import FieldError
 from protocol.header import Header
 from protocol.message import decode
 from relays.client import Consumer
-from relays.edge.memory import files
+from relays.edge.memory import files, open_state
 from tests.harness import CONTROL, Client, RelayProcess, eventually, frame
 
 KEPT = 16_384  # trades of 64 bytes that the log in memory has place for
@@ -220,3 +221,24 @@ def test_a_consumer_of_the_client_library_starts_at_a_time(start: Start_) -> Non
         assert next(iter(consumer.messages())).header.sequence == 101
     with pytest.raises(FieldError, match="a datetime with a time zone"):
         Consumer(relay.path, start=datetime.now())
+
+
+def test_nothing_is_delivered_before_it_is_safe_where_that_is_asked_for(start: Start_) -> None:
+    relay = start(journal_before_delivery=True)
+    client, filtered = relay.client(), relay.client()
+    client.hello()
+    filtered.hello(type_filter=(1 << 2).to_bytes(32, "little"))
+    publish(relay, 1, MANY)
+    assert sequences(client.data(MANY)) == list(range(1, MANY + 1))
+    assert sequences(filtered.data(MANY // 2)) == list(range(1, MANY + 1, 2))
+
+
+def test_what_a_consumer_gets_is_on_the_disk_where_that_is_asked_for(start: Start_) -> None:
+    relay = start(journal_before_delivery=True)
+    consumer, producer = relay.client(), relay.client()
+    consumer.hello()
+    state = open_state(relay.domain, str(relay.folder))
+    for number in range(1, 201):
+        producer.send(frame(number))
+        assert sequences(consumer.data(1)) == [number]
+        assert journal_words(state)["synced_position"] >= number

@@ -21,10 +21,13 @@ HEAR_PARTS = 3, 4
 class Journaling:
     """The loop's side of a journal that is written as `sync` says: "none", "interval", "batch".
 
-    `durability` is what its Acks promise.
+    `durability` is what its Acks promise; with `withhold` consumers get nothing before that.
     """
 
-    def __init__(self, writer: Writer, sync: str, lineage: Sequence[Lineage] = ()) -> None:
+    def __init__(
+        self, writer: Writer, sync: str, lineage: Sequence[Lineage] = (), withhold: bool = False
+    ) -> None:
+        self.withholds = withhold
         self._lineage = tuple(lineage)
         self.writer, self.mode = writer, MODES[sync]
         self.durability = Durability.SYNCED if self.mode == BATCH else Durability.JOURNAL
@@ -48,13 +51,23 @@ class Journaling:
 
     def committed(self) -> None:
         """There is more to write."""
-        self.writer.committed(self.mode)
+        if self.withholds:
+            self.writer.want(self.mode)
+        else:
+            self.writer.committed(self.mode)
 
     def when_safe(self, then: Callable[[], None]) -> None:
         """Call `then` once everything committed so far has what `durability` promises; now, if it
         has. They are called in the order in which they came."""
         self._waiting.append((self.writer.made, then))
         self.progressed()
+
+    def show(self) -> None:
+        """Where nothing is delivered before it is safe: consumers may have what is so by now."""
+        if self.withholds:
+            self.writer.show(self.mode)
+            if self.writer.reached(self.mode) < self.writer.made:
+                self.writer.want(self.mode)
 
     def progressed(self) -> None:
         """The journal may be further than it was: whoever waited for that is called."""
