@@ -130,11 +130,14 @@ cdef class Writer:
         self.known[place] = Known(uid, producer_id, last_sequence, seen_ns)
 
     def producers(self):
-        """(uid, producer_id, last sequence, seen ns) of each, as of the last commit written."""
+        """(uid, producer_id, last sequence, seen ns) of each, as of the last commit written. One
+        that was forgotten and came back may have two places: what it said last counts."""
         cdef uint64_t n
-        return [(self.known[n].uid, self.known[n].producer_id, self.known[n].last_sequence,
-                 self.known[n].seen_ns)
-                for n in range(self.state.geometry.producers) if self.known[n].seen_ns]
+        found = sorted((self.known[n].seen_ns, self.known[n].uid, self.known[n].producer_id,
+                        self.known[n].last_sequence)
+                       for n in range(self.state.geometry.producers) if self.known[n].seen_ns)
+        rows = {(uid, producer_id): (last, seen) for seen, uid, producer_id, last in found}
+        return [(*key, *row) for key, row in rows.items()]
 
     # --- segments ---
 
@@ -436,7 +439,9 @@ cdef class Writer:
         cdef uint64_t notes = journal.made - LOAD(&journal.written)
         cdef uint64_t unwritten = self.state.log.end_offset - LOAD(&journal.written_offset)
         cdef uint64_t need = unwritten + 2 * size + RECORD_SIZE * (notes + MARGIN)
-        return need <= LOAD(&journal.room) and self.may_hear(size, self.state.log_bytes // 2)
+        return (need <= LOAD(&journal.room)
+                and journal.made - LOAD(&journal.safe) < NOTES // 2
+                and self.may_hear(size, self.state.log_bytes // 2))
 
     def may_hear(self, uint64_t size, uint64_t unsafe):
         """Whether `size` bytes can be read with at most `unsafe` bytes of the log unsafe: whatever
@@ -482,12 +487,14 @@ def journal_from(State state not None, uint64_t position, uint64_t offset):
     """The journal ends at `position`, byte `offset`: what was committed since is to be written.
 
     Gives the position from which the notes have it; a later one than `position` when older notes
-    are gone (then commits are missing in the journal, and it goes on there).
+    or their frames are gone (then commits are missing in the journal, and it goes on there).
     """
     cdef Journal *j = state.journal
+    cdef Note *note
     cdef uint64_t number = j.made
     while number and j.made - number < NOTES:
-        if j.notes[(number - 1) % NOTES].position < position:
+        note = &j.notes[(number - 1) % NOTES]
+        if note.position < position or note.offset < state.log.oldest_offset:
             break
         number -= 1
     if number < j.made:

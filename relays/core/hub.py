@@ -326,10 +326,12 @@ class Hub:
         ack = Ack(sequence=track.last, position=self.log.end, durability=durability)
         if journal is None:
             self._send_ack(peer, ack)
-        else:
+        elif peer.acknowledged_at != journal.writer.made:  # else one that says the same waits
+            peer.acknowledged_at = journal.writer.made
             journal.when_safe(lambda: self._send_ack(peer, ack))
 
     def _send_ack(self, peer: Peer, ack: Ack) -> None:
+        peer.acknowledged_at = -1
         if peer.outlet.outbox is not None:
             peer.outlet.outbox.ack = ack
             self.todo.wake.append(peer)

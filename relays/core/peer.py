@@ -55,6 +55,7 @@ class Peer:
         self.reason: Reject | None = None
         self.leaving = False
         self.waiting = False  # for the answer to its Hello: nothing is read meanwhile
+        self.acknowledged_at = -1  # as of which commit, by the last Ack that waits
         self.expected_told: int | None = None
         self.frame_watched = False
         self.reject_times: deque[tuple[int, int]] = deque()

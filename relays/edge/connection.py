@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 class Connection:
     """Readiness of one socket, kept in step with what its peer wants."""
 
-    __slots__ = ("fd", "peer", "reading", "relay", "sock", "writing")
+    __slots__ = ("behind", "fd", "peer", "reading", "relay", "sock", "writing")
 
     def __init__(self, relay: Relay, sock: socket.socket, peer: Peer) -> None:
         self.relay, self.sock, self.peer = relay, sock, peer
         self.fd = sock.fileno()
         self.reading = self.writing = False
+        self.behind = False  # what was read behind its Hello is still to be taken
         self.read_on()
 
     # --- readiness ---

@@ -233,9 +233,14 @@ class Relay:
         """A Hello waited for the journal: answer it, and go on with what came behind it."""
         peer, hello = self.hub.handshake.answers.pop(0)
         connection = self.connections.get(peer.number)
-        if self.hub.handshake.answered(peer, hello, now) and connection is not None:
-            connection.resume(now)
+        goes_on = self.hub.handshake.answered(peer, hello, now)
         self._release(peer.number)
+        if goes_on and connection is not None:
+            if self.hub.may_read(peer):
+                connection.resume(now)
+            else:  # many may have waited: what is behind their Hellos is not taken all at once
+                connection.behind = True
+                self.hold(connection)
 
     # --- what the journal has ---
 
@@ -273,10 +278,8 @@ class Relay:
         connection.read_off()
         self._held[connection.peer.number] = connection
         journal = self.hub.journal
-        if journal is not None and not connection.peer.waiting:
-            journal.writer.want(journal.mode)
-            if self._patience is None:
-                self._patience = self.loop.call_later(PATIENCE, self._out_of_patience)
+        if journal is not None and not connection.peer.waiting and self._patience is None:
+            self._patience = self.loop.call_later(PATIENCE, self._out_of_patience)
 
     def _out_of_patience(self) -> None:
         self.state.set_status(accepting=0)
@@ -295,7 +298,6 @@ class Relay:
             if self._held[number].peer.waiting:
                 continue
             if not self.hub.may_read(self._held[number].peer):
-                journal.writer.want(journal.mode)
                 break
             self._release(number)
         else:
@@ -306,7 +308,11 @@ class Relay:
         connection = self._held.pop(number, None)
         if connection is None or connection.peer.closed or connection.peer.leaving:
             return
-        connection.read_on()
+        if not self.draining:
+            connection.read_on()
+        if connection.behind:
+            connection.behind = False
+            connection.resume(self.clock.now())
         if number in self._hung:
             self._hung.discard(number)
             self._let_go(connection)
@@ -320,12 +326,14 @@ class Relay:
         self._patience.cancel()
         self._patience = None
 
-    def _read_at_most(self, connection: Connection, size: int, now: int) -> None:
+    def _read_at_most(self, connection: Connection, size: int, now: int) -> int:
+        """Read so many bytes; how many of them were not there, or may not be read yet."""
         while size > 0 and not (connection.peer.closed or connection.peer.leaving):
             taken = connection.read(now, size)
             if taken == 0:
                 break
             size -= taken
+        return size
 
     # --- peers that are gone ---
 
@@ -405,12 +413,10 @@ class Relay:
         self.draining = True
         self.state.set_status(draining=1, accepting=0)
         self.loop.remove_reader(self.listening.fileno())
-        now = self.clock.now()
-        sent = [(connection, unread(connection.sock)) for connection in self.connections.values()]
-        for connection, size in sent:
-            self._read_at_most(connection, size, now)
+        sent = {each: unread(each.sock) for each in self.connections.values()}
+        for connection in sent:
             connection.read_off()
-        self.work()
+        await self._until(lambda: self._read_sent(sent), self.config.drain_timeout, hurry)
         await self._until(self._delivered, self.config.drain_timeout, hurry)
         self._say_undelivered()
         for connection in list(self.connections.values()):
@@ -420,6 +426,19 @@ class Relay:
         for peer in list(self.hub.peers.values()):
             self.hub.finish(peer)
         self.work()
+
+    def _read_sent(self, sent: dict[Connection, int]) -> bool:
+        """Read what was sent before the end; False while some of it waits for the journal."""
+        now = self.clock.now()
+        for connection, size in [*sent.items()]:
+            left = self._read_at_most(connection, size, now)
+            connection.read_off()
+            if left and connection.peer.number in self._held:
+                sent[connection] = left
+            else:
+                del sent[connection]
+        self.work()
+        return not sent
 
     async def _until(self, done: Any, seconds: float, hurry: asyncio.Event) -> None:
         deadline = self.loop.time() + seconds

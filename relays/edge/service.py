@@ -23,6 +23,7 @@ import uvloop
 
 from protocol import checksum, scan
 from protocol._core import scan as compiled_scan
+from protocol._core.journal import journal_words
 from protocol.errors import ProtocolError
 from relays.config import Loaded, RelayConfig, diff
 from relays.core.hub import KEPT_PLACES
@@ -214,7 +215,11 @@ class Service:
         journal.stop()
         while journal.is_alive() and not hurry.is_set():
             await asyncio.sleep(0.002)
-        self.log.line("journal closed", complete=not journal.is_alive())
+        words = journal_words(self.memory.state)
+        left = words["made"] - words["safe"]
+        self.log.line("journal closed", complete=not left, commits_left=left)
+        if journal.is_alive():
+            journal.folder.keep_locked()
 
     def _say_ready(self, port: int) -> None:
         path = self.domain.socket(self.config.runtime_dir)

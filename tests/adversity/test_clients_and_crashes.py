@@ -26,7 +26,10 @@ from protocol.message import Message
 from protocol.orders import OrderType, TimeInForce
 from relays.client import aio
 from relays.client.consumer import Consumer
+from relays.client.many import Down, Up
+from relays.client.multi import MultiConsumer
 from relays.client.producer import Producer
+from relays.client.subscriber import Subscriber
 from tests.harness import PATIENCE, RelayProcess, remove_memory
 
 KILLS = 20
@@ -126,12 +129,18 @@ class Reader(threading.Thread):
 
     def __init__(self, relay: RelayProcess, way: str, loop: bool, **options: Any) -> None:
         super().__init__(name=f"{way} {sorted(options)}")
-        self.way = way
-        self.consumer: Consumer | aio.Consumer
-        # Those of asyncio connect later, and so begin where it was empty.
-        of_loop: dict[str, Any] = {"start": "oldest", "replayed": "deliver"} if loop else {}
-        kind = aio.Consumer if loop else Consumer
-        self.consumer = kind(relay.path, backoff=BACKOFF, **of_loop, **options)
+        self.way, self.loop = way, loop
+        own: dict[str, Any] = {"backoff": BACKOFF} | options
+        if loop or way == "several":  # these connect later, and so begin where it was empty
+            own |= {"start": "oldest", "replayed": "deliver"}
+        # What is read from, and the consumer of this relay in it.
+        self.source: Any
+        self.consumer: Subscriber
+        if way == "several":
+            self.source = (aio.MultiConsumer if loop else MultiConsumer)([relay.path], **own)
+            self.consumer = self.source.members[relay.path]
+        else:
+            self.source = self.consumer = (aio.Consumer if loop else Consumer)(relay.path, **own)
         even, odd = KINDS[relay.domain]
         types = {str(kind) for kind in options.get("types", (even, odd))}
         self.wants_trades, self.wants_quotes = even in types, odd in types
@@ -146,25 +155,33 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         try:
-            if isinstance(self.consumer, aio.Consumer):
-                asyncio.run(self._run(self.consumer))
+            if self.loop:
+                asyncio.run(self._run())
                 return
-            with self.consumer as consumer:
-                for batch in self._messages(consumer):
-                    if self._had(batch):
+            with self.source as source:
+                for one in self._items(source):
+                    if self._had(one):
                         return
         except BaseException as error:
             self.error = error
 
-    async def _run(self, consumer: aio.Consumer) -> None:
-        async with consumer:
-            async for one in getattr(consumer, self.way)():
-                if self._had(list(one) if self.way == "batches" else [one]):
+    async def _run(self) -> None:
+        async with self.source as source:
+            async for one in self._items(source):
+                if self._had(one):
                     return
 
-    def _had(self, batch: list[Any]) -> bool:
+    def _items(self, source: Any) -> Any:
+        """What it gives, in its way: to be iterated, or with asyncio awaited."""
+        return source if self.way == "several" else getattr(source, self.way)()
+
+    def _had(self, given: Any) -> bool:
         """Note what came; whether that was all."""
-        for got in batch:
+        if self.way == "several":
+            given = given[1]
+        if isinstance(given, Up | Down):
+            return False
+        for got in given if self.way == "batches" else [given]:
             feed, number = number_of(getattr(got, "message", got))
             self.got[feed].append(number)
         return all(self._ended(numbers) for numbers in self.got.values())
@@ -172,17 +189,6 @@ class Reader(threading.Thread):
     def _ended(self, numbers: list[int]) -> bool:
         end = LAST + 1 if self.wants_quotes else LAST
         return bool(numbers) and numbers[-1] == end
-
-    def _messages(self, consumer: Consumer) -> Iterator[list[Any]]:
-        if self.way == "batches":
-            for batch in consumer.batches():
-                yield list(batch)
-        elif self.way == "views":
-            for view in consumer.views():
-                yield [view]
-        else:
-            for one in consumer:
-                yield [one]
 
 
 def readers(relay: RelayProcess, loop: bool) -> list[Reader]:
@@ -192,6 +198,7 @@ def readers(relay: RelayProcess, loop: bool) -> list[Reader]:
         Reader(relay, "messages", loop),
         Reader(relay, "views", loop, heartbeat_ms=200),
         Reader(relay, "batches", loop),
+        Reader(relay, "several", loop, types=[odd], instruments=FEEDS[1:]),
         Reader(relay, "messages", loop, types=[even]),
         Reader(relay, "messages", loop, instruments=[FEEDS[1]]),
         Reader(relay, "views", loop, types=[odd], instruments=FEEDS[:2]),

@@ -85,7 +85,15 @@ class Journaling:
         return bool(self._waiting)
 
     def may_read(self, size: int, log_bytes: int, produces: bool) -> bool:
-        """Whether `size` bytes may be read from a connection now."""
+        """Whether `size` bytes may be read from a connection now. Where not, the loop is woken by
+        the next progress."""
+        if self._may(size, log_bytes, produces):
+            return True
+        self.writer.want(self.mode)
+        # It may have come that far before it knew that somebody waits.
+        return self._may(size, log_bytes, produces)
+
+    def _may(self, size: int, log_bytes: int, produces: bool) -> bool:
         if produces:
             return self.writer.may_read(size)
         part, whole = HEAR_PARTS

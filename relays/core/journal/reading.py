@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from protocol._core.journal_check import BAD_FRAMES, NO_RECORD, Check, walk
-from relays.core.journal.records import ENDLESS, Mark, Segment
+from relays.core.journal.records import ENDLESS, MANY, Mark, Segment
 from relays.core.journal.segment import RECORD_SIZE
 
 BUFFER = 1 << 20
+FEW = 200
 
 
 class Stretch(NamedTuple):
@@ -82,7 +83,7 @@ class Reading:
         self._check = self._from(start or segment.begin)
         self._buffer = bytearray(BUFFER) if buffer is None and frames else buffer or bytearray()
         self._at, self._filled = 0, 0
-        self._records, self._first = memoryview(b""), 0
+        self._records, self._first, self._many = memoryview(b""), 0, FEW
         self._whole = segment.source.size >= segment.header.file_size
         self.synced = segment.header.synced
 
@@ -134,8 +135,11 @@ class Reading:
         number = self._check.number
         taken = (number - self._first) * RECORD_SIZE
         if not self._first <= number or taken >= len(self._records):
-            self._records = memoryview(self.segment.records(number, self._check.slots))
+            count = min(self._check.slots, self._many)
+            self._records = memoryview(self.segment.records(number, count))
             self._first, taken = number, 0
+            # Few at first: not everybody wants more than the next frames.
+            self._many = min(4 * self._many, MANY)
         return self._records[: len(self._records) - taken]
 
     def _fill(self) -> bool:

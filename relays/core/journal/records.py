@@ -255,7 +255,10 @@ class Segment:
         there = max(number, self.first_slot)
         check = self.check(Mark(there, 0, self.header.size, None))
         while check.number < high:
-            if check.search(self.records(check.number, high - check.number)):
+            records = self.records(check.number, high - check.number)
+            if check.search(records):
                 commit = self.record(check.number)
                 return (check.number, commit) if commit else None
+            if records == bytes(len(records)):
+                return None  # what so much of is empty is the end, not damage
         return None

@@ -30,10 +30,15 @@ class Folder:
         self.path = journal_folder(domain, config)
         self.file_size = config.journal_segment
         prepare_directory(str(self.path), config.gid)
-        self._lock = Lock(self.path / "lock")
+        self._lock: Lock | None = Lock(self.path / "lock")
 
     def release(self) -> None:
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
+
+    def keep_locked(self) -> None:
+        """Somebody whom the disk holds up may still write: it is locked until the process ends."""
+        self._lock = None
 
     def prepare(self) -> None:
         """See that the next segment's space is there. OSError when the disk has none."""

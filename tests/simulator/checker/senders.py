@@ -1,0 +1,126 @@
+"""Whose frame is it: every frame of the order is the next of one connection that wrote it.
+
+Used by `judge`. An identified producer may write a frame on several connections; which of them the
+relay took it from follows from the last sequence that each Welcome named.
+"""
+
+from __future__ import annotations
+
+from tests.simulator.checker.facts import must, sequence_of
+from tests.simulator.checker.order import Order
+from tests.simulator.checker.writing import Writing
+
+Key = tuple[int, int]
+
+
+class Identified:
+    """One (uid, producer_id): its connections in the order they were welcomed."""
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.welcomed: list[tuple[int, Writing]] = []
+        self.last = 0
+        self.window: dict[int, bytes] = {}
+
+    def begin(self, last: int, writing: Writing) -> None:
+        """This connection goes on behind `last`. A Welcome may be late: of those that begin at the
+        same place the one that said Hello later is the later."""
+        writing.begin(last, self.window)
+        writing.order = writing.order or 1 + max([one.order for _, one in self.welcomed], default=0)
+        self.welcomed.append((last, writing))
+        self.welcomed.sort(key=lambda one: (one[0], one[1].order))
+
+    def spent(self, below: int = 2**64) -> int:
+        """The last sequence, below this one, that is spent: accepted, or refused for good."""
+        known = {self.last}
+        for _, writing in self.welcomed:
+            known.update(writing.lasts)
+        return max(last for last in known | {0} if last < below)
+
+    def of(self, sequence: int) -> Writing | None:
+        """The connection whose turn it was when this sequence was due."""
+        for last, writing in reversed(self.welcomed):
+            if last < sequence:
+                return writing
+        return None
+
+    def check_begin(self, writing: Writing) -> None:
+        """What its Welcome named is the last sequence that was spent on earlier connections."""
+        number = next(n for n, (_, one) in enumerate(self.welcomed) if one is writing)
+        last = self.welcomed[number][0]
+        spent = {self.last}
+        for _, earlier in self.welcomed[:number]:
+            earlier.refused_up_to(last)
+            spent.update(earlier.lasts)
+        must(last in spent, f"{writing.who} was welcomed with {last}, not one of {sorted(spent)}")
+
+
+class Senders:
+    """Who wrote which frame, in one log."""
+
+    def __init__(self) -> None:
+        self._by_frame: dict[bytes, list[Writing]] = {}
+        self._identified: dict[Key, Identified] = {}
+        self._cut_off: set[Key] = set()
+        self.followed = 0
+
+    def sent(self, frame: bytes, writing: Writing) -> None:
+        """This connection wrote this frame."""
+        who = self._by_frame.setdefault(frame, [])
+        if writing not in who:
+            who.append(writing)
+
+    def producer(self, writing: Writing) -> Identified:
+        assert writing.hello is not None
+        key = (writing.uid, writing.hello.producer_id)
+        return self._identified.setdefault(key, Identified(key))
+
+    def welcomed(self, writing: Writing, last: int) -> None:
+        """The relay answered its Hello: it knows the producer's sequences up to `last`."""
+        producer = self.producer(writing)
+        producer.begin(last, writing)
+        text = f"{writing.who} was welcomed with {last}, and {producer.last} was accepted"
+        must(last >= producer.last, text)
+
+    def follow(self, order: Order) -> None:
+        """Find who wrote each frame that is new in the order."""
+        for position in range(self.followed, len(order)):
+            self._accept(order.frames[position], position)
+        self.followed = len(order)
+
+    def _accept(self, frame: bytes, position: int) -> None:
+        writers = self._by_frame.get(frame, [])
+        must(bool(writers), f"nobody wrote what position {position} has")
+        writing = writers[-1]
+        if not writing.identified:
+            writing.accept(frame, position)
+            return
+        producer, sequence = self.producer(writing), sequence_of(frame)
+        text = f"producer {producer.key}: {sequence} has position {position} after {producer.last}"
+        must(sequence > producer.last, text)
+        found = producer.of(sequence)
+        if found is None or found.over or found not in writers or found.next() != frame:
+            found = self._not_welcomed(producer, writers, sequence) or found
+        must(found is not None, f"{text}, and no connection of it could be the one")
+        assert found is not None
+        if not found.accepted:
+            producer.check_begin(found)
+        found.accept(frame, position)
+        producer.last = sequence
+
+    def _not_welcomed(
+        self, producer: Identified, writers: list[Writing], sequence: int
+    ) -> Writing | None:
+        """A relay that died between a commit and a Welcome: what it knew is what fits."""
+        for writing in reversed(writers):
+            if not (writing.begun or writing.unanswered):
+                producer.begin(producer.spent(sequence), writing)
+                return writing
+        return None
+
+    def cut_off(self, uid: int, pid: int) -> None:
+        """This process was cut off as a producer."""
+        self._cut_off.add((uid, pid))
+
+    def cooled(self, uid: int, pid: int) -> bool:
+        return (uid, pid) in self._cut_off

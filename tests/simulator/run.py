@@ -1,0 +1,253 @@
+"""One run: a relay, its machine and its peers, and what happens next, all out of one seed.
+
+Called by `scripts/simulate` and the tests of this room. After every step of the relay the checker
+looks; at the end all mischief stops, everybody reads what there is, and nobody may be left behind.
+"""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.simulator.checker.facts import Facts, Violation
+from tests.simulator.checker.judge import Judge
+from tests.simulator.frames import PLAIN, Maker
+from tests.simulator.kernel import SECOND, Kernel
+from tests.simulator.machine import Machine
+from tests.simulator.peers import Consumer, Observer, Peer, Producer
+from tests.simulator.setups import Setup, setup
+from tests.simulator.sockets import ENDLESS, ROOM, Line
+from tests.simulator.trace import Trace
+
+STEPS = 800
+MILLISECOND = 1_000_000
+TURNS = 400  # of the relay between two waits, before something must be wrong
+ROUNDS = 300
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run went. `failure` is "" or what did not hold; `last` the end of the trace."""
+
+    seed: int
+    steps: int
+    digest: str
+    events: int
+    messages: int
+    failure: str
+    last: tuple[str, ...]
+    about: str
+
+
+class Run:
+    """The parts of one run, and its steps."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.setup: Setup = setup(self.chance)
+        self.trace = Trace()
+        self.kernel = Kernel(self.chance, self.trace)
+        self.kernel.witness = self
+        self.judge = Judge(Facts.of(self.setup.domain, self.setup.config))
+        self.machine = Machine(self.setup.domain, self.setup.config, self.kernel, self.chance)
+        self.observer = Observer(self.kernel, self.chance)
+        self.peers = self._peers()
+        self.early: dict[int, bytearray] = {}
+
+    def _peers(self) -> list[Peer]:
+        about, kernel, chance = self.setup, self.kernel, self.chance
+        config, name = about.config, about.domain.name
+        maker = Maker(name, config.max_payload, chance, config.snapshots)
+        producers = [
+            Producer(n, kernel, chance, maker, config.require_sequence, about.lies, about.burst)
+            for n in range(1, about.producers + 1)
+        ]
+        consumers = [
+            Consumer(50 + n, kernel, chance, config.snapshots, list(PLAIN[name]))
+            for n in range(about.consumers)
+        ]
+        return [*producers, *consumers]
+
+    # --- what passes, for the checker ---
+
+    def accepted(self, line: Line) -> None:
+        self.judge.accepted(line.number, line.uid, line.pid)
+        if early := self.early.pop(line.number, None):
+            self.judge.wrote(line.number, bytes(early), self.kernel.mono)
+        if line.shut_by_peer:
+            self.ended(line, "left" if line.gone else "shut")
+
+    def wrote(self, line: Line, data: bytes) -> None:
+        if line.number in self.judge.talks:
+            self.judge.wrote(line.number, data, self.kernel.mono)
+        else:
+            self.early.setdefault(line.number, bytearray()).extend(data)
+
+    def said(self, line: Line, data: bytes) -> None:
+        self.judge.said(line.number, data)
+
+    def ended(self, line: Line, how: str) -> None:
+        judge = self.judge
+        {"shut": judge.shut, "left": judge.left, "closed": judge.closed, "died": judge.lost}[how](
+            line.number
+        )
+
+    # --- lives ---
+
+    def boot(self) -> None:
+        """A relay starts, and the observer is there before anybody else."""
+        if self.machine.life and self.chance.random() < 0.1:
+            self.machine.boot_anew()
+        else:
+            self.machine.boot()
+        self.judge.booted(self.machine.state)
+        self.observer.next = len(self.judge.order)
+        self.observer.join()
+        assert self.observer.line is not None
+        self.judge.witness = self.observer.line.number
+        self._until_idle()
+
+    def turn(self, call: Callable[[], object]) -> None:
+        """The relay does one thing, and the checker looks."""
+        if not self.machine.turn(call):
+            self.judge.died(True)
+        elif self.machine.relay is None:
+            self.judge.died(False)
+        else:
+            self.judge.step(self.kernel.mono)
+
+    def _until_idle(self) -> None:
+        for _ in range(TURNS):
+            call = self.kernel.next() if self.machine.relay is not None else None
+            if call is None:
+                return
+            self.turn(call)
+        if self.kernel.calm:
+            raise Violation(f"the relay is still busy after {TURNS} turns")
+
+    # --- what may happen next ---
+
+    def step(self) -> None:
+        """One thing happens."""
+        chance = self.chance
+        if self.machine.relay is None:
+            self.kernel.mono += chance.choice([1, 500]) * MILLISECOND
+            self.boot()
+            return
+        happens = chance.random()
+        if happens < self.setup.deaths:
+            self._death()
+        elif happens < 0.05:
+            self._time_passes()
+        elif not (happens < 0.5 and self._relay_turns()) and not (
+            happens < 0.7 and self._bytes_arrive()
+        ):
+            chance.choice(self.peers).act()
+
+    def _relay_turns(self) -> bool:
+        """The relay does one of the things that are ready; False when none is."""
+        call = self.kernel.next()
+        if call is not None:
+            self.turn(call)
+        return call is not None
+
+    def _death(self) -> None:
+        """The relay is killed between two events or inside one, or told to stop."""
+        how = self.chance.randrange(4)
+        if how == 0:
+            self.machine.crash()
+            self.judge.died(False)
+        elif how < 3:
+            self.kernel.doom = self.chance.randrange(30)
+        elif not self.machine.draining:
+            self.judge.draining = True
+            self.machine.drain()
+
+    def _bytes_arrive(self) -> bool:
+        """Bytes of one peer, or a part of them, are there; False when none are under way."""
+        lines = [line for line in self.kernel.lines if line.flight and not line.closed]
+        if lines:
+            line = self.chance.choice(lines)
+            size = self.chance.choice([self.chance.randint(1, len(line.flight)), ROOM])
+            line.arrive(size)
+        return bool(lines)
+
+    def _time_passes(self) -> None:
+        if self.chance.random() < 0.8:
+            self._until_idle()
+        if self.chance.random() < 0.03:
+            self.kernel.wall += self.chance.choice([-3600, -1, 1, 3600]) * SECOND
+            self.kernel.note("the clock is set", self.kernel.wall)
+        self._pass(self.chance.choice([1, 20, 120, 400, 1100]))
+
+    def _pass(self, milliseconds: int) -> None:
+        self.kernel.mono += milliseconds * MILLISECOND
+
+    # --- the end ---
+
+    def settle(self) -> None:
+        """All mischief stops; after a while everybody has what was promised."""
+        self.kernel.calm, self.kernel.doom = True, -1
+        if self.machine.draining:
+            self._drained()
+        if self.machine.relay is None:
+            self.boot()
+        for number in range(ROUNDS):
+            self._everybody_reads()
+            self._until_idle()
+            if number > 4 and self._is_quiet():
+                break
+            self._pass(100)
+        self.judge.settled(self.machine.state.read_connections())
+
+    def _drained(self) -> None:
+        for _ in range(ROUNDS):
+            if self.machine.relay is None:
+                return
+            self._everybody_reads()
+            self._until_idle()
+            self._pass(100)
+            self.turn(lambda: None)
+        raise Violation("the relay is still draining")
+
+    def _is_quiet(self) -> bool:
+        state = self.machine.state
+        waits = any(peer.outgoing and peer.connected() for peer in self.peers)
+        waits = waits or any(
+            line.flight or line.waiting for line in self.kernel.lines if not line.closed
+        )
+        rows = state.read_connections()
+        behind = any(row["consuming"] and row["position"] < state.end_position for row in rows)
+        return not (waits or behind or any(row["breaker"] in (1, 2) for row in rows))
+
+    def _everybody_reads(self) -> None:
+        """Also connections that their peers have left alone."""
+        for line in self.kernel.lines:
+            line.arrive(len(line.flight))
+        for peer in self.peers:
+            peer.settle()
+        mine = {id(peer.line) for peer in self.peers}
+        for line in self.kernel.lines:
+            if id(line) not in mine:
+                line.read(ENDLESS)
+
+
+def simulate(seed: int, steps: int = STEPS) -> Outcome:
+    """Run one seed. The same seed and steps give the same trace, in every process."""
+    run = Run(seed)
+    failure, done = "", 0
+    try:
+        run.boot()
+        for done in range(1, steps + 1):  # noqa: B007
+            run.step()
+        run.settle()
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        at = f"{where.filename.rpartition('/')[2]}:{where.lineno}"
+        failure = f"{type(error).__name__}: {error} ({at})"
+    return Outcome(
+        seed, done, run.trace.digest(), run.trace.count, len(run.judge.order), failure,
+        tuple(run.trace.last()), str(run.setup),
+    )  # fmt: skip

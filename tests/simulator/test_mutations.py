@@ -1,0 +1,24 @@
+"""Deliberate faults in the core are found, each within a stated number of seeds (`mutations`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulator.mutations import MUTATIONS, mutated
+from tests.simulator.run import simulate
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_deliberate_fault_is_found(name: str) -> None:
+    mutation = MUTATIONS[name]
+    with mutated(name):
+        found = next((seed for seed in range(mutation.within) if simulate(seed).failure), None)
+    assert found is not None, f"{mutation.what}: not found in {mutation.within} seeds"
+    print(f"{mutation.what}: found by seed {found}")
+
+
+def test_a_mutation_ends_with_its_run() -> None:
+    before = simulate(0, 200)
+    with mutated("forget the carry"):
+        assert simulate(0, 200).failure
+    assert simulate(0, 200) == before
