@@ -26,7 +26,7 @@ from tests.chaos.story import Story, Wishes, play
 
 INSIDE = "CHAOS_INSIDE"
 UNSHARE = ("unshare", "--user", "--map-root-user", "--mount")
-TMPFS = "size=24m,mode=0750"
+TMPFS = "size=96m,mode=0750"
 FAILED, INTERRUPTED = 1, 130
 
 
@@ -44,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--kills", type=int, default=0, metavar="N",
                       help="at least so many of the relay (20, or the time)")  # fmt: skip
     made.add_argument("--seed", type=int, help="of the story (a random one, which is printed)")
+    made.add_argument("--journal", action="store_true",
+                      help="with a journal: the memory files are removed and the power fails, too,"
+                      " and still nothing is lost")  # fmt: skip
     made.add_argument("--forget", action="store_true",
                       help="remove the relay's memory files now and then, too: what no consumer"
                       " had is then a Gap")  # fmt: skip
@@ -59,10 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.execvpe(command[0], command, os.environ | {INSIDE: "1"})
     seed = random.randrange(10**9) if given.seed is None else given.seed
     seconds = given.seconds + 60 * given.minutes
+    forgets = given.forget or given.journal
     kills = given.kills or (0 if seconds else 20)
-    wishes = Wishes(seconds, kills, fills=INSIDE in os.environ, forgets=given.forget)
+    wishes = Wishes(
+        seconds, kills, fills=INSIDE in os.environ, forgets=forgets, journal=given.journal
+    )
     again = f"scripts/chaos --domain {given.domain} --seed {seed} --seconds {seconds:g}"
-    again += f" --kills {kills}" + " --forget" * given.forget
+    again += f" --kills {kills}" + " --forget" * given.forget + " --journal" * given.journal
     print(f"again: {again}", flush=True)
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
         try:

@@ -40,7 +40,8 @@ class Sent:
     @staticmethod
     def read(path: Path) -> tuple[int, int]:
         """The last number and the last acknowledged, 0 before there are any."""
-        number, acked = SENT.unpack(path.read_bytes() if path.exists() else bytes(SENT.size))
+        written = path.read_bytes() if path.exists() else b""
+        number, acked = SENT.unpack(written.ljust(SENT.size, b"\0"))
         return number, acked
 
 

@@ -28,6 +28,7 @@ GUARD = shutil.which("setpriv")
 GUARDED = (GUARD, "--pdeathsig", "KILL") if GUARD else ()
 LOG_BYTES = 8 << 20
 RUN = "run"
+JOURNAL = {"journal": "on", "journal_segment": 8 << 20, "journal_bytes": 16 << 20}
 FINISH = 60.0
 PRODUCERS = 3
 # Name, seconds between reads, what happens when it lags.
@@ -86,11 +87,14 @@ class Actor:
 class Stage:
     """One relay in `folder`/run and its clients. `kills` counts those of the relay."""
 
-    def __init__(self, domain: str, folder: Path, **settings: object) -> None:
+    def __init__(self, domain: str, folder: Path, journal: bool = False) -> None:
         place = folder / RUN
         place.mkdir(mode=0o750, exist_ok=True)
         self.relay = RelayProcess(domain, place, prefix=GUARDED, log_bytes=LOG_BYTES)
-        self.relay.settings |= settings
+        self.journal = place / "journal" / domain if journal else None
+        self.relay.settings["journal"] = "off"
+        if journal:
+            self.relay.settings |= JOURNAL | {"journal_dir": place / "journal"}
         own = {"path": self.relay.path, "domain": domain}
         self.producers = [
             Actor("producer", folder, f"producer-{n}", id=n, burst=8 * n, pause=0.004, **own)
@@ -129,6 +133,10 @@ class Stage:
     def _start_in_vain(self) -> None:
         with contextlib.suppress(AssertionError):
             self.relay.start()
+
+    def position(self) -> int:
+        """Behind the last message that any consumer was given."""
+        return max(Seen.where(consumer.notebook)[0] for consumer in self.consumers)
 
     def knock(self, producer_id: int) -> None:
         """A producer that was never here says Hello: whether there is room for it or not, it is

@@ -14,14 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.checker import Account, check
+from tests.chaos.power import drop_pages
 from tests.chaos.stage import Actor, Fill, Stage
 from tests.harness import remove_memory
 
-# How often each comes, of all; `fill` only on a file system of our own, `forget` only where asked.
+# How often each comes, of all; `fill` only on a file system of our own, `forget` and `lose_power`
+# only where asked.
 WEIGHTS = {
     "kill_relay": 40, "kill_twice": 5, "restart_relay": 8, "stop_relay": 8, "kill_producer": 10,
     "kill_consumer": 12, "stop_producer": 5, "stop_consumer": 8, "fill": 6, "forget": 10,
+    "lose_power": 10,
 }  # fmt: skip
+SETTLE = 0.2
 SHORT, LONG = (0.02, 0.4), (0.5, 2.5)
 
 
@@ -33,6 +37,7 @@ class Wishes:
     kills: int = 0
     fills: bool = False
     forgets: bool = False
+    journal: bool = False
 
 
 class Story:
@@ -61,9 +66,9 @@ class Story:
         return check(self.stage.seen(), self.stage.sent())
 
     def _names(self) -> list[str]:
-        left_out = {"fill"} - ({"fill"} if self.wishes.fills else set())
-        left_out |= {"forget"} - ({"forget"} if self.wishes.forgets else set())
-        return [name for name in WEIGHTS if name not in left_out]
+        wishes = self.wishes
+        asked = {"fill": wishes.fills, "forget": wishes.forgets, "lose_power": wishes.journal}
+        return [name for name in WEIGHTS if asked.get(name, True)]
 
     @property
     def seconds(self) -> float:
@@ -115,9 +120,19 @@ class Story:
             time.sleep(self.chance.uniform(*SHORT))
 
     def forget(self) -> None:
-        """The memory files go while the relay is dead: another log begins."""
+        """The memory files go while the relay is dead: another log begins, without a journal."""
         self.stage.kill_relay()
         remove_memory(self.stage.relay.domain, self.stage.relay.folder)
+        self.stage.relay.start()
+
+    def lose_power(self) -> None:
+        """The machine dies: no memory, and of the disk only what somebody was told is there."""
+        self.stage.kill_relay()
+        time.sleep(SETTLE)  # what the relay had said is read
+        remove_memory(self.stage.relay.domain, self.stage.relay.folder)
+        assert self.stage.journal is not None
+        acked = {producer: acked for producer, (_, acked) in self.stage.sent().items()}
+        drop_pages(self.stage.journal, self.stage.position(), acked, self.chance)
         self.stage.relay.start()
 
     def _kill(self, client: Actor) -> None:
@@ -136,7 +151,7 @@ def play(
     tell: Callable[[Story], None] = lambda _: None,
 ) -> tuple[Story, list[Account]]:  # fmt: skip
     """A story from beginning to end, cleared away whatever happens."""
-    stage = Stage(domain, folder)
+    stage = Stage(domain, folder, wishes.journal)
     try:
         story = Story(stage, seed, wishes)
         return story, story.run(tell)

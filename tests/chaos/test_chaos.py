@@ -61,6 +61,13 @@ def test_a_minute_of_chaos_loses_nothing_of_the_other_relays_without_saying_so(
 
 
 @pytest.mark.full
+def test_with_a_journal_neither_removed_memory_nor_failing_power_loses_what_was_acknowledged() -> (
+    None
+):
+    consumers(chaos("--kills", "30", "--journal"))
+
+
+@pytest.mark.full
 def test_when_the_memory_files_go_too_a_gap_says_so() -> None:
     gaps = consumers(chaos("--kills", "20", "--forget"))
     assert min(gaps.values()) >= 0

@@ -91,6 +91,8 @@ def test_a_notebook_cut_at_any_byte_goes_on_behind_the_last_whole_entry(tmp_path
 
 def test_a_producers_notebook_has_the_last_that_was_noted(tmp_path: Path) -> None:
     assert Sent.read(tmp_path / "sent") == (0, 0)
+    Sent(tmp_path / "sent")
+    assert Sent.read(tmp_path / "sent") == (0, 0)
     numbers = random.Random(1).sample(range(1000), 10)
     for number in numbers:
         Sent(tmp_path / "sent").note(number, number - 1)
