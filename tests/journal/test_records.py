@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from relays.core.journal.catalogue import Catalogue
-from relays.core.journal.reading import Fault, Reading, Stretch, between
+from relays.core.journal.reading import FEW, Fault, Reading, Stretch, between
 from relays.core.journal.records import Segment
 from relays.core.journal.segment import SegmentError
 from tests.journal.handmade import RECORD, Disk, Journal, Sent, commits, frame, journal
@@ -176,3 +176,26 @@ def test_a_record_that_is_written_meanwhile_is_not_called_damaged() -> None:
     parts = list(Reading(replace(segment, source=Growing(before, whole))))
     assert all(isinstance(part, Stretch) for part in parts)
     assert sum(part.end - part.first for part in parts if isinstance(part, Stretch)) == 300
+
+
+class Later(Disk):
+    """A file that grows once some frames of it have been read."""
+
+    def __init__(self, before: Disk, after: Disk) -> None:
+        super().__init__(before.data)
+        self.after = after
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        found = super().read_into(offset, buffer)
+        self.data[:] = self.after.data
+        return found
+
+
+def test_frames_that_were_read_before_their_records_were_there_are_read_again() -> None:
+    sent = commits(400, frames=1)
+    before, after = journal(sent[:FEW]), journal(sent)
+    (segment,) = segments(after)
+    growing = replace(segment, source=Later(before.files[before.name], after.files[after.name]))
+    parts = list(Reading(growing))
+    assert [part for part in parts if isinstance(part, Fault)] == []
+    assert sum(part.end - part.first for part in parts if isinstance(part, Stretch)) == 400

@@ -124,11 +124,12 @@ class Reading:
     # --- forward ---
 
     def _go(self) -> None:
-        if not self._with_frames:
-            self._check.skim(self._following())
-            return
-        frames = memoryview(self._buffer)[: self._filled]
-        self._check.run(frames, self._at, self._following())
+        records = self._following()
+        if self._with_frames:
+            frames = memoryview(self._buffer)[: self._filled]
+            self._check.run(frames, self._at, records)
+        else:
+            self._check.skim(records)
 
     def _following(self) -> memoryview:
         """Records from the next one on, as they are in the file: that one last."""
@@ -140,6 +141,9 @@ class Reading:
             self._first, taken = number, 0
             # Few at first: not everybody wants more than the next frames.
             self._many = min(4 * self._many, MANY)
+            if self.segment.until == ENDLESS:
+                # It may be written meanwhile: frames that were read before may be older.
+                self._filled = 0
         return self._records[: len(self._records) - taken]
 
     def _fill(self) -> bool:
