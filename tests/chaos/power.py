@@ -49,8 +49,6 @@ def _acknowledged(segment: Segment, acked: Mapping[int, int]) -> int:
 def _droppable(segment: Segment, position: int) -> Iterator[tuple[int, int]]:
     """The parts of pages, from where to where in the file, that hold nothing before `position`."""
     number, place, end = 0, segment.header.size, segment.end()
-    # A consumer may have been given what was not written yet.
-    position = min(position, end.position)
     if position > segment.first:
         number, commit = segment.find(position - 1)
         number, place = number + 1, commit.file_offset + commit.size

@@ -28,7 +28,10 @@ GUARD = shutil.which("setpriv")
 GUARDED = (GUARD, "--pdeathsig", "KILL") if GUARD else ()
 LOG_BYTES = 8 << 20
 RUN = "run"
-JOURNAL = {"journal": "on", "journal_segment": 8 << 20, "journal_bytes": 16 << 20}
+JOURNAL = {
+    "journal": "on", "journal_before_delivery": True, "journal_segment": 8 << 20,
+    "journal_bytes": 16 << 20,
+}  # fmt: skip
 FINISH = 60.0
 PRODUCERS = 3
 # Name, seconds between reads, what happens when it lags.
@@ -85,7 +88,10 @@ class Actor:
 
 
 class Stage:
-    """One relay in `folder`/run and its clients. `kills` counts those of the relay."""
+    """One relay in `folder`/run and its clients. `kills` counts those of the relay.
+
+    With `journal` it delivers only what is on the disk, so nothing that was seen can be lost.
+    """
 
     def __init__(self, domain: str, folder: Path, journal: bool = False) -> None:
         place = folder / RUN

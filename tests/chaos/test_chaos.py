@@ -39,16 +39,19 @@ def consumers(said: str) -> dict[str, int]:
     return found
 
 
-def test_kill_9_and_all_else_lose_repeat_and_reorder_nothing_of_execution() -> None:
-    said = chaos("--kills", str(QUICK))
+# Without a journal nothing but the memory files goes on; with one these are removed too, and the
+# power fails.
+WAYS = {"memory": (), "journal": ("--journal",)}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kills", [QUICK, pytest.param(FULL, marks=pytest.mark.full)])
+def test_kill_9_and_all_else_lose_repeat_and_reorder_nothing_of_execution(
+    kills: int, way: str
+) -> None:
+    said = chaos("--kills", str(kills), *WAYS[way])
     assert said.startswith("again: scripts/chaos --domain execution --seed ")
     gaps = consumers(said)
-    assert gaps["steady"] == gaps["killed"] == gaps["stopped"] == 0
-
-
-@pytest.mark.full
-def test_fifty_kills_lose_repeat_and_reorder_nothing_of_execution() -> None:
-    gaps = consumers(chaos("--kills", str(FULL)))
     assert gaps["steady"] == gaps["killed"] == gaps["stopped"] == 0
 
 
@@ -58,13 +61,6 @@ def test_a_minute_of_chaos_loses_nothing_of_the_other_relays_without_saying_so(
     domain: str,
 ) -> None:
     consumers(chaos("--domain", domain, "--minutes", "1"))
-
-
-@pytest.mark.full
-def test_with_a_journal_neither_removed_memory_nor_failing_power_loses_what_was_acknowledged() -> (
-    None
-):
-    consumers(chaos("--kills", "30", "--journal"))
 
 
 @pytest.mark.full
