@@ -109,6 +109,8 @@ def lines(found: Mapping[str, Data | None]) -> Iterator[str]:
         yield f"{name} connections {words(data['connections'])}"
         reasons = ",".join(f"{why}:{count}" for why, count in _reasons(data).items())
         made_of = {"dropped_reasons": reasons} if reasons else {}
+        if data["journal"] is not None:
+            yield f"{name} journal {words(data['journal'])}"
         yield f"{name} totals {words(_sums(data) | made_of)}"
         for row in data["consumers"]:
             yield f"{name} consumer {words({key: row[key] for key in CONSUMER})}"
@@ -155,6 +157,8 @@ def _show_tables(found: Mapping[str, Data | None]) -> None:
         console.print(_folded(_heading(name, data), console.width), style=_style(data))
         console.print(f"  memory: {data['memory']}", soft_wrap=True)
         numbers = {"connections": data["connections"], "totals": _sums(data)}
+        if data["journal"] is not None:
+            numbers["journal"] = {k: v for k, v in data["journal"].items() if k != "failing"}
         if reasons := _reasons(data):
             numbers["reasons of dropped"] = reasons
         for title, values in numbers.items():
@@ -177,11 +181,16 @@ def _heading(name: str, data: Data) -> list[str]:
     ]
     if lost["messages"] or lost["bytes"]:
         heading.append(f"UNACCOUNTED {lost['messages']:,} messages {lost['bytes']:,} bytes")
-    return heading + (["DAMAGED state was set aside"] if data["damaged"] else [])
+    if data["journal"] is not None and data["journal"]["failing"]:
+        heading.append(f"JOURNAL FAILS: {data['journal']['failing']}")
+    return heading + (["DAMAGED state, log or journal"] if data["damaged"] else [])
 
 
 def _style(data: Data) -> str:
-    wrong = data["damaged"] or any(data["unaccounted"].values()) or data["state"] == "dead"
+    failing = data["journal"] is not None and data["journal"]["failing"]
+    wrong = (
+        failing or data["damaged"] or any(data["unaccounted"].values()) or data["state"] == "dead"
+    )
     return "bold red" if wrong else "bold"
 
 
