@@ -59,8 +59,9 @@ Data = Mapping[str, Any]
 def command(given: Given, domain: str | None, as_json: bool) -> None:
     """Show what one relay or all three are doing: positions, connections, lags, losses.
 
-    Also of a relay that stopped or died. A consumer's `missing` is what it has missed since its
-    breaker opened; `dropped` includes it.
+    Also of a relay that stopped or died. A consumer's `lag` is what it is owed or has not confirmed
+    yet: a session confirms in each Heartbeat. `missing` is what it has missed since its breaker
+    opened; `dropped` includes it.
 
     Exit codes: 0 shown, whatever state the relays are in; 64 wrong usage; 69 none of those asked
     for has ever run here; 70 a state is damaged; 77 a state may not be read by you; 78 the
