@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tests.fuzz.target import Target, corpus
 
 FINDINGS = HOME / "findings"
 STATUS = re.compile(r"#(\d+)\s+\w+\s+cov: (\d+) ft: \d+ corp: (\d+)/.*exec/s: (\d+)")
-REMEMBERED = 60
+REMEMBERED = 100
 LONGEST_RUN = 20  # seconds for one input; what takes longer is a finding
 MOST_MIB = 4096
 
@@ -83,7 +83,8 @@ def fuzz(
 
 def replay(name: str, file: Path) -> Finding | Status:
     """Run one input again."""
-    return _run(name, [str(file.resolve())], lambda _: None)
+    found = _run(name, [str(file.resolve())], lambda _: None)
+    return replace(found, file=file) if isinstance(found, Finding) else found
 
 
 def keep(name: str, work: Path) -> int:
@@ -128,8 +129,8 @@ def _run(name: str, options: list[str], tell: Callable[[Status], None]) -> Findi
     folder = build()
     status, said = Status(), deque[str](maxlen=REMEMBERED)
     with subprocess.Popen(
-        command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True, errors="replace",
+        command, cwd=folder, env=environment(), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace",
     ) as child:  # fmt: skip
         try:
             for line in _lines(child):
@@ -148,8 +149,8 @@ def _run(name: str, options: list[str], tell: Callable[[Status], None]) -> Findi
 
 
 def _lines(child: subprocess.Popen[str]) -> Iterator[str]:
-    assert child.stderr is not None
-    yield from child.stderr
+    assert child.stdout is not None
+    yield from child.stdout
 
 
 def _artifact(said: deque[str]) -> Path | None:

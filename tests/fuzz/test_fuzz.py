@@ -44,6 +44,7 @@ def test_a_byte_read_too_many_behind_the_compiled_scan_is_found_from_nothing(
     assert f"scripts/fuzz _planted --replay {found.file}" in str(found)
     again = session.replay("_planted", found.file)
     assert isinstance(again, Finding)
+    assert again.file == found.file
     found.file.unlink()
 
 
