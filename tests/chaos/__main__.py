@@ -124,6 +124,8 @@ def _play(domain: str, folder: Path, seed: int, wishes: Wishes) -> tuple[Story, 
 
 def _report(story: Story, accounts: Sequence[Account], again: str) -> int:
     print(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in story.done.items()))
+    if story.pages:
+        print(f"{story.pages} pages that were not synced were lost with the power")
     for one in accounts:
         print(
             f"{one.name:<8} {one.messages:>9,} messages: {one.lost} lost, {one.repeated} repeated,"

@@ -1,59 +1,51 @@
-"""What a disk may have when the machine dies: all that was synced, and of the rest any pages.
+"""A disk of which is known what was synced, and what it may have when the machine dies.
 
-Called by `tests.chaos.story` between two lives of a relay. The files are changed in place.
+Called by `tests.chaos.stage`, which puts the library of disk.c before the relay, and by
+`tests.chaos.story` between two lives of a relay.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+import subprocess
+import sysconfig
 from pathlib import Path
 
-from protocol.message import decode
-from relays.core.journal.reading import Reading, Stretch
-from relays.core.journal.records import Segment
-from relays.core.journal.segment import PAGE
-from relays.edge.journal.opened import opened
-from tests.chaos.load import whose
-from tests.harness import split
+SOURCE = Path(__file__).with_name("disk.c")
+PAGE = 4096
 
 
-def drop_pages(folder: Path, position: int, acked: Mapping[int, int], chance: random.Random) -> int:
-    """Drop pages, out of order, from `position` on and from behind what was acknowledged to
-    producers; gives the position before which nothing was dropped."""
-    with opened(folder) as catalogue:
-        for segment in catalogue.from_position(position):
-            position = max(position, _acknowledged(segment, acked))
-        for segment in catalogue.from_position(position):
-            drop = list(_droppable(segment, position))
-            with (folder / segment.name).open("r+b") as file:
-                for begin, end in drop:
-                    if chance.random() < 0.5:
-                        file.seek(begin)
-                        file.write(bytes(end - begin))
-    return position
+class Disk:
+    """The disk of the segments in `journal`; `prefix` goes before the relay's command."""
 
+    def __init__(self, folder: Path, journal: Path) -> None:
+        self.journal, self.synced = journal, folder / "synced"
+        self.synced.mkdir()
+        library = folder / "disk.so"
+        compiler = sysconfig.get_config_var("CC").split()[0]
+        command = [compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"]
+        subprocess.run(command, check=True)
+        self.prefix = ("env", f"LD_PRELOAD={library}", f"CHAOS_DISK={self.synced}")
 
-def _acknowledged(segment: Segment, acked: Mapping[int, int]) -> int:
-    """The position behind the last message here that was acknowledged, 0 for none."""
-    found = 0
-    for part in Reading(segment):
-        if isinstance(part, Stretch):
-            for position, frame in enumerate(split(bytes(part.frames)), part.first):
-                producer, number = whose(decode(frame))
-                if number <= acked.get(producer, 0):
-                    found = position + 1
-    return found
+    def lose_power(self, chance: random.Random) -> int:
+        """Each page that was not synced since it was written is on the disk, or is what it was
+        before, by chance; gives how many were lost."""
+        lost = 0
+        for path in sorted(self.journal.glob("*.segment")):
+            there, kept = path.read_bytes(), self._kept(path)
+            pages = [there[at : at + PAGE] for at in range(0, len(there), PAGE)]
+            for number in range(len(pages)):
+                old = kept[number * PAGE : (number + 1) * PAGE]
+                if pages[number] != old and chance.random() < 0.5:
+                    pages[number] = old
+                    lost += 1
+            left = b"".join(pages)
+            path.write_bytes(left)
+            (self.synced / str(path.stat().st_ino)).write_bytes(left)
+        return lost
 
-
-def _droppable(segment: Segment, position: int) -> Iterator[tuple[int, int]]:
-    """The parts of pages, from where to where in the file, that hold nothing before `position`."""
-    number, place, end = 0, segment.header.size, segment.end()
-    if position > segment.first:
-        number, commit = segment.find(position - 1)
-        number, place = number + 1, commit.file_offset + commit.size
-    for begin in range(place - place % PAGE, end.place, PAGE):
-        yield max(begin, place), min(begin + PAGE, end.place)
-    first, last = (segment.header.record_place(n - 1) for n in (end.number, number))
-    for begin in range(first - first % PAGE, last, PAGE):
-        yield max(begin, first), min(begin + PAGE, last)
+    def _kept(self, path: Path) -> bytes:
+        """What was synced of a file; the rest of it is zeros."""
+        found = path.stat()
+        kept = self.synced / str(found.st_ino)
+        return (kept.read_bytes() if kept.exists() else b"").ljust(found.st_size, b"\0")

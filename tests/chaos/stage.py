@@ -21,6 +21,7 @@ from typing import Any
 
 from protocol.header import Header
 from tests.chaos.notebook import Entry, Seen, Sent
+from tests.chaos.power import Disk
 from tests.harness import Client, RelayProcess, eventually, hello
 
 ROOT = Path(__file__).parents[2]
@@ -93,14 +94,18 @@ class Stage:
     With `journal` it delivers only what is on the disk, so nothing that was seen can be lost.
     """
 
-    def __init__(self, domain: str, folder: Path, journal: bool = False) -> None:
+    def __init__(
+        self, domain: str, folder: Path, journal: bool = False, **settings: object
+    ) -> None:
         place = folder / RUN
         place.mkdir(mode=0o750, exist_ok=True)
         self.relay = RelayProcess(domain, place, prefix=GUARDED, log_bytes=LOG_BYTES)
-        self.journal = place / "journal" / domain if journal else None
+        self.disk = Disk(folder, place / "journal" / domain) if journal else None
         self.relay.settings["journal"] = "off"
-        if journal:
+        if self.disk is not None:
+            self.relay.prefix = (*GUARDED, *self.disk.prefix)
             self.relay.settings |= JOURNAL | {"journal_dir": place / "journal"}
+        self.relay.settings |= settings
         own = {"path": self.relay.path, "domain": domain}
         self.producers = [
             Actor("producer", folder, f"producer-{n}", id=n, burst=8 * n, pause=0.004, **own)
@@ -139,10 +144,6 @@ class Stage:
     def _start_in_vain(self) -> None:
         with contextlib.suppress(AssertionError):
             self.relay.start()
-
-    def position(self) -> int:
-        """Behind the last message that any consumer was given."""
-        return max(Seen.where(consumer.notebook)[0] for consumer in self.consumers)
 
     def knock(self, producer_id: int) -> None:
         """A producer that was never here says Hello: whether there is room for it or not, it is

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.checker import Account, check
-from tests.chaos.power import drop_pages
 from tests.chaos.stage import Actor, Fill, Stage
 from tests.harness import remove_memory
 
@@ -25,7 +24,6 @@ WEIGHTS = {
     "kill_consumer": 12, "stop_producer": 5, "stop_consumer": 8, "fill": 6, "forget": 10,
     "lose_power": 10,
 }  # fmt: skip
-SETTLE = 0.2
 SHORT, LONG = (0.02, 0.4), (0.5, 2.5)
 
 
@@ -47,6 +45,7 @@ class Story:
         self.stage, self.wishes = stage, wishes
         self.chance = random.Random(seed)
         self.done: dict[str, int] = {}
+        self.pages = 0  # that were lost with the power
         self.begun = time.monotonic()
 
     def run(self, tell: Callable[[Story], None] = lambda _: None) -> list[Account]:
@@ -126,13 +125,11 @@ class Story:
         self.stage.relay.start()
 
     def lose_power(self) -> None:
-        """The machine dies: no memory, and of the disk only what somebody was told is there."""
+        """The machine dies: no memory, and of the disk what was synced, and some pages more."""
         self.stage.kill_relay()
-        time.sleep(SETTLE)  # what the relay had said is read
         remove_memory(self.stage.relay.domain, self.stage.relay.folder)
-        assert self.stage.journal is not None
-        acked = {producer: acked for producer, (_, acked) in self.stage.sent().items()}
-        drop_pages(self.stage.journal, self.stage.position(), acked, self.chance)
+        assert self.stage.disk is not None
+        self.pages += self.stage.disk.lose_power(self.chance)
         self.stage.relay.start()
 
     def _kill(self, client: Actor) -> None:
@@ -148,10 +145,10 @@ class Story:
 
 def play(
     domain: str, folder: Path, seed: int, wishes: Wishes,
-    tell: Callable[[Story], None] = lambda _: None,
+    tell: Callable[[Story], None] = lambda _: None, **settings: object,
 ) -> tuple[Story, list[Account]]:  # fmt: skip
-    """A story from beginning to end, cleared away whatever happens."""
-    stage = Stage(domain, folder, wishes.journal)
+    """A story from beginning to end, cleared away whatever happens. `settings` are the relay's."""
+    stage = Stage(domain, folder, wishes.journal, **settings)
     try:
         story = Story(stage, seed, wishes)
         return story, story.run(tell)

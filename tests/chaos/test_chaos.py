@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.story import Wishes, play
+
 ROOT = Path(__file__).parents[2]
 QUICK, FULL = 5, 50
 CONSUMER = re.compile(r"^(\w+) +([\d,]+) messages: 0 lost, 0 repeated, 0 reordered; (\d+) gaps")
@@ -53,6 +55,17 @@ def test_kill_9_and_all_else_lose_repeat_and_reorder_nothing_of_execution(
     assert said.startswith("again: scripts/chaos --domain execution --seed ")
     gaps = consumers(said)
     assert gaps["steady"] == gaps["killed"] == gaps["stopped"] == 0
+
+
+@pytest.mark.full
+def test_an_ack_that_does_not_wait_for_the_disk_would_be_found() -> None:
+    wishes = Wishes(kills=25, forgets=True, journal=True)
+    with tempfile.TemporaryDirectory(prefix="c-") as folder:
+        try:
+            _, accounts = play("execution", Path(folder), 31, wishes, journal_sync="none")
+        except AssertionError:
+            return  # a client came upon it by itself
+    assert any(one.faults or one.gaps for one in accounts if one.name != "slow")
 
 
 @pytest.mark.full
