@@ -176,7 +176,8 @@ def hello(role: int = 1, **fields: Any) -> bytes:
 class RelayProcess:
     """`relays run DOMAIN` in a directory; `stop` ends it, `kill` kills it, `state` looks inside.
 
-    `config` is a file for --config, `prefix` a command that runs the relay's.
+    `config` is a file for --config, `prefix` a command that runs the relay's, `options` are more of
+    it.
     """
 
     def __init__(
@@ -185,6 +186,7 @@ class RelayProcess:
     ) -> None:  # fmt: skip
         self.domain, self.folder = domain, folder
         self.config, self.prefix = config, prefix
+        self.options: tuple[str, ...] = ()
         self.settings: dict[str, object] = {"log_bytes": 4 << 20, "metrics_port": "off"}
         self.settings |= settings
         self.path = str(folder / f"{domain}.sock")
@@ -200,7 +202,9 @@ class RelayProcess:
             command.append(f"--config={self.config}")
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, f"--runtime-dir={self.folder}", *words], stderr=log, stdout=log
+                [*command, *self.options, f"--runtime-dir={self.folder}", *words],
+                stderr=log,
+                stdout=log,
             )
         eventually(self._ready, f"{self.domain} accepts; its log: {self.log()[-2000:]}")
         return self

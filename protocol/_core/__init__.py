@@ -13,5 +13,6 @@ object per frame: whatever is decided once per read or per connection belongs in
     record   messages as values over bytes: opened, checked, built, sealed, viewed
     frames   frames found in a buffer: views of one class, one decoded by its type
     batch    many frames to arrays and back
+    journal_words  the journal's words in the state
     journal_check  commit records and their frames: what of a journal's segment is good
 """

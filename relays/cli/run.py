@@ -5,7 +5,7 @@ Called by the group in `relays.cli`. What the daemon does is `relays.edge.servic
 
 import click
 
-from relays.cli.common.options import Given, configured, domain_argument
+from relays.cli.common.options import Given, accept_damage_option, configured, domain_argument
 
 EXAMPLES = """\b
 Examples:
@@ -21,8 +21,9 @@ signal ends it at once. SIGHUP reloads, SIGUSR1 writes the status to the log.
 @click.command(epilog=EXAMPLES)
 @domain_argument
 @configured
-def command(domain: str, given: Given) -> int:
+@accept_damage_option
+def command(domain: str, given: Given, accept_damage: bool) -> int:
     """Run one relay in the foreground: market_data, signals or execution."""
     from relays.edge.service import run
 
-    return run(lambda: given.load(domain))
+    return run(lambda: given.load(domain), accept_damage)

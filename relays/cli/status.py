@@ -59,8 +59,9 @@ Data = Mapping[str, Any]
 def command(given: Given, domain: str | None, as_json: bool) -> None:
     """Show what one relay or all three are doing: positions, connections, lags, losses.
 
-    Also of a relay that stopped or died. A consumer's `missing` is what it has missed since its
-    breaker opened; `dropped` includes it.
+    Also of a relay that stopped or died. A consumer's `lag` is what it is owed or has not confirmed
+    yet: a session confirms in each Heartbeat. `missing` is what it has missed since its breaker
+    opened; `dropped` includes it.
 
     Exit codes: 0 shown, whatever state the relays are in; 64 wrong usage; 69 none of those asked
     for has ever run here; 70 a state is damaged; 77 a state may not be read by you; 78 the
@@ -109,6 +110,8 @@ def lines(found: Mapping[str, Data | None]) -> Iterator[str]:
         yield f"{name} connections {words(data['connections'])}"
         reasons = ",".join(f"{why}:{count}" for why, count in _reasons(data).items())
         made_of = {"dropped_reasons": reasons} if reasons else {}
+        if data["journal"] is not None:
+            yield f"{name} journal {words(data['journal'])}"
         yield f"{name} totals {words(_sums(data) | made_of)}"
         for row in data["consumers"]:
             yield f"{name} consumer {words({key: row[key] for key in CONSUMER})}"
@@ -155,6 +158,8 @@ def _show_tables(found: Mapping[str, Data | None]) -> None:
         console.print(_folded(_heading(name, data), console.width), style=_style(data))
         console.print(f"  memory: {data['memory']}", soft_wrap=True)
         numbers = {"connections": data["connections"], "totals": _sums(data)}
+        if data["journal"] is not None:
+            numbers["journal"] = {k: v for k, v in data["journal"].items() if k != "failing"}
         if reasons := _reasons(data):
             numbers["reasons of dropped"] = reasons
         for title, values in numbers.items():
@@ -177,11 +182,16 @@ def _heading(name: str, data: Data) -> list[str]:
     ]
     if lost["messages"] or lost["bytes"]:
         heading.append(f"UNACCOUNTED {lost['messages']:,} messages {lost['bytes']:,} bytes")
-    return heading + (["DAMAGED state was set aside"] if data["damaged"] else [])
+    if data["journal"] is not None and data["journal"]["failing"]:
+        heading.append(f"JOURNAL FAILS: {data['journal']['failing']}")
+    return heading + (["DAMAGED state, log or journal"] if data["damaged"] else [])
 
 
 def _style(data: Data) -> str:
-    wrong = data["damaged"] or any(data["unaccounted"].values()) or data["state"] == "dead"
+    failing = data["journal"] is not None and data["journal"]["failing"]
+    wrong = (
+        failing or data["damaged"] or any(data["unaccounted"].values()) or data["state"] == "dead"
+    )
     return "bold red" if wrong else "bold"
 
 

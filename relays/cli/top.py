@@ -91,7 +91,8 @@ def command(given: Given, domain: str | None, interval: float) -> None:
 
     \b
     Of each consumer:
-      lag      messages it is owed; while its breaker is OPEN, those it misses
+      lag      messages it is owed, or has not confirmed yet (a session confirms
+               in each Heartbeat); while its breaker is OPEN, those it misses
       age      how long the next frame owed to it has waited
       breaker  closed, OPEN, half_open or replaying
       msg/s    delivered to it a second; dropped: lost to it in all

@@ -17,7 +17,7 @@ from types import FrameType
 
 import click
 
-from relays.cli.common.options import Given, configured
+from relays.cli.common.options import Given, accept_damage_option, configured
 from relays.domains import DOMAINS
 
 EXAMPLES = """\b
@@ -26,7 +26,7 @@ Examples:
   relays up --runtime-dir /tmp/alphapulse --log-level debug
 
 Ctrl-C drains and stops all three. One that dies is started again, after a longer and longer wait,
-except when its configuration is wrong.
+except when its configuration is wrong or its journal damaged.
 """
 FIRST_WAIT, LONGEST_WAIT, LOOK_EVERY = 0.2, 10.0, 0.05
 STEADY = 30.0
@@ -63,7 +63,7 @@ class Child:
         if time.monotonic() - self.started > STEADY:
             self.wait = FIRST_WAIT
         self.process = None
-        self.given_up = code == os.EX_CONFIG
+        self.given_up = code in (os.EX_CONFIG, os.EX_DATAERR)
         self.again_at = time.monotonic() + self.wait
         self.wait = min(self.wait * 2, LONGEST_WAIT)
         return code
@@ -71,7 +71,8 @@ class Child:
 
 @click.command(epilog=EXAMPLES)
 @configured
-def command(given: Given) -> int:
+@accept_damage_option
+def command(given: Given, accept_damage: bool) -> int:
     """Run all three relays as children of this process, and start again those that die."""
     given.load_all()
     stopping: list[int] = []
@@ -83,7 +84,8 @@ def command(given: Given) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
-    children = [Child(domain, _arguments(given)) for domain in DOMAINS]
+    arguments = [*_arguments(given), *["--accept-damage"] * accept_damage]
+    children = [Child(domain, arguments) for domain in DOMAINS]
     code = None
     while not stopping and code is None:
         code = _look(children)

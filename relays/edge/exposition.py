@@ -72,6 +72,18 @@ PER_CONSUMER: tuple[tuple[str, str, Callable[[Row, Look], float]], ...] = (
     ),
 )
 
+JOURNAL_GAUGES = (
+    ("relay_journal_position", "The position up to which the log is written.", "written_position"),
+    (
+        "relay_journal_synced_position",
+        "The position up to which all is on the disk.",
+        "synced_position",
+    ),
+    ("relay_journal_oldest_position", "The oldest position of the journal.", "oldest_position"),
+    ("relay_journal_bytes", "Space that its files take.", "disk_bytes"),
+    ("relay_journal_segments", "Segments that it has.", "segments"),
+)
+
 
 class RelayCollector(Collector):
     """Every metric of one relay, read from its state at each scrape.
@@ -227,6 +239,8 @@ class RelayCollector(Collector):
             seen.books.unaccounted_bytes,
         )  # fmt: skip
         yield from self._snapshots(seen)
+        if seen.journal["on"]:
+            yield from self._journal(seen.journal)
         yield self._gauges_by(
             "relay_build_info", "What is running; the value is 1.", ("version", "python"),
             [((__version__, platform.python_version()), 1)],
@@ -256,6 +270,24 @@ class RelayCollector(Collector):
         yield self._counter(
             "relay_snapshot_message_bytes_total", "Bytes of the frames written in snapshots.",
             words["snapshot_message_bytes"],
+        )  # fmt: skip
+
+    def _journal(self, words: Row) -> Iterator[Metric]:
+        for name, text, word in JOURNAL_GAUGES:
+            yield self._gauge(name, text, words[word])
+        failing = "1 while the disk keeps the journal from going on."
+        yield self._gauge("relay_journal_failing", failing, bool(words["failing"]))
+        yield self._counter(
+            "relay_journal_syncs_total", "Times that the disk was asked and had it.", words["syncs"]
+        )
+        family = CounterMetricFamily(
+            "relay_journal_sync_seconds_total", "Time that these took.", labels=("domain",)
+        )
+        family.add_metric((self.domain,), words["sync_ns"] / SECOND)
+        yield family
+        yield self._counter(
+            "relay_journal_failures_total", "Times that the disk failed the journal.",
+            words["failures"],
         )  # fmt: skip
 
     def _consumers(self, seen: Look) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ producers and consumers do is never one, only mentioned. No HTTP in here.
 
 from __future__ import annotations
 
+import os
 import time
 
 from protocol._core.state import State
@@ -25,7 +26,11 @@ def faults(state: State, seen: Look) -> list[str]:
     words, books = seen.status, seen.books
     found = []
     if not words["accepting"] and not words["draining"]:
-        found.append("it does not accept connections")
+        behind = seen.journal["on"] and words["ready"]
+        what = "frames: its journal does not keep up" if behind else "connections"
+        found.append(f"it does not accept {what}")
+    if seen.journal["on"] and seen.journal["failing"]:
+        found.append(f"its journal cannot go on: {os.strerror(seen.journal['failing'])}")
     idle = stalled(state)
     if idle:
         found.append(f"its loop has not turned for {idle / SECOND:.1f} s")
@@ -33,7 +38,7 @@ def faults(state: State, seen: Look) -> list[str]:
         messages, size = books.unaccounted_messages, books.unaccounted_bytes
         found.append(f"{messages} messages and {size} bytes are unaccounted for")
     if words["damaged"]:
-        found.append("a damaged state or log was found and set aside (*.bad)")
+        found.append("a damaged state, log or journal was found; the relay's log says which")
     return found
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from protocol._core.journal import journal_words
 from protocol._core.keep import DROPS
 from protocol._core.places import layout
 from protocol._core.ring import Mapping as Memory
@@ -46,6 +47,7 @@ class Look:
     counters: Row
     rows: list[dict[str, Any]]
     books: accounting.Books
+    journal: Row
 
     @property
     def end(self) -> int:
@@ -90,7 +92,8 @@ def _steady(state: State) -> Look:
         time.sleep(PAUSE)
     _fill_waiting(state, rows)
     geometry, status = state.read_geometry(), state.read_status()
-    return Look(time.time_ns(), geometry, status, log, counters, rows, books)
+    journal = journal_words(state)
+    return Look(time.time_ns(), geometry, status, log, counters, rows, books, journal)
 
 
 def _fill_waiting(state: State, rows: list[dict[str, Any]]) -> None:
@@ -196,6 +199,7 @@ def described(domain_name: str, seen: Look, memory: Path) -> dict[str, Any]:
         "memory": str(memory),
         **_process(seen),
         "log": _log(seen),
+        "journal": _journal(seen.journal),
         "connections": {role: roles.get(role, 0) for role in ROLES},
         "consumers": [consumer(row, seen) for row in seen.consumers],
         "producers": [producer(row) for row in seen.rows if produces(row)],
@@ -271,6 +275,24 @@ def _log(seen: Look) -> dict[str, Any]:
         "filled_bytes": filled,
         "filled": round(filled / size, 4),
         "commit_ns": log["commit_ns"],
+    }
+
+
+def _journal(words: Row) -> dict[str, Any] | None:
+    """What is shown of the journal; None without one. `failing` is what keeps it from going on."""
+    if not words["on"]:
+        return None
+    return {
+        "position": words["written_position"],
+        "synced_position": words["synced_position"],
+        "oldest_position": words["oldest_position"],
+        "waiting_commits": max(0, words["made"] - words["safe"]),
+        "bytes": words["disk_bytes"],
+        "segments": words["segments"],
+        "syncs": words["syncs"],
+        "sync_seconds": words["sync_ns"] / SECOND,
+        "failures": words["failures"],
+        "failing": os.strerror(words["failing"]) if words["failing"] else "",
     }
 
 

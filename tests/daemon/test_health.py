@@ -30,7 +30,7 @@ def test_a_relay_that_is_well_says_so(made: HandMade) -> None:
     ("words", "reason"),
     [
         ({"accepting": 0}, "it does not accept connections"),
-        ({"damaged": 1}, "a damaged state or log was found"),
+        ({"damaged": 1}, "a damaged state, log or journal was found"),
         ({"tick_ns": 1}, "its loop has not turned for"),
     ],
 )

@@ -229,7 +229,7 @@ def test_what_goes_over_the_edge_is_folded_and_indented(made: HandMade) -> None:
     assert max(map(len, out)) <= 80
     of_this = out[: next(n for n, line in enumerate(out) if line.strip() == "consumers")]
     assert [line.split(":")[0] for line in of_this if line[:1] != " "] == ["market_data"]
-    for part in ("log 18% of 1 MiB", "DAMAGED state was set aside", "dropped 3,010", "trips 0"):
+    for part in ("log 18% of 1 MiB", "DAMAGED state, log or journal", "dropped 3,010", "trips 0"):
         assert sum(part in line for line in of_this) == 1, out
     assert "  reasons of dropped: too slow 3,010" in of_this
 

@@ -84,14 +84,17 @@ class Sender:
         self.sent += count
         return frames
 
-    def wait(self, sequence: int | None = None) -> Ack:
-        """Until what was sent, or `sequence`, is acknowledged; gives the last Ack."""
+    def wait(self) -> Ack:
+        """Until what was sent is acknowledged; gives the last Ack."""
+        self.wait_for(self.sent)
+        return self.acks[-1]
+
+    def wait_for(self, sequence: int) -> None:
+        """Until `sequence` is acknowledged."""
         assert self.client is not None
-        wanted = self.sent if sequence is None else sequence
-        while self.acknowledged < wanted:
+        while self.acknowledged < sequence:
             got = decode(self.client.frame())
             if isinstance(got, Ack):
                 assert got.sequence >= self.acknowledged, "an Ack went back"
                 self.acknowledged = got.sequence
                 self.acks.append(got)
-        return self.acks[-1]

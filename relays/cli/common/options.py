@@ -119,3 +119,6 @@ def complete_sources(_: click.Context, __: click.Parameter, begun: str) -> list[
 
 domain_argument = click.argument("domain", type=click.Choice(list(DOMAINS)))
 optional_domain = click.argument("domain", type=click.Choice(list(DOMAINS)), required=False)
+accept_damage_option = click.option(
+    "--accept-damage", is_flag=True, help="Start although the journal has lost something."
+)
