@@ -80,9 +80,10 @@ class Feeds:
             record.set_breaker(CLOSED)
             if state == HALF_OPEN:
                 self._report("breaker closed", peer)
-        if peer.outlet.past:
+        if peer.outlet.past and (record.lag or record.windowed):
             peer.outlet.block()
             return
+        peer.outlet.past = False  # what it was sent of the journal ended where the log does
         if record.lag:
             self.past.pop(peer, None)
             self.live.pop(peer, None)

@@ -348,6 +348,8 @@ class Hub:
             peer.frame_watched = False
             if peer.closed or peer.leaving or not peer.ingress.incomplete_since:
                 return
+            if peer.waiting or not self.may_read(peer):  # it may be there, and is not to be read
+                peer.ingress.incomplete_since = now
             if peer.ingress.incomplete_since != since:
                 self._watch_frame(peer)
             elif last:

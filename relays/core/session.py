@@ -107,7 +107,7 @@ class Kept:
         return max(begin, self.oldest_for(role))
 
     def continues(self, log_id: int, position: int) -> bool:
-        """Whether who had log `log_id` up to `position` goes on here and has missed nothing."""
+        """Whether `position` of the log `log_id` is the same one here."""
         return log_id in (0, self.log.id) or (
             self.journal is not None and self.journal.continues(log_id, position)
         )

@@ -7,6 +7,7 @@ import argparse
 import json
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from . import latency, machine, native, snapshots, tables, throughput
 from .children import RunFailed
 from .runs import Load, Pins
 
+ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ("relay", "copyloop")
 # count, pairs: of a full and of a quick bench.
 SIZES = {
@@ -26,9 +28,13 @@ SIZES = {
     "latency": {False: (20_000, 20), True: (5_000, 3)},
     "protocol": {False: (100_000, 20), True: (20_000, 5)},
     "client": {False: (1_000_000, 10), True: (200_000, 2)},
+    # 4 GiB of 64-byte frames.
+    "journal": {False: (1 << 26, 10), True: (4_000_000, 2)},
 }
 # A round trip is made so many times as seldom as a message is sent.
 MESSAGES_A_TRIP = 200
+# An Ack that waits for the disk is waited for so many times as seldom as a message is sent.
+FRAMES_AN_ACK = 50_000
 # Arrays have so many frames for each operation of a single message.
 FRAMES_EACH = 2
 EPILOG = "example: scripts/bench relay --quick --json result.json"
@@ -110,6 +116,8 @@ def _measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> 
         return _measure_protocol(arguments.count or usual_count, pairs, progress)
     native.build()
     load = _load(arguments, arguments.count or usual_count)
+    if arguments.suite == "journal":
+        return _measure_journal(load, pairs, progress)
     if arguments.suite == "client":
         return _measure_client(load, pairs, progress)
     only = (arguments.only,) if arguments.only else SERVERS
@@ -164,6 +172,30 @@ def _measure_client(load: Load, rounds: int, progress: Callable[[str], None]) ->
     trips = client_trips.run(count, rounds, load.pins, progress)
     console.print(client_tables.of_trips(trips))
     return {"client": [row.as_json() for row in rows], "trips": trips.as_json()}
+
+
+def _measure_journal(load: Load, rounds: int, progress: Callable[[str], None]) -> dict[str, Any]:
+    from . import journal_acks, journal_read, journal_tables, journal_write
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    # On a disk: in memory a sync costs nothing.
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / ".tools") as folder:
+        disk = Path(folder)
+        written = journal_write.run(disk, load, rounds, progress)
+        console.print(journal_tables.of_writing(written))
+        acks = journal_acks.run(disk, max(load.count // FRAMES_AN_ACK, 100), rounds, progress)
+        console.print(journal_tables.of_acks(acks))
+    read = []
+    for name in journal_read.ROWS:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / ".tools") as folder:
+            size = load.count * journal_write.FRAME
+            read.append(journal_read.run(name, Path(folder), size, rounds, progress))
+    console.print(journal_tables.of_reading(read))
+    return {
+        "writing": written.as_json(),
+        "acks": acks.as_json(),
+        "reading": [each.as_json() for each in read],
+    }
 
 
 def main() -> int:

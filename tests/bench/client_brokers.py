@@ -49,7 +49,7 @@ def proxy(folder: Path, cpus: str = "") -> Iterator[Broker]:
     broker = Broker(Child("zmq-proxy", command, folder, cpus), address)
     try:
         ends = [folder / "proxy.in", folder / "proxy.out"]
-        _wait(broker, lambda: all(end.is_socket() for end in ends))
+        wait(broker, lambda: all(end.is_socket() for end in ends))
         yield broker
     finally:
         broker.child.stop()
@@ -62,13 +62,13 @@ def nats_server(folder: Path, cpus: str = "") -> Iterator[Broker]:
     child = Child("nats-server", command, folder, cpus)
     try:
         starting = Broker(child, "")
-        _wait(starting, lambda: bool(_ports(folder)))
-        yield Broker(child, _ports(folder))
+        wait(starting, lambda: bool(ports(folder)))
+        yield Broker(child, ports(folder))
     finally:
         child.stop()
 
 
-def _ports(folder: Path) -> str:
+def ports(folder: Path) -> str:
     """The address that nats-server has written down; empty while there is none."""
     for path in folder.glob("*.ports"):
         try:
@@ -81,7 +81,8 @@ def _ports(folder: Path) -> str:
     return ""
 
 
-def _wait(broker: Broker, ready: Callable[[], bool]) -> None:
+def wait(broker: Broker, ready: Callable[[], bool]) -> None:
+    """Until it is `ready`. Raises RunFailed when it ended, or takes too long."""
     deadline = time.monotonic() + READY_SECONDS
     while not ready():
         broker.check()

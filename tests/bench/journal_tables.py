@@ -7,9 +7,20 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from . import journal_read
+from . import journal_acks, journal_read, journal_write
 from .statistic import Interval, summary
 
+WRITERS = {
+    "off": "relay without a journal",
+    "interval": 'relay, journal_sync = "interval"',
+    "write": "buffered write of the bytes",
+}
+ACKED = {
+    "off": "relay without a journal",
+    "batch": 'relay, journal_sync = "batch"',
+    "raw": "write and fdatasync of 64 bytes",
+    "jetstream": "JetStream, sync_interval always",
+}
 MET = {True: "yes", False: "NO"}
 
 
@@ -37,6 +48,41 @@ def of_reading(results: Sequence[journal_read.Result]) -> Table:
                 f"{journal_read.WARM_BAR * 1e-6:.0f}",
                 MET[warm],
             )
+    return table
+
+
+def of_writing(result: journal_write.Result) -> Table:
+    """A row for each contender, and the bar of the one with a journal."""
+    size = result.count * journal_write.FRAME
+    table = Table(title=f"{result.count:,} messages a run, {size >> 20:,} MiB")
+    table.add_column("who", no_wrap=True)
+    for heading in ("million messages/s [95 %]", "of the smaller other [95 %]", "bar", "met"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, what in WRITERS.items():
+        said = ("", "", "")
+        if name == "interval":
+            said = (_interval(result.of_smaller), f"{journal_write.BAR:.1f}", MET[result.met])
+        table.add_row(what, _interval(result.rate(name), 1e-6), *said)
+    return table
+
+
+def of_acks(result: journal_acks.Result) -> Table:
+    """A row for each contender: the median time of an Ack."""
+    table = Table(title=f"one message at a time until it is acknowledged, {result.count:,} a run")
+    table.add_column("who", no_wrap=True)
+    for heading in ("us [95 %]", "compared [95 %]", "bar", "met"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, what in ACKED.items():
+        if name in result.left_out:
+            table.add_row(what, result.left_out[name], "", "", "")
+            continue
+        said = ("", "", "")
+        if name == "batch":
+            added = f"journal adds {_interval(result.of_raw)} raw"
+            said = (added, f"{journal_acks.BAR:.1f}", MET[result.met])
+        elif name == "jetstream" and result.of_jetstream:
+            said = (f"{_interval(result.of_jetstream)} of ours", "", "")
+        table.add_row(what, _interval(result.microseconds(name)), *said)
     return table
 
 

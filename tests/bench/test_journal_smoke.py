@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from . import journal_read, journal_tables
+from . import journal_acks, journal_read, journal_tables, journal_write, native
 from .children import RunFailed
+from .runs import Load
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +38,25 @@ def test_a_journal_that_is_not_whole_is_no_measurement(task: str, tmp_path: Path
     last.write_bytes(data)
     with pytest.raises(RunFailed):
         journal_read.check(tmp_path, depth, frames)
+
+
+def test_a_journaling_relay_is_measured_beside_one_without_and_a_plain_write(
+    tmp_path: Path,
+) -> None:
+    native.build()
+    result = journal_write.run(tmp_path, Load(count=100_000), 2, lambda text: None)
+    assert {name: len(rates) for name, rates in result.rates.items()} == {
+        "off": 2, "interval": 2, "write": 2,
+    }  # fmt: skip
+    assert min(rate for rates in result.rates.values() for rate in rates) > 0
+    assert journal_tables.of_writing(result).row_count == 3
+    # The frames did go to the disk: more than what the relay was warmed with.
+    assert list((tmp_path / "journal").glob("market_data/*.segment"))
+
+
+def test_acks_are_timed_with_and_without_the_disk(tmp_path: Path) -> None:
+    result = journal_acks.run(tmp_path, 20, 2, lambda text: None)
+    assert {len(medians) for medians in result.medians.values()} == {2}
+    assert set(result.medians) >= {"raw", "off", "batch"}
+    assert journal_tables.of_acks(result).row_count == 4
+    assert set(result.as_json()["summary"]) == set(result.medians)

@@ -27,7 +27,8 @@ from tests.harness import Client, RelayProcess, eventually, hello
 ROOT = Path(__file__).parents[2]
 GUARD = shutil.which("setpriv")
 GUARDED = (GUARD, "--pdeathsig", "KILL") if GUARD else ()
-LOG_BYTES = 8 << 20
+# In memory; with a journal so little that who lags is served from that.
+LOG_BYTES, LITTLE = 32 << 20, 8 << 20
 RUN = "run"
 JOURNAL = {
     "journal": "on", "journal_before_delivery": True, "journal_segment": 8 << 20,
@@ -99,7 +100,8 @@ class Stage:
     ) -> None:
         place = folder / RUN
         place.mkdir(mode=0o750, exist_ok=True)
-        self.relay = RelayProcess(domain, place, prefix=GUARDED, log_bytes=LOG_BYTES)
+        kept = LITTLE if journal else LOG_BYTES
+        self.relay = RelayProcess(domain, place, prefix=GUARDED, log_bytes=kept)
         self.disk = Disk(folder, place / "journal" / domain) if journal else None
         self.relay.settings["journal"] = "off"
         if self.disk is not None:

@@ -69,6 +69,11 @@ def forget(relay: RelayProcess) -> None:
     where.state.unlink()
 
 
+def kept_from(relay: RelayProcess) -> int:
+    """The oldest position in the relay's journal."""
+    return int(journal_words(open_state(relay.domain, str(relay.folder)))["oldest_position"])
+
+
 def sequences(frames: list[bytes]) -> list[int]:
     return [Header.unpack(each).sequence for each in frames]
 
@@ -198,6 +203,27 @@ def test_who_saw_more_of_the_log_of_before_than_was_kept_is_told_so(start: Start
     assert isinstance(gap, Gap)
     assert gap.reason == GapReason.LOG_REPLACED
     assert sequences(client.data(1000)) == list(range(1001, 2001))
+
+
+def test_of_a_log_of_before_too_what_is_too_old_is_told_exactly_and_the_rest_given(
+    start: Start_,
+) -> None:
+    relay = start(journal_segment=8 << 20, journal_bytes=16 << 20)
+    logs = []
+    for count in range(5):
+        if count:
+            forget(relay)
+            relay.start()
+        publish(relay, 1000 * count + 1, 1000)
+        logs.append(relay.client().hello().log_id)
+    oldest = eventually(lambda: kept_from(relay), "two segments are kept")
+    client = relay.client()
+    client.hello(start=int(Start.AT_POSITION), start_position=400, log_id=logs[-2])
+    gap = client.control(MessageType.GAP)
+    assert isinstance(gap, Gap)
+    told = (gap.reason, gap.first_position, gap.last_position, gap.count)
+    assert told == (GapReason.TOO_OLD, 400, oldest - 1, oldest - 400)
+    assert sequences(client.data(5000 - oldest)) == list(range(oldest + 1, 5001))
 
 
 def test_a_consumer_of_the_client_library_goes_on_after_the_machines_death(start: Start_) -> None:

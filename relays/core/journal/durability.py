@@ -39,10 +39,10 @@ class Journaling:
         return self.writer.oldest
 
     def continues(self, log_id: int, position: int) -> bool:
-        """Whether who had the log `log_id` of before up to `position` may go on there and has
-        missed nothing: the one that followed began there, or later."""
+        """Whether `position` of the log `log_id` of before is the same one here: the log that
+        followed began there, or later."""
         ends = [each.end for each in self._lineage if each.log_id == log_id]
-        return bool(ends) and self.oldest <= position <= ends[-1]
+        return bool(ends) and position <= ends[-1]
 
     @property
     def settled(self) -> bool:

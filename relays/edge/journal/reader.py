@@ -71,9 +71,12 @@ class Reader:
             if again:
                 self._open()
             try:
-                return question(self._catalogue)
+                answer = question(self._catalogue)
             except (LookupError, SegmentError):
                 continue
+            # What is damaged in a segment may be whole in one that was begun for it since.
+            if again or not isinstance(answer, Missing):
+                return answer
         return None
 
     def _open(self) -> None:

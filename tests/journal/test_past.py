@@ -1,0 +1,110 @@
+"""Corners of being served from the journal that a real relay reaches only by luck: each of these
+was a seed of the simulator first (relays.md 5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from relays.core.journal.history import Missing, Part
+from relays.edge.journal.reader import Reader
+from tests.daemon.fake_edge import World
+from tests.harness import CONTROL, frame, hello, split
+from tests.journal.handmade import Journal, commits
+
+CATCH_UP = 3
+
+
+class AllOfIt:
+    """A reader of a journal that has every frame, asked and answered by the test."""
+
+    def __init__(self, frames: list[bytes]) -> None:
+        self.frames = frames
+        self.asked: list[tuple[int, Callable[[Part], None]]] = []
+
+    def part(self, position: int, then: Callable[[Part], None]) -> None:
+        self.asked.append((position, then))
+
+    def answer(self) -> None:
+        """All that there is from the position asked for."""
+        position, then = self.asked.pop()
+        before = sum(len(one) for one in self.frames[:position])
+        then(Part(position, before, memoryview(b"".join(self.frames[position:])), 1))
+
+
+def journaled(frames: list[bytes]) -> tuple[World, AllOfIt]:
+    """A relay that serves from a journal whom its log overtakes."""
+    place, reader = World(), AllOfIt(frames)
+    played: Any = reader
+    place.relay.reader = played
+    place.relay.hub.feeds._journaled = True
+    return place, reader
+
+
+def test_who_comes_to_the_logs_end_out_of_the_journal_is_live_from_there_on() -> None:
+    frames = [frame(n, timestamp=5) for n in range(1, 2001)]
+    place, reader = journaled(frames)
+    _, producer = place.connect()
+    _, sock = place.connect()
+    place.send(sock, hello(1, on_lag=CATCH_UP, heartbeat_ms=60_000))
+    sock.room = 0
+    for at in range(0, 2000, 50):
+        place.send(producer, *frames[at : at + 50])
+    place.read(sock)
+    reader.answer()
+    place.read(sock)
+    frames.append(frame(2001, timestamp=5))
+    place.send(producer, frames[-1])
+    assert [one for one in split(bytes(sock.got)) if one[4] not in CONTROL] == frames
+    place.accounted()
+
+
+def test_what_is_damaged_in_a_file_that_failed_is_read_from_the_one_begun_for_it(
+    tmp_path: Path,
+) -> None:
+    first, second, third = commits(3)
+    failed = Journal()
+    failed.commit(first)
+    begun = Journal(position=failed.position, offset=failed.offset, chain=failed.chain)
+    lost = failed.commit(second)
+    failed.commit(third)
+    at = failed.size - 80 * (lost.number + 1)
+    disk = failed.files[failed.name]
+    disk.data[at : at + 80] = bytes(80)
+    (tmp_path / failed.name).write_bytes(disk.data)
+
+    async def ask() -> list[Part | Missing | None]:
+        loop, answers = asyncio.get_running_loop(), []
+        reader = Reader(tmp_path)
+        for _ in range(2):
+            answer: asyncio.Future[Part | Missing | None] = loop.create_future()
+            reader.part(lost.first, answer.set_result)
+            answers.append(await answer)
+            begun.commit(second)
+            (tmp_path / begun.name).write_bytes(begun.files[begun.name].data)
+        reader.close()
+        return answers
+
+    before, after = asyncio.run(ask())
+    assert isinstance(before, Missing)
+    assert isinstance(after, Part)
+    assert bytes(after.frames) == second.data
+
+
+def test_a_frame_is_not_late_while_its_relay_does_not_read() -> None:
+    place = World()
+    peer, sock = place.connect()
+    sent = frame(1)
+    place.send(sock, sent[:40])
+    place.relay.hub.may_read = lambda peer: False  # type: ignore[method-assign]
+    sock.coming += sent[40:]
+    for _ in range(12):
+        place.pass_time(1000)
+    assert not sock.closed
+    del place.relay.hub.may_read
+    place.pass_time(1000)
+    place.send(sock)
+    assert place.relay.hub.log.end == 1
+    assert not peer.leaving
