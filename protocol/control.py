@@ -33,6 +33,7 @@ from protocol.tails import parse_json
 from protocol.tlv import build, find
 
 CLIENT_NAME, INSTRUMENTS = 1, 2
+CHAIN, CHAIN_SIZE = 1, 4
 INSTRUMENTS_IN_TLV = 21
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 ALL_TYPES = bytes(32)
@@ -133,7 +134,7 @@ class Heartbeat(Message, type=MessageType.HEARTBEAT, version=1):
 
     position: U64 = field("the next position offered or needed", unit="messages", default=0)
     lag: U64 = field("how far behind the end", unit="messages", default=0)
-    tlvs: Tlvs = field("extensions, none defined yet", default=b"")
+    tlvs: Tlvs = field("1 chain", default=b"")
 
 
 class Snapshot(Message, type=MessageType.SNAPSHOT, version=1):
@@ -294,6 +295,26 @@ def hello_tlvs(name: str | None = None, wanted: Iterable[InstrumentId] = ()) -> 
     step = INSTRUMENTS_IN_TLV * SIZE
     items += [(INSTRUMENTS, ids[at : at + step]) for at in range(0, len(ids), step)]
     return build(items)
+
+
+def chain_tlvs(chain: int) -> bytes:
+    """The TLVs of a Heartbeat that says the CRC-32 of all frames of the log before its position,
+    from where the relay's journal began.
+
+    >>> chain_of(Heartbeat(position=7, tlvs=chain_tlvs(0xCBF43926)))
+    3421780262
+    """
+    return build([(CHAIN, chain.to_bytes(CHAIN_SIZE, "little"))])
+
+
+def chain_of(heartbeat: Heartbeat) -> int | None:
+    """The chain that a Heartbeat says; None where it says none. FieldError for one that is none."""
+    said = find(heartbeat.tlvs, CHAIN)
+    if not said:
+        return None
+    if len(said) > 1 or len(said[0]) != CHAIN_SIZE:
+        raise FieldError("heartbeat.tlvs", expected="one chain of 4 bytes", got=len(said))
+    return int.from_bytes(said[0], "little")
 
 
 def type_filter(types: Iterable[int]) -> bytes:

@@ -43,6 +43,7 @@ cdef extern from *:
 cdef enum:
     BATCH_RECORDS = 4096
     BATCH_BYTES = 4 << 20
+    LONGEST_CHAIN = 1 << 20            # bytes summed up for one Heartbeat, at most
     KICK_BYTES = 256 << 10             # so much unwritten is worth waking the thread for
     MARGIN = 9000                      # notes that one read may still make
     CHECKED = RECORD_SIZE - 4
@@ -102,6 +103,8 @@ cdef class Writer:
     cdef uint32_t taken_chain
     cdef bint full
     cdef uint64_t sleeping, stopping, wanted, synced_ns
+    cdef uint64_t first, first_offset  # the first commit that this one wrote; its place in the log
+    cdef uint32_t first_chain
     cdef uint64_t shown                # commits that consumers may have, where they wait for this
     cdef readonly int error            # errno of the last failure
     cdef public uint64_t spare         # bytes of the next segment, which is there already
@@ -145,6 +148,9 @@ cdef class Writer:
     def begin(self, int fd, *, uint64_t header_size, uint64_t file_size, uint64_t first_offset,
               uint32_t seed, uint32_t chain, uint64_t count=0):
         """Write into this file from now on: behind `count` records, from `written_offset` on."""
+        if self.fd < 0:
+            self.first, self.first_offset = self.journal.written, self.journal.written_offset
+            self.first_chain = chain
         self.fd, self.seed, self.count = fd, seed, count
         self.chain = self.safe_chain = chain
         self.file_size = file_size
@@ -204,6 +210,7 @@ cdef class Writer:
         record.frames_crc = crc32_gzip_refl(0, frames, note.size)
         self.taken_chain = crc32_gzip_refl(self.taken_chain, frames, note.size)
         record.chain = self.taken_chain
+        note.chain = self.taken_chain
         record.record_crc = crc32_gzip_refl(self.seed, <uint8_t *>record, CHECKED)
 
     cdef const uint8_t *first_record(self) noexcept nogil:
@@ -431,6 +438,26 @@ cdef class Writer:
         elif number > self.shown:
             self.state.show(last.position + last.count, last.offset + last.size)
             self.shown = number
+
+    def chain_at(self, uint64_t offset):
+        """CRC-32 of every byte of the log before byte `offset`, from where the journal began; None
+        where that is not known: long before what was written last, or long behind it."""
+        cdef Journal *journal = self.journal
+        cdef uint64_t written = LOAD(&journal.written), low, high, middle, known
+        cdef uint32_t chain
+        cdef Note *note
+        low = max(self.first, journal.made - NOTES + 1 if journal.made >= NOTES else 0)
+        known, chain, high = self.first_offset, self.first_chain, written
+        while low < high:
+            middle = (low + high) // 2
+            note = &journal.notes[middle % NOTES]
+            if note.offset + note.size <= offset:
+                known, chain, low = note.offset + note.size, <uint32_t>note.chain, middle + 1
+            else:
+                high = middle
+        if not self.state.log.oldest_offset <= known <= offset <= known + LONGEST_CHAIN:
+            return None
+        return crc32_gzip_refl(chain, self.state.at(known), offset - known)
 
     def may_read(self, uint64_t size):
         """Whether `size` bytes may be read into the log: there is preallocated space for them, at

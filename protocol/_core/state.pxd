@@ -113,6 +113,7 @@ cdef struct Note:                      # a commit, for the journal: who sent wha
     uint64_t position, offset, count, size, receive_ns
     uint64_t uid, pid, connection, producer_id, last_sequence
     uint64_t producer                  # its place in the table + 1, 0 = anonymous
+    uint64_t chain                     # CRC-32 of the log up to its end, once it is written
 
 cdef struct Journal:                   # notes are numbered; note n is in place n % NOTES
     uint64_t on

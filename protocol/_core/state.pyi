@@ -7,8 +7,6 @@ MAGIC: int
 VERSION: int
 BUCKET_BOUNDS_NS: tuple[int, ...]
 
-def layout(log_bytes: int, connections: int, producers: int, windows: bool) -> dict[str, int]: ...
-
 class State:
     memory: Mapping
     ring: Ring | None

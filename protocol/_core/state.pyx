@@ -13,6 +13,7 @@ from protocol._core.scan cimport FrameHeader, HEADER, MARK_EVERY, WINDOW
 
 import os
 
+
 cdef extern from *:
     """
     #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
@@ -35,36 +36,6 @@ assert len(BUCKET_BOUNDS_NS) < BUCKETS
 cdef int BOUND_COUNT = len(BUCKET_BOUNDS_NS)
 
 
-cdef uint64_t up(uint64_t size):
-    return (size + 4095) // 4096 * 4096
-
-
-def layout(log_bytes, connections, producers, windows):
-    """Where each region of a state file begins: {name: offset}, and "end"; bytes.
-
-    The index has a place for every 16 frames of 32 bytes that the log can hold.
-    """
-    index = log_bytes // (INDEX_APART * HEADER) + 1024
-    sizes = [("geometry", sizeof(Geometry)), ("status", sizeof(Status)), ("redo", sizeof(Redo)),
-             ("log", sizeof(LogRecord)), ("counters", sizeof(Counters)),
-             ("index", index * sizeof(IndexEntry)),
-             ("connections", connections * sizeof(ConnectionRecord)),
-             ("producers", producers * sizeof(ProducerRecord)),
-             ("pages", PAGES * sizeof(OffencePage)), ("decisions", sizeof(Decisions)),
-             ("journal", sizeof(Journal)),
-             ("windows", producers * WINDOW * 8 if windows else 0)]
-    places, at = {}, 0
-    for name, size in sizes:
-        places[name] = at
-        at += up(size)
-    places["end"] = at
-    return places
-
-
-def index_places(log_bytes):
-    return log_bytes // (INDEX_APART * HEADER) + 1024
-
-
 cdef class State:
     """One relay's state and log. `ring` may be None for those who only read the counters."""
 
@@ -76,6 +47,8 @@ cdef class State:
         self._place()
 
     cdef _place(self):
+        # Not at the top: it needs the sizes of the records, which are declared with this module.
+        from protocol._core.places import index_places, layout
         cdef uint8_t *base = self.memory.base
         g = self.geometry[0]
         if g.magic != MAGIC or g.version != VERSION:
@@ -106,6 +79,7 @@ cdef class State:
                now_ns, position=0, offset=0):
         """Write the geometry of an empty state into `memory`, the magic last. Its log begins at
         `position`, with `offset` bytes before it: where a journal ends, or 0."""
+        from protocol._core.places import index_places, layout
         cdef Geometry *g = <Geometry *>memory.base
         cdef LogRecord *log = <LogRecord *>(
             memory.base + <size_t>layout(log_bytes, connections, producers, windows)["log"])
@@ -269,7 +243,7 @@ cdef class State:
         return self.log.end_offset
 
     def show(self, uint64_t position, uint64_t offset):
-        """Consumers get what is before `position`, byte `offset`, and no more until the next call."""
+        """Consumers get what is before `position`, byte `offset`, and no more for now."""
         if offset > self.log.end_offset or (self.withheld and offset < self.shown_until):
             raise AssertionError(f"shown up to byte {offset}, before up to {self.shown_until}")
         self.withheld, self.last_shown, self.shown_until = True, position, offset

@@ -3286,7 +3286,7 @@ AP_OFFSET(ap_heartbeat, lag, 8);
 
 /* What follows the fixed part of Heartbeat. */
 typedef struct ap_heartbeat_tails {
-    ap_span tlvs; /* TLVs: extensions, none defined yet */
+    ap_span tlvs; /* TLVs: 1 chain */
 } ap_heartbeat_tails;
 
 static inline int ap_heartbeat_read(const void *frame, size_t size, ap_heartbeat *out,

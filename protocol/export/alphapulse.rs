@@ -3160,7 +3160,7 @@ structure! {
 /// What follows the fixed part of Heartbeat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeartbeatTails<'a> {
-    /// extensions, none defined yet
+    /// 1 chain
     pub tlvs: Tlvs<'a>,
 }
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from protocol._core import runs
 from protocol.catalogue import SourceType
+from protocol.checksum import crc32
 from protocol.control import (
     UNKNOWN_COUNT,
     Error,
@@ -30,6 +31,7 @@ from protocol.control import (
     Snapshot,
     SnapshotKind,
     Welcome,
+    chain_of,
 )
 from protocol.header import HEADER_SIZE
 from protocol.message import Message, Unknown
@@ -131,7 +133,8 @@ class Consuming:
 
     `position` is where a new connection would go on (with a filter the last one told), `log_id`
     names the log; `welcome` is the newest one, `welcomes` how many there were, `gaps` the last
-    1,024 Gaps; `reason` says why the last connection ended.
+    1,024 Gaps, `compared` how often the relay's sum of all frames was that of those had here;
+    `reason` says why the last connection ended.
     """
 
     def __init__(
@@ -159,6 +162,8 @@ class Consuming:
         self._heard = self._next_beat = 0.0
         self._had = Had()
         self._owed: Gap | None = None
+        self._chain: int | None = None
+        self.compared = 0
         # Whether this consumer needs the next snapshot: not where it goes on without a hole.
         self._stateless = True
         self._waiting: deque[Item] = deque()
@@ -275,12 +280,14 @@ class Consuming:
             case Heartbeat() if self.ready:
                 self._pay()
                 self._told(taken.position)
+                self._compare(taken)
             case Error() if taken.fatal and taken.code in FINAL:
                 raise ClientError(f"{label(taken.code)}: {taken.text}")
 
     def _welcomed(self, welcome: Welcome) -> None:
         assert self.stream is not None
         self.welcome, self.relay = welcome, self.stream.source
+        self._chain = None
         self.welcomes += 1
         self.backoff.reset()
         self._every = (welcome.heartbeat_ms or 1000) / 1000
@@ -294,6 +301,19 @@ class Consuming:
         elif first < welcome.position:
             self._owed = Gap(first, last, last - first + 1, GapReason.TOO_OLD)
 
+    def _compare(self, beat: Heartbeat) -> None:
+        """The relay says the CRC-32 of all frames before this position: from the first that it says
+        on, this consumer's own goes with it. ClientError where they differ."""
+        said = None if self.wanted.filtered else chain_of(beat)
+        if said is not None and self._chain is not None:
+            if said != self._chain:
+                raise ClientError(
+                    f"the frames up to position {beat.position} are not those the relay accepted: "
+                    f"their checksum is {self._chain:#010x}, the relay's {said:#010x}"
+                )
+            self.compared += 1
+        self._chain = said if self._chain is None else self._chain
+
     def _pay(self) -> None:
         """A Gap was due and the relay goes on without it: what is missing is said all the same."""
         if self._owed is not None:
@@ -305,6 +325,7 @@ class Consuming:
         assert self.stream is not None
         assert self.welcome is not None
         self._owed = None
+        self._chain = None
         self._stateless = True
         self.position, self.log_id = self.stream.position, self.welcome.log_id
         if gap.reason == GapReason.LOG_REPLACED:
@@ -340,6 +361,8 @@ class Consuming:
             self._filtered(data, frames)
         else:
             self.position = span.position + frames
+            if self._chain is not None:
+                self._chain = crc32(data, self._chain)
             self._followed(span.position, frames, data)
 
     def _filtered(self, data: bytes, frames: int) -> None:

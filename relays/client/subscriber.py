@@ -141,6 +141,13 @@ class Subscriber:
         return self._core.gaps
 
     @property
+    def compared(self) -> int:
+        """How often the relay, if it has a journal, has said the checksum of all frames so far, and
+        it was that of the frames that came here; a difference ends the consumer with ClientError.
+        None is said with a filter."""
+        return self._core.compared
+
+    @property
     def reconnects(self) -> int:
         """How many connections followed the first."""
         return max(0, self._core.welcomes - 1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from protocol._core.scan import Track
 from protocol.catalogue import MessageType
-from protocol.control import Durability, GapReason, Heartbeat, Role, Welcome
+from protocol.control import Durability, GapReason, Heartbeat, Role, Welcome, chain_tlvs
 from protocol.errors import ProtocolError
 from protocol.reject import Reject
 from relays.core.breaker import Breaker
@@ -188,13 +188,22 @@ class Handshake:
         self._beat(peer, now)
 
     def _outbox(self, peer: Peer) -> Outbox:
-        def where() -> tuple[int, int]:
+        def where() -> tuple[int, int, bytes]:
             # One that is being let go is where it was, not at the end.
             if peer.plan is not None and peer.plan.consumes:
-                return peer.record.position, peer.record.lag
-            return self.hub.log.end, 0
+                return peer.record.position, peer.record.lag, self._chain(peer)
+            return self.hub.log.end, 0, b""
 
         return Outbox(self.hub.domain.source, where)
+
+    def _chain(self, peer: Peer) -> bytes:
+        """What a consumer that gets every frame can hold its own sum of them against, where the
+        journal knows it."""
+        journal, outlet = self.hub.journal, peer.outlet
+        if journal is None or not peer.consuming or outlet.past or outlet.wanted is not None:
+            return b""
+        chain = journal.writer.chain_at(peer.record.offset)
+        return b"" if chain is None else chain_tlvs(chain)
 
     def _welcome(self, wanted: Plan, last: int) -> Welcome:
         hub = self.hub

@@ -67,10 +67,11 @@ class Lost:
 class Outbox:
     """What waits, by kind; `encode` writes it all down in the order of relays.md 3.
 
-    `stamp` gives source and timestamp of a frame; `where` the session's position and lag.
+    `stamp` gives source and timestamp of a frame; `where` the session's position and lag, and the
+    TLVs of its Heartbeat.
     """
 
-    def __init__(self, source: int, where: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, source: int, where: Callable[[], tuple[int, int, bytes]]) -> None:
         self.source = source
         self.where = where
         self.welcome: Welcome | None = None
@@ -110,14 +111,14 @@ class Outbox:
         """Everything that waits, as bytes; nothing waits afterwards."""
         stamp = {"source": self.source, "timestamp": now}
         frames = [self.welcome.frame(**stamp)] if self.welcome else []
-        position, lag = self.where()
         if self.gap:
             frames.append(self.gap.frame(stamp))
         frames += [refusal.frame(stamp) for refusal in self.errors.values()]
         if self.ack:
             frames.append(self.ack.frame(**stamp))
         if self.heartbeat:
-            frames.append(Heartbeat(position=position, lag=lag).frame(**stamp))
+            position, lag, tlvs = self.where()
+            frames.append(Heartbeat(position=position, lag=lag, tlvs=tlvs).frame(**stamp))
         self.welcome = self.gap = self.ack = None
         self.errors = {}
         self.heartbeat = False

@@ -17,8 +17,9 @@ from zlib import crc32
 
 from protocol._core.connection import abandon, producer_write
 from protocol._core.journal import journal_set
+from protocol._core.places import layout
 from protocol._core.ring import PAGE, Mapping, Ring
-from protocol._core.state import State, layout
+from protocol._core.state import State
 from protocol.header import HEADER_SIZE
 from relays.config import RelayConfig
 from relays.core.decisions import relay_died

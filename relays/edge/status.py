@@ -16,8 +16,9 @@ from typing import Any
 
 from protocol._core.journal import journal_words
 from protocol._core.keep import DROPS
+from protocol._core.places import layout
 from protocol._core.ring import Mapping as Memory
-from protocol._core.state import State, layout
+from protocol._core.state import State
 from protocol.catalogue import source_name, type_name
 from protocol.reject import Reject, label
 from relays.core import accounting, breaker

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.catalogue import MessageType
+from protocol.checksum import crc32
 from protocol.control import (
     UNKNOWN_COUNT,
     Error,
@@ -19,6 +20,7 @@ from protocol.control import (
     Snapshot,
     SnapshotKind,
     Start,
+    chain_tlvs,
 )
 from protocol.errors import FieldError, HeaderError
 from protocol.header import Header
@@ -435,3 +437,29 @@ def test_what_cannot_be_asked_for_is_said_before_anything_is_sent(
 ) -> None:
     with pytest.raises(error, match=text):
         subscription(**argument)  # type: ignore[arg-type]
+
+
+def test_frames_that_are_not_those_the_relay_accepted_end_the_consumer() -> None:
+    frames = mixed(1, range(4))
+    chain = crc32(b"".join(frames[:3]), 0x1234)
+    played = Played(LIVE)
+    played.connect(welcome(100), Heartbeat(100, 0, chain_tlvs(0x1234)), *frames[:3])
+    played.say(Heartbeat(103, 0, chain_tlvs(chain)))
+    assert played.core.compared == 1
+    with pytest.raises(ClientError, match="up to position 104 are not those the relay accepted"):
+        played.say(frames[3], Heartbeat(104, 0, chain_tlvs(chain)))
+
+
+def test_after_a_gap_the_relays_sum_is_taken_anew() -> None:
+    (frame,) = mixed(1, [0])
+    played = Played(wanted_of({}))
+    played.connect(
+        welcome(100), Heartbeat(100, 0, chain_tlvs(1)), Gap(100, 109, 10, GapReason.TOO_SLOW)
+    )
+    played.say(
+        frame,
+        Heartbeat(111, 0, chain_tlvs(7)),
+        frame,
+        Heartbeat(112, 0, chain_tlvs(crc32(frame, 7))),
+    )
+    assert played.core.compared == 1

@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
+from protocol._core.places import layout
 from protocol._core.ring import PAGE, Mapping, Ring
-from protocol._core.state import State, layout
+from protocol._core.state import State
 from relays.config import load
 from relays.core.access import Credentials
 from relays.core.accounting import books

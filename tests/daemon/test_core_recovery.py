@@ -22,8 +22,9 @@ import pytest
 from protocol._core.connection import Record, abandon
 from protocol._core.decisions import note
 from protocol._core.gather import Filter
+from protocol._core.places import layout
 from protocol._core.ring import PAGE
-from protocol._core.state import State, layout
+from protocol._core.state import State
 from relays.config import RelayConfig, load
 from relays.core.accounting import books
 from relays.edge.memory import files, open_memory

@@ -15,7 +15,8 @@ import pytest
 
 from protocol._core import decisions as ring
 from protocol._core.connection import Record
-from protocol._core.state import VERSION, State, layout
+from protocol._core.places import layout
+from protocol._core.state import VERSION, State
 from protocol.control import GapReason, hello_tlvs
 from protocol.reject import Reject
 from relays.config import RelayConfig, load

@@ -15,7 +15,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from protocol._core.connection import Record
-from protocol._core.state import State, layout
+from protocol._core.places import layout
+from protocol._core.state import State
 from protocol.reject import Reject
 from relays import __version__
 from relays.core.accounting import DROPS

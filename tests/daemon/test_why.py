@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from protocol._core import decisions as ring
-from protocol._core.state import layout
+from protocol._core.places import layout
 from protocol.control import GapReason
 from protocol.reject import Reject
 from relays.cli import main

@@ -13,11 +13,14 @@ import pytest
 
 from protocol._core.journal import journal_words
 from protocol.catalogue import MessageType
-from protocol.control import Gap, GapReason, OnLag, Role, Start
+from protocol.checksum import crc32
+from protocol.control import Gap, GapReason, Heartbeat, OnLag, Role, Start, chain_of
 from protocol.errors import FieldError
 from protocol.header import Header
 from protocol.message import decode
 from relays.client import Consumer
+from relays.core.journal.recovery import recover
+from relays.edge.journal.opened import opened
 from relays.edge.memory import files, open_state
 from tests.harness import CONTROL, Client, RelayProcess, eventually, frame
 
@@ -268,3 +271,36 @@ def test_what_a_consumer_gets_is_on_the_disk_where_that_is_asked_for(start: Star
         producer.send(frame(number))
         assert sequences(consumer.data(1)) == [number]
         assert journal_words(state)["synced_position"] >= number
+
+
+def test_relay_journal_and_consumer_have_one_checksum_of_all_frames(start: Start_) -> None:
+    relay = start()
+    publish(relay, 1, MANY)
+    client = relay.client()
+    client.hello(start=int(Start.OLDEST), heartbeat_ms=100)
+    beats: list[tuple[int, int]] = []
+    had, end = 0, MANY
+    while len(beats) < 5:
+        got = client.frame()
+        if got[4] in range(1, 20):
+            had = crc32(got, had)
+        elif got[4] == MessageType.HEARTBEAT and (said := chain_of(Heartbeat.decode(got))):
+            beats.append((said, had))
+            publish(relay, end + 1, 10)
+            end += 10
+    assert [said for said, _ in beats] == [mine for _, mine in beats]
+    assert len({said for said, _ in beats}) > 1
+    relay.stop()
+    with opened(Path(relay.folder, "journal", relay.domain)) as catalogue:
+        found = recover(catalogue).chain
+    assert found == journal_words(open_state(relay.domain, str(relay.folder)))["chain"]
+
+
+def test_a_consumer_holds_its_frames_against_what_the_relay_says_of_them(start: Start_) -> None:
+    relay = start()
+    with Consumer(relay.path, heartbeat_ms=100, on_gap="item") as consumer:
+        items, number = iter(consumer.messages()), 1
+        while consumer.compared < 3:
+            publish(relay, number, 5)
+            assert [next(items).header.sequence for _ in range(5)] == [*range(number, number + 5)]
+            number += 5

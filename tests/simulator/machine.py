@@ -16,8 +16,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from protocol._core.connection import abandon
+from protocol._core.places import layout
 from protocol._core.ring import Mapping, Ring
-from protocol._core.state import State, layout
+from protocol._core.state import State
 from relays.config import RelayConfig
 from relays.core.decisions import relay_died
 from relays.core.hub import KEPT_PLACES
