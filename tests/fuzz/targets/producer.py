@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
+from typing import Any
 
 from protocol.control import Ack, Error, Heartbeat, Welcome
 from protocol.errors import FieldError, SchemaError
@@ -80,7 +81,8 @@ class Program:
         self.core.give_up("it is over")
         self.check_sent()
         outcomes = [*self.core.outcomes, *([self.core.over] if self.core.over else [])]
-        prices = [message.price for one in outcomes for message in one.messages]  # type: ignore[union-attr]
+        messages: list[Any] = [message for one in outcomes for message in one.messages]
+        prices = [message.price for message in messages]
         assert len(prices) == len(set(prices)), sorted(prices)
         assert all(1 <= price <= self.put for price in prices)
 
