@@ -28,6 +28,7 @@ from relays.cli.common.options import (
     domain_argument,
     located,
 )
+from relays.cli.common.times import moment
 from relays.cli.tapping.feed import INTRODUCTIONS, Feed, Item, frames, learn
 from relays.cli.tapping.outputs import (
     EVERY,
@@ -40,7 +41,7 @@ from relays.cli.tapping.outputs import (
 from relays.cli.tapping.show_message import Frame
 from relays.cli.tapping.watching import KIND_AT, Filter
 from relays.client.consuming import Run
-from relays.client.subscription import StartAt
+from relays.client.subscription import EPOCH, StartAt
 from relays.domains import DOMAINS
 from relays.errors import RelayError
 
@@ -51,6 +52,7 @@ Examples:
   relays tap market_data --instrument binance:spot:BTCUSDT --hex
   relays tap execution --from oldest --producer 7001
   relays tap signals --from -100 --json | jq .fields
+  relays tap execution --from 09:30
   relays tap market_data --snapshot --instrument 'BTC*'
   relays tap market_data --stats
   relays tap market_data -w morning.frames
@@ -68,6 +70,9 @@ Prices and volumes are whole units. The position is - where the relay itself lea
 A snapshot is the last quote and book of each instrument, and what introduced it, as the relay has
 them when the feed begins: verbatim, `snapshot` in place of the position, between two lines `--`.
 
+A time for --from is 09:30 (today), 2026-01-31T09:30 or 2026-01-31T09:30:00+01:00, UTC where it does
+not say; the relay must have a journal.
+
 Instruments are named as their discovery messages name them, else as the id says it.
 
 An instrument is venue:kind:symbol, as binance:spot:BTC-USDT, kraken:spot:* or
@@ -83,9 +88,9 @@ TURN = 0.25
 
 
 class Position(click.ParamType[StartAt]):
-    """`live`, `oldest`, a position, or -N for the last N."""
+    """`live`, `oldest`, a position, -N for the last N, or a time."""
 
-    name = "POSITION"
+    name = "WHERE"
 
     def convert(self, value: Any, _: Any, __: Any) -> StartAt:
         if value in ("live", "oldest"):
@@ -93,7 +98,13 @@ class Position(click.ParamType[StartAt]):
         with suppress(ValueError):
             if -(2**64) < (at := int(value)) < 2**64:
                 return at
-        return self.fail(f"{value!r} is not live, oldest, a position, or -N for the last N")
+        with suppress(ValueError):
+            if (then := moment(value)) >= EPOCH:
+                return then
+        return self.fail(
+            f"{value!r} is not live, oldest, a position, -N for the last N, or a time such as"
+            " 09:30 or 2026-01-31T09:30:00+01:00"
+        )
 
 
 @dataclass(frozen=True)
@@ -135,7 +146,7 @@ class Asked:
 )  # fmt: skip
 @click.option(
     "--from", "start", type=Position(), default="live", help="Begin at a position, with the oldest"
-    " kept, or -N: with the last N. [live]"
+    " kept, -N: with the last N, or with what was received at a time or later. [live]"
 )  # fmt: skip
 @click.option(
     "--snapshot", is_flag=True, help="The state of each instrument first, and again after each gap."

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -118,6 +119,23 @@ def test_names_are_learnt_from_what_the_log_still_has(start: Start) -> None:
     published(relay, traffic())
     out, _ = tap(relay, "--from", "-2", "--count", "1")
     assert out.split()[1:4] == ["18", "trade", "binance:spot:1000SHIB-USDT"]
+
+
+def test_it_begins_with_what_was_received_at_a_time_or_later(start: Start) -> None:
+    relay = start(journal="on", journal_segment=8 << 20)
+    published(relay, traffic(5))
+    then = datetime.now(UTC)
+    published(relay, traffic(3))
+    for zone in (UTC, timezone(timedelta(hours=-3))):
+        at = then.astimezone(zone).isoformat()
+        out, _ = tap(relay, f"--from={at}", "--count=3")
+        assert [line.split()[1] for line in out.splitlines()] == ["5", "6", "7"]
+
+
+def test_a_time_needs_a_relay_with_a_journal(start: Start) -> None:
+    _, error = tap(start(), "--from=09:30", code=os.EX_UNAVAILABLE)
+    (line,) = error.splitlines()
+    assert "needs a relay that has a journal" in line
 
 
 def test_filters_are_of_type_source_and_instrument(start: Start) -> None:
@@ -382,6 +400,8 @@ def test_nothing_listening_is_one_sentence_with_the_path_and_the_command(
         (("market_data", "--producer=7"), "do not name their producer"),
         (("market_data", "--source=nobody"), "binance_collector"),
         (("market_data", "--from=x"), "oldest"),
+        (("market_data", "--from=25:00"), "a time such as 09:30"),
+        (("market_data", "--from=1969-01-01"), "a time such as 09:30"),
         (("market_data", "--count=0"), "count"),
         (("market_data", "-w", "-", "--stats"), "stdout"),
         (("market_data", "--snapshot", "--stats"), "nothing that flows"),

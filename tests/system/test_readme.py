@@ -97,3 +97,16 @@ def test_the_examples_of_the_protocol_hold() -> None:
     first, _, views, calls = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     ended = run(first + views + calls, ROOT)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_every_test_that_a_document_names_exists() -> None:
+    named = {
+        name: path.relative_to(ROOT)
+        for path in ROOT.glob("[a-z]*/**/README.md")
+        for name in re.findall(r"`(?:\w+/)*(test_\w+)(?:\.py)?`", path.read_text())
+    }
+    code = [path.read_text() for path in (ROOT / "tests").rglob("test_*.py")]
+    there = {name for text in code for name in re.findall(r"def (test_\w+)", text)}
+    there |= {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert len(named) > 50
+    assert {name: str(path) for name, path in named.items() if name not in there} == {}

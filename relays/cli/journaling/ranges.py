@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import click
 
+from relays.cli.common.times import moment
 from relays.core.journal.catalogue import Catalogue
 
 SECOND = 1_000_000_000
 LATEST = re.compile(r"last:(\d+)")
 POSITION = re.compile(r"\d{1,19}")
-TIME_OF_DAY = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")
 WAYS = "N, FIRST..LAST, last:N, or times: 2026-01-31T09:00..2026-01-31T09:05, 09:00..09:05"
 
 
@@ -82,10 +82,7 @@ def parse(text: str, now: datetime | None = None) -> Span:
 def _time(text: str, today: datetime) -> int:
     """ns since 1970 of a time; UTC where it does not say, today where it has no date."""
     try:
-        given = f"{today:%Y-%m-%d}T{text}" if TIME_OF_DAY.fullmatch(text) else text
-        moment = datetime.fromisoformat(given)
+        since = moment(text, today) - datetime(1970, 1, 1, tzinfo=UTC)
     except ValueError:
         raise ValueError(f"{text!r} is neither a position nor a time: {WAYS}") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds * 1000
