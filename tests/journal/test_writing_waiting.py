@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocol._core.journal import BATCH
+import pytest
+
+from protocol._core.journal import BATCH, INTERVAL, Writer, journal_from, journal_set
 from relays.core.journal.durability import Journaling
 from tests.daemon.fake_edge import World
 from tests.harness import frame, hello
@@ -87,4 +89,21 @@ def test_one_ack_of_a_producer_waits_however_often_it_repeats_itself() -> None:
     writer.safe = 2
     journal.progressed()
     assert journal.settled
+    world.accounted()
+
+
+@pytest.mark.parametrize("mode", [BATCH, INTERVAL])
+def test_what_consumers_had_is_not_taken_back_where_the_journal_lost_it(mode: int) -> None:
+    world = World(log_bytes=1 << 20)
+    state = world.relay.hub.state
+    journal_set(state, on=1)
+    _, sock = world.connect()
+    for number in range(1, 6):
+        world.send(sock, frame(number))
+    journal_from(state, 5, 5 * 64)
+    world.send(sock, frame(6))
+    successor = Writer(state, -1, -1)
+    assert journal_from(state, 2, 2 * 64) == 2
+    successor.show(mode)
+    assert (state.shown_position, state.shown_offset) == (5, 5 * 64)
     world.accounted()
