@@ -12,10 +12,10 @@ import os
 import select
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from time import time_ns
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from protocol.message import Message, Unknown
 from relays.client.context import traced
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 READ_BYTES = 65536
 LAST_WORDS = 1.0
+Result = TypeVar("Result")
 
 
 class Producer(ProducerBase):
@@ -138,28 +139,14 @@ class Producer(ProducerBase):
         """
         core, first = self._core, None
         for put in pieces(core, many, cls, timestamp, flags):
-            with self._alone():
-                if self._blocked and self._ahead():
-                    self._wait(self._send_timeout, self._ahead)
-                if self._trouble or core.full:
-                    self._clear_the_way()
-                first = core.window.next if first is None else first
-                now = elapsed()
-                try:
-                    put(now, time_ns())
-                finally:  # of a piece with a message that is refused, what came before it
-                    self._hand_over(now)
+            begun = self._alone(self._put_piece, put)
+            first = begun if first is None else first
         return first or core.window.next, core.window.next - 1
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until every message is acknowledged or handed back, and callbacks have been called:
         FlushTimeout after `timeout` seconds (None = never). Raises what comes back."""
-        with self._alone():
-            if not self._settled(timeout):
-                raise self._not_flushed(timeout)
-            self._collect()
-            if self._trouble:
-                self._raise()
+        self._alone(self._flush, timeout)
 
     def close(self, timeout: float | None = 5.0) -> None:
         """Flush for `timeout` seconds at most, and end. What is not acknowledged by then is raised
@@ -167,11 +154,9 @@ class Producer(ProducerBase):
         more than one."""
         if self._closed:
             return
-        with self._alone():
-            pass  # nothing is ended for who may not call this now
+        self._alone(lambda: None)  # nothing is ended for who may not call this now
         try:
-            with self._alone():
-                self._settled(timeout)
+            self._alone(self._settled, timeout)
         finally:
             self._end()
         self._call_back()
@@ -222,18 +207,43 @@ class Producer(ProducerBase):
             self._inside = inside
             self._waiting -= 1
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the lock. ClientError for a signal's handler that came into the middle of a call of
-        its own thread: it cannot wait for that to end."""
+    def _alone(self, act: Callable[..., Result], *of: Any) -> Result:
+        """Hold the lock meanwhile. ClientError for a signal's handler that came into the middle of
+        a call of its own thread: it cannot wait for that to end.
+
+        Nothing is called between taking the lock, the mark and `try`: an exception of a signal's
+        handler (Ctrl-C) comes at calls, and would leave the mark where it is. For the same reason
+        this is no context manager: its frame stays in the exception's traceback, unfinished.
+        """
         with self._lock:
             if self._inside:
                 raise self._interrupting()
             self._inside = True
             try:
-                yield
+                return act(*of)
             finally:
                 self._inside = False
+
+    def _put_piece(self, put: Callable[[int, int], object]) -> int:
+        """One piece of `send_many`; the sequence it begins with."""
+        core = self._core
+        if self._blocked and self._ahead():
+            self._wait(self._send_timeout, self._ahead)
+        if self._trouble or core.full:
+            self._clear_the_way()
+        first, now = core.window.next, elapsed()
+        try:
+            put(now, time_ns())
+        finally:  # of a piece with a message that is refused, what came before it
+            self._hand_over(now)
+        return first
+
+    def _flush(self, timeout: float | None) -> None:
+        if not self._settled(timeout):
+            raise self._not_flushed(timeout)
+        self._collect()
+        if self._trouble:
+            self._raise()
 
     def _interrupting(self) -> ClientError:
         text = "a signal came in the middle of another call; let its handler only note that it came"

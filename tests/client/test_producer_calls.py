@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -73,6 +75,30 @@ def test_a_signal_handler_that_sends_is_served_or_refused_and_never_waits_for_ev
         served = ticking.count(None)
         assert producer.acked == own + served == relay.end()
     assert all("signal came in the middle" in str(error) for error in ticking if error)
+
+
+def test_ctrl_c_in_any_call_leaves_a_producer_that_can_be_flushed(
+    relay: RelayProcess, ticking: list[BaseException | None]
+) -> None:
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    seed = time.time_ns() % 10**9
+    print(f"seed {seed}")
+    chance, torn = random.Random(seed), 0
+    with Producer(relay.path, source=100) as producer:
+        producer.send(trade(1))
+        producer.flush(PATIENCE)
+        signal.signal(signal.SIGALRM, handler)
+        while torn < 500:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.000_001, 0.000_05))
+                while True:
+                    producer.flush(PATIENCE)
+            except KeyboardInterrupt:  # with its traceback, which keeps the frames that it tore
+                torn += 1
+                producer.flush(PATIENCE)
+        assert producer.acked == 1
 
 
 def test_a_program_whose_sigterm_handler_closes_the_producer_ends(relay: RelayProcess) -> None:
