@@ -224,7 +224,7 @@ class Producer(ProducerBase):
             finally:
                 self._inside = False
 
-    def _put_piece(self, put: Callable[[int, int], object]) -> int:
+    def _put_piece(self, put: Callable[[float, int], object]) -> int:
         """One piece of `send_many`; the sequence it begins with."""
         core = self._core
         if self._blocked and self._ahead():
