@@ -1,4 +1,4 @@
-"""What is not acknowledged in `max_age` comes back from a Producer, and does not go out any more."""
+"""What is not acknowledged within `max_age` comes back from a Producer and goes out no more."""
 
 from __future__ import annotations
 
