@@ -38,7 +38,7 @@ def machine(booted: Machine) -> Machine:
     """The machine with its relays stopped, as after an installation."""
     units = " ".join(f"relay@{name}.socket relay@{name}.service" for name in DOMAINS)
     booted.run(f"systemctl stop relays.service {units}")
-    booted.run("find /run/alphapulse -type f -delete")
+    booted.run("find /run/alphapulse /var/lib/alphapulse -type f -delete")
     booted.run(f"rm -rf {' '.join(f'{OVERRIDES}/relay@{name}.service.d' for name in DOMAINS)}")
     booted.write("/etc/alphapulse/relays.toml", (DEPLOY / "relays.toml").read_text())
     booted.run("systemctl daemon-reload")

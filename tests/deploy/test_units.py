@@ -18,6 +18,8 @@ from tests.harness import eventually, frame
 # A type nobody has declared: its payload can be anything.
 FREE_TYPE = {name: domain.types[-1] for name, domain in DOMAINS.items()}
 
+IN_GROUP = "setpriv --reuid nobody --regid alphapulse-clients --clear-groups"
+
 
 def pid(machine: Machine, domain: str) -> int:
     """The relay's process, as the machine numbers it."""
@@ -168,7 +170,27 @@ def test_a_client_outside_the_group_is_refused_and_one_inside_is_not(machine: Ma
     )
     program = f'/opt/alphapulse-relays/bin/python3 -c "{code}"'
     assert "PermissionError" in machine.fails(program, user="nobody")
-    machine.run(f"setpriv --reuid nobody --regid alphapulse-clients --clear-groups {program}")
+    machine.run(f"{IN_GROUP} {program}")
+
+
+def test_behind_its_locks_a_relay_serves_metrics_keeps_a_journal_and_shows_its_status(
+    machine: Machine,
+) -> None:
+    text = Path(machine.path("/etc/alphapulse/relays.toml")).read_text()
+    machine.write("/etc/alphapulse/relays.toml", f'{text}\n[execution]\njournal = "on"\n')
+    machine.run("systemctl start relay@execution")
+    with machine.client("execution") as client:
+        client.hello(role=2, producer_id=7)
+        client.send(frame(1, FREE_TYPE["execution"]))
+        assert client.control(106).sequence == 1
+    found = eventually(
+        lambda: machine._run("curl -sf http://127.0.0.1:9463/metrics").stdout, "it has metrics"
+    )
+    assert 'relay_log_position{domain="execution"} 1.0' in found
+    assert machine.run("curl -s http://127.0.0.1:9463/healthz") == "ok"
+    assert list(Path(machine.path("/var/lib/alphapulse/journal/execution")).iterdir())
+    shown = json.loads(machine.run(f"{IN_GROUP} relays status --json execution"))
+    assert json.dumps(shown).count('"end_position": 1') == 1
 
 
 def test_execution_is_favoured_when_there_is_too_little_of_everything(machine: Machine) -> None:
