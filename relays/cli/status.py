@@ -19,7 +19,7 @@ from rich.table import Table
 from relays.cli.common.options import Given, configured, optional_domain
 from relays.cli.common.screen import Screen
 from relays.cli.looking.states import opened
-from relays.cli.looking.words import duration, word, words
+from relays.cli.looking.words import duration, troubles, word, words
 from relays.edge.memory import files
 from relays.edge.status import status
 from relays.errors import RelayError
@@ -182,21 +182,18 @@ def _heading(name: str, data: Data) -> list[str]:
     ]
     if lost["messages"] or lost["bytes"]:
         heading.append(f"UNACCOUNTED {lost['messages']:,} messages {lost['bytes']:,} bytes")
-    if data["journal"] is not None and data["journal"]["failing"]:
-        heading.append(f"JOURNAL FAILS: {data['journal']['failing']}")
+    heading += troubles(data)
     return heading + (["DAMAGED state, log or journal"] if data["damaged"] else [])
 
 
 def _style(data: Data) -> str:
-    failing = data["journal"] is not None and data["journal"]["failing"]
-    wrong = (
-        failing or data["damaged"] or any(data["unaccounted"].values()) or data["state"] == "dead"
-    )
+    unaccounted = any(data["unaccounted"].values())
+    wrong = troubles(data) or data["damaged"] or unaccounted or data["state"] == "dead"
     return "bold red" if wrong else "bold"
 
 
 def _said(title: str, values: Data) -> list[str]:
-    first, *others = (f"{key.replace('_', ' ')} {value:,}" for key, value in values.items())
+    first, *others = (f"{key.replace('_', ' ')} {_number(value)}" for key, value in values.items())
     return [f"  {title}: {first}", *others]
 
 
@@ -240,6 +237,10 @@ def _table(title: str, columns: tuple[str, ...], rows: list[Data]) -> Table:
 def _cell(column: str, value: Any) -> str:
     if column in ("id", "uid", "pid"):
         return str(value)
-    if isinstance(value, float):
-        return f"{value:,.3f}"
-    return f"{value:,}" if isinstance(value, int) else word(value) if value else "-"
+    if isinstance(value, int | float):
+        return _number(value)
+    return word(value) if value else "-"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.3f}" if isinstance(value, float) else f"{value:,}"

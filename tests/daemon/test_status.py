@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -17,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from protocol._core.journal import journal_set
 from protocol.reject import Reject
 from relays.cli import main
 from relays.cli.status import lines
@@ -208,6 +210,16 @@ def on_a_terminal(made: HandMade, columns: int) -> list[str]:
             pass  # the other end of a terminal is closed: that is how it ends
         assert done.wait(DEADLINE) == 0
     return out.decode().splitlines()
+
+
+def test_the_journal_is_a_line_and_a_disk_that_fails_it_is_said(made: HandMade) -> None:
+    journal_set(made.state, on=1, failing=errno.EIO, failures=3)
+    made.say(accepting=0)
+    out = on_a_terminal(made, 120)
+    said = " ".join(line.strip() for line in out)
+    assert "NOT ACCEPTING, JOURNAL FAILS: Input/output error" in said
+    assert "journal: position 0, synced position 0" in said
+    assert "sync seconds 0.000, failures 3" in said
 
 
 def test_no_word_is_broken_at_80_columns(made: HandMade) -> None:

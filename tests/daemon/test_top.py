@@ -6,6 +6,7 @@ Once without a terminal, by Textual's own driver, and once in a real one with a 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import pty
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 from protocol._core import decisions as ring
+from protocol._core.journal import journal_set
 from relays.cli import main
 from relays.core.breaker import OPEN
 from relays.core.decisions import Kind
@@ -149,6 +151,18 @@ def test_a_dead_relay_and_one_that_cannot_be_read_are_said(made: HandMade) -> No
         await pilot.pause()
         assert "not a relay state of format" in " ".join(text_of(app)[1:3])
         assert names(app) == []
+
+    drive(app, steps)
+
+
+def test_a_disk_that_fails_the_journal_is_said(made: HandMade) -> None:
+    journal_set(made.state, on=1, failing=errno.ENOSPC)
+    made.say(accepting=0)
+    app = top_of(made)
+
+    async def steps(pilot: Any) -> None:
+        said = " ".join(line.strip() for line in text_of(app)[1:3])
+        assert "NOT ACCEPTING JOURNAL FAILS: No space left on device" in said
 
     drive(app, steps)
 

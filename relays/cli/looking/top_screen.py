@@ -32,7 +32,7 @@ from relays.cli.looking.top_model import (
     short,
     span,
 )
-from relays.cli.looking.words import clock, duration, plain
+from relays.cli.looking.words import clock, duration, plain, troubles
 
 NARROW = 80
 MOST_ROWS = 300
@@ -353,6 +353,7 @@ def relay_lines(view: View, history: History, width: int = NARROW) -> list[Text]
     line = f"{view.domain}  {status['state']} {process}{verb} {duration(status['uptime_seconds'])}"
     line += f"  position {log['end_position']:,}  log {log['filled']:.0%}"
     wrong = " UNACCOUNTED" if any(lost.values()) else ""
+    wrong += "".join(f" {trouble}" for trouble in troubles(status))
     wrong += " DAMAGED" if status["damaged"] else ""
     bad = wrong or status["state"] == "dead"
     came, went = (

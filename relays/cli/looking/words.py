@@ -45,6 +45,19 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{second:02}s" if minutes else f"{second}s"
 
 
+def troubles(status: Data) -> list[str]:
+    """What keeps a relay from its work, of its status: nothing while all is well.
+
+    >>> troubles({"state": "running", "accepting": False, "journal": None})
+    ['NOT ACCEPTING']
+    """
+    journal = status["journal"]
+    refuses = status["state"] == "running" and not status["accepting"]
+    found = ["NOT ACCEPTING"] if refuses else []
+    fails = journal is not None and journal["failing"]
+    return [*found, f"JOURNAL FAILS: {fails}"] if fails else found
+
+
 def clock(ns: int) -> str:
     """A time of day with its date, local; "-" where there is none.
 

@@ -252,7 +252,7 @@ class Statistics:
         from rich.table import Table
 
         missed = f", {self.missed:,} messages missed in {self.gaps:,} gaps" if self.gaps else ""
-        title = f"{self.rates.messages:,} messages in {seconds:.0f} s{missed}"
+        title = f"{self.rates.messages:,} messages in {seconds:.1f} s{missed}"
         table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
         table.add_column("", overflow="fold")
         for column in ("messages/s", "messages", "bytes"):
