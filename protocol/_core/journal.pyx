@@ -22,6 +22,11 @@ from protocol._core.state cimport NOTES, Journal, Note, State
 cdef extern from "unistd.h" nogil:
     ssize_t pwrite(int fd, const void *data, size_t size, int64_t offset)
 
+cdef extern from "fcntl.h" nogil:
+    int sync_file_range(int fd, int64_t offset, int64_t size, unsigned int flags)
+    enum:
+        SYNC_FILE_RANGE_WRITE
+
 cdef extern from "poll.h" nogil:
     cdef struct pollfd:
         int fd
@@ -221,9 +226,12 @@ cdef class Writer:
     cdef uint64_t records_at(self) noexcept nogil:
         return self.file_size - RECORD_SIZE * (self.count + self.taken)
 
-    cdef int _write(self) noexcept nogil:
+    cdef int _write(self, int mode) noexcept nogil:
         cdef int failed = write_at(self.fd, self.state.at(self.taken_offset), self.taken_size,
                                    self.taken_at)
+        if mode == _BATCH or (mode == _INTERVAL and self.taken_size >= KICK_BYTES):
+            # The disk begins with them while the rest is written: what is synced next waits less.
+            sync_file_range(self.fd, self.taken_at, self.taken_size, SYNC_FILE_RANGE_WRITE)
         if not failed:
             failed = write_at(self.fd, self.first_record(), self.taken * RECORD_SIZE,
                               self.records_at())
@@ -328,7 +336,7 @@ cdef class Writer:
         while True:
             self.error = 0
             if self._take():
-                self.error = self._write()
+                self.error = self._write(mode)
                 if self.error:
                     return _WRITE_FAILED
                 self._wrote()
