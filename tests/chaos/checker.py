@@ -2,13 +2,14 @@
 
 Of each consumer: positions are one more each message, except where a Gap names exactly those that
 are missing; each producer's numbers are one more each message, except across such a Gap. Of all:
-the same message at the same position. Of each producer: what was acknowledged was seen by everyone
-who has no Gap, and nothing was seen that was not sent.
+the same message at the same position, also in a log that went on where another one ended. Of each
+producer: what was acknowledged was seen by everyone, unless it may be what a Gap names, and nothing
+was seen that was not sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from protocol.control import GapReason
@@ -30,38 +31,64 @@ class Account:
     repeated: int = 0
     reordered: int = 0
     last: dict[int, int] = field(default_factory=dict)
+    since_gap: set[int] = field(default_factory=set)  # producers with messages since the last Gap
     faults: list[str] = field(default_factory=list)
 
 
 def check(
-    seen: Mapping[str, Iterable[Entry]], sent: Mapping[int, tuple[int, int]]
+    seen: Mapping[str, Sequence[Entry]], sent: Mapping[int, tuple[int, int]]
 ) -> list[Account]:
     """Accounts of all consumers, by their entries; `sent` has the last number sent and the last
     acknowledged of each producer."""
     order: Order = {}
-    accounts = [_consumer(name, entries, order) for name, entries in seen.items()]
+    before = lineage(seen)
+    accounts = [_consumer(name, entries, order, before) for name, entries in seen.items()]
     for account in accounts:
         for producer, (number, acked) in sent.items():
             last = account.last.get(producer, 0)
             if last > number:
                 account.faults.append(f"producer {producer}: {last} was seen, {number} was sent")
-            if last < acked and not account.gaps:
+            if last < acked and (producer in account.since_gap or not account.gaps):
                 account.lost += acked - last
                 account.faults.append(f"producer {producer}: {acked} was acknowledged, seen {last}")
     return accounts
 
 
-def _consumer(name: str, entries: Iterable[Entry], order: Order) -> Account:
+def lineage(seen: Mapping[str, Sequence[Entry]]) -> dict[int, int]:
+    """The log that each goes on from: a consumer came from one to the other without a Gap."""
+    before: dict[int, int] = {}
+    for entries in seen.values():
+        had = log_id = 0
+        for entry in entries:
+            if entry.kind == LOG:
+                log_id = entry.one
+            elif entry.kind == GAP and entry.three == GapReason.LOG_REPLACED:
+                had = 0
+            elif entry.kind == MESSAGE:
+                if had not in (0, log_id):
+                    before.setdefault(log_id, had)
+                had = log_id
+    return before
+
+
+def _first(log_id: int, before: Mapping[int, int]) -> int:
+    """The log that all began with: positions are the same in those that go on from it."""
+    for _ in before:
+        log_id = before.get(log_id, log_id)
+    return log_id
+
+
+def _consumer(
+    name: str, entries: Sequence[Entry], order: Order, before: Mapping[int, int]
+) -> Account:
     account = Account(name)
     expected: int | None = None
     log_id = 0
-    since_gap: set[int] = set()  # producers whose messages came since the last Gap
     for kind, one, two, three in entries:
         if kind == LOG:
-            log_id = one
+            log_id = _first(one, before)
         elif kind == GAP:
             expected = _gap(account, expected, Entry(kind, one, two, three))
-            since_gap = set()
         elif kind == MESSAGE:
             _position(account, expected, one)
             expected = one + 1
@@ -69,8 +96,8 @@ def _consumer(name: str, entries: Iterable[Entry], order: Order) -> Account:
             if there != (two, three):
                 account.reordered += 1
                 account.faults.append(f"position {one}: {(two, three)}, elsewhere {there}")
-            _number(account, two, three, fresh=account.gaps > 0 and two not in since_gap)
-            since_gap.add(two)
+            _number(account, two, three, fresh=account.gaps > 0 and two not in account.since_gap)
+            account.since_gap.add(two)
             account.messages += 1
     return account
 
@@ -79,6 +106,7 @@ def _gap(account: Account, expected: int | None, gap: Entry) -> int | None:
     """Counted; gives the position that is due behind it, None in another log."""
     _, first, last, reason = gap
     account.gaps += 1
+    account.since_gap.clear()
     if reason == GapReason.LOG_REPLACED:
         account.last.clear()
         return None

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from protocol.control import Gap
+from protocol.control import Gap, GapReason
 from relays.client import Consumer, NotListening
 from relays.client.delivery import Received
 from tests.chaos.load import whose
@@ -37,7 +37,7 @@ def main(told: dict[str, Any]) -> None:
             time.sleep(0.01)
             continue
         with consumer:
-            print("ready", flush=True)
+            missed(consumer, notebook)
             read(consumer, told, notebook, over)
 
 
@@ -51,6 +51,16 @@ def attach(told: dict[str, Any], notebook: Seen) -> Consumer:
         told["path"], name=told["name"], replayed="deliver", on_gap="item", backoff=BACKOFF,
         on_lag=told["on_lag"], heartbeat_ms=told["heartbeat_ms"], connect_timeout=60.0, **at,
     )  # fmt: skip
+
+
+def missed(consumer: Consumer, notebook: Seen) -> None:
+    """Who comes when the oldest messages are gone has missed them. Of what is damaged behind them a
+    Gap tells him."""
+    assert consumer.welcome is not None
+    oldest = consumer.welcome.oldest_position
+    if notebook.next() is None and oldest:
+        gone = Entry(GAP, 0, oldest - 1, GapReason.TOO_OLD)
+        notebook.note([gone, Entry(NEXT, oldest, consumer.log_id, 0)])
 
 
 def read(consumer: Consumer, told: dict[str, Any], notebook: Seen, over: threading.Event) -> None:

@@ -28,7 +28,6 @@ def main(told: dict[str, Any]) -> None:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     notebook = Sent(Path(told["notebook"]))
-    print("ready", flush=True)
     while not over.is_set():
         try:
             producer = Producer(

@@ -41,6 +41,7 @@ CONSUMERS = (
     ("steady", 0.0, "catch_up"), ("killed", 0.0, "catch_up"), ("stopped", 0.01, "catch_up"),
     ("slow", 1.0, "gap"),
 )  # fmt: skip
+LATE = ("late", 0.0, "catch_up")
 
 
 class Actor:
@@ -70,9 +71,16 @@ class Actor:
         self.process.kill()
         self.process.wait()
 
-    def reached(self, end: tuple[int, int]) -> Callable[[], bool]:
-        """Asks whether a consumer is at this position of this log."""
-        return lambda: Seen.where(self.notebook) == end
+    def reached(self, end: int, log_id: int | None = None) -> Callable[[], bool]:
+        """Asks whether a consumer, which must be there, has all up to this position, and exactly
+        that of this log."""
+
+        def ask() -> bool:
+            self.check()
+            where = Seen.where(self.notebook)
+            return where == (end, log_id) if log_id is not None else where[0] >= end
+
+        return ask
 
     def check(self) -> None:
         """AssertionError when it has ended by itself."""
@@ -108,16 +116,18 @@ class Stage:
             self.relay.prefix = (*GUARDED, *self.disk.prefix)
             self.relay.settings |= JOURNAL | {"journal_dir": place / "journal"}
         self.relay.settings |= settings
-        own = {"path": self.relay.path, "domain": domain}
+        own = self._own = {"path": self.relay.path, "domain": domain}
+        self.folder = folder
         self.producers = [
             Actor("producer", folder, f"producer-{n}", id=n, burst=8 * n, pause=0.004, **own)
             for n in range(1, PRODUCERS + 1)
         ]
-        self.consumers = [
-            Actor("consumer", folder, name, pause=pause, on_lag=on_lag, heartbeat_ms=500, **own)
-            for name, pause, on_lag in CONSUMERS
-        ]
+        self.consumers = [self._consumer(*each) for each in CONSUMERS]
         self.kills = 0
+
+    def _consumer(self, name: str, pause: float, on_lag: str) -> Actor:
+        told = {"pause": pause, "on_lag": on_lag, "heartbeat_ms": 500, **self._own}
+        return Actor("consumer", self.folder, name, **told)
 
     @property
     def clients(self) -> list[Actor]:
@@ -147,6 +157,22 @@ class Stage:
         with contextlib.suppress(AssertionError):
             self.relay.start()
 
+    def refused(self) -> str:
+        """Start the relay, which does not, for its journal is damaged; gives what it says."""
+        before = len(self.relay.log())
+        with contextlib.suppress(AssertionError):
+            self.relay.start()
+        assert self.relay.process is not None
+        code, said = self.relay.process.poll(), self.relay.log()[before:]
+        assert code == os.EX_DATAERR, f"exit {code} on a damaged journal: {said[-2000:]}"
+        return said
+
+    def caught_up(self) -> None:
+        """Wait until every consumer has what there was when this was called, but the slow one."""
+        end = self.relay.end()
+        for consumer in self.consumers[:-1]:
+            eventually(consumer.reached(end), f"{consumer.name} is at {end}", FINISH)
+
     def knock(self, producer_id: int) -> None:
         """A producer that was never here says Hello: whether there is room for it or not, it is
         answered."""
@@ -162,14 +188,17 @@ class Stage:
         assert self.relay.process.poll() is None, self.relay.log()[-3000:]
 
     def finish(self) -> None:
-        """Everybody comes to the end: all sent, all read, all accounted for."""
+        """Everybody comes to the end, also who only comes now and reads all that is kept: all sent,
+        all read, all accounted for."""
         for producer in self.producers:
             producer.finish()
         for consumer in self.consumers:
             consumer.tell(signal.SIGUSR1)
-        end = self.relay.end(), self._log_id()
+        self.consumers.append(self._consumer(*LATE))
+        self.consumers[-1].start()
+        end, log_id = self.relay.end(), self._log_id()
         for consumer in self.consumers:
-            eventually(consumer.reached(end), f"{consumer.name} is at {end}", FINISH)
+            eventually(consumer.reached(end, log_id), f"{consumer.name} is at {end}", FINISH)
             consumer.finish()
         self.relay.accounted()
         assert self.relay.stop() == 0

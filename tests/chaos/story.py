@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.checker import Account, check
+from tests.chaos.harm import Harm
 from tests.chaos.stage import Actor, Fill, Stage
 from tests.harness import remove_memory
 
-# How often each comes, of all; `fill` only on a file system of our own, `forget` and `lose_power`
-# only where asked.
+# How often each comes, of all; `fill` only on a file system of our own, `forget` only where asked,
+# `lose_power` and `damage` with a journal.
 WEIGHTS = {
     "kill_relay": 40, "kill_twice": 5, "restart_relay": 8, "stop_relay": 8, "kill_producer": 10,
     "kill_consumer": 12, "stop_producer": 5, "stop_consumer": 8, "fill": 6, "forget": 10,
-    "lose_power": 10,
+    "lose_power": 10, "damage": 6,
 }  # fmt: skip
 SHORT, LONG = (0.02, 0.4), (0.5, 2.5)
 
@@ -61,12 +62,17 @@ class Story:
             time.sleep(self.chance.uniform(*SHORT))
             self.stage.check()
             tell(self)
+        if self.wishes.journal:
+            self.accept_damage()
         self.stage.finish()
         return check(self.stage.seen(), self.stage.sent())
 
     def _names(self) -> list[str]:
         wishes = self.wishes
-        asked = {"fill": wishes.fills, "forget": wishes.forgets, "lose_power": wishes.journal}
+        asked = {
+            "fill": wishes.fills, "forget": wishes.forgets, "lose_power": wishes.journal,
+            "damage": wishes.journal,
+        }  # fmt: skip
         return [name for name in WEIGHTS if asked.get(name, True)]
 
     @property
@@ -121,16 +127,44 @@ class Story:
     def forget(self) -> None:
         """The memory files go while the relay is dead: another log begins, without a journal."""
         self.stage.kill_relay()
-        remove_memory(self.stage.relay.domain, self.stage.relay.folder)
+        self._forget()
         self.stage.relay.start()
 
     def lose_power(self) -> None:
         """The machine dies: no memory, and of the disk what was synced, and some pages more."""
         self.stage.kill_relay()
-        remove_memory(self.stage.relay.domain, self.stage.relay.folder)
+        self._forget()
         assert self.stage.disk is not None
         self.pages += self.stage.disk.lose_power(self.chance)
         self.stage.relay.start()
+
+    def damage(self) -> None:
+        """The disk harms what was safe: the relay does not start on it, and says where it is. What
+        was harmed comes back from a copy."""
+        self.stage.kill_relay()
+        if self.chance.random() < 0.5:
+            self._forget()
+        self._harm().undo()
+        self.stage.relay.start()
+
+    def accept_damage(self) -> None:
+        """It starts when it is told to go on without what is damaged. Everybody has that, only who
+        comes late has not, and is told."""
+        self.stage.caught_up()
+        self.stage.kill_relay()
+        self._harm()
+        self.stage.relay.options = ("--accept-damage",)
+        self.stage.relay.start()
+
+    def _harm(self) -> Harm:
+        assert self.stage.disk is not None
+        harm = Harm(self.stage.disk.journal, self.chance)
+        said = self.stage.refused()
+        assert f"{harm.path.name}, byte " in said, f"{harm}, and not a word of it: {said}"
+        return harm
+
+    def _forget(self) -> None:
+        remove_memory(self.stage.relay.domain, self.stage.relay.folder)
 
     def _kill(self, client: Actor) -> None:
         client.kill()

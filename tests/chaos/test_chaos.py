@@ -37,7 +37,7 @@ def chaos(*options: str) -> str:
 def consumers(said: str) -> dict[str, int]:
     """The gaps of each consumer; none lost, repeated or reordered anything."""
     found = {row[1]: int(row[3]) for row in map(CONSUMER.match, said.splitlines()) if row}
-    assert set(found) == {"steady", "killed", "stopped", "slow"}
+    assert set(found) == {"steady", "killed", "stopped", "slow", "late"}
     return found
 
 

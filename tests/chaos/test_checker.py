@@ -71,7 +71,22 @@ def test_behind_a_gap_the_old_is_not_taken_for_the_new() -> None:
 def test_another_log_begins_again_and_has_an_order_of_its_own() -> None:
     other = [Entry(LOG, 5, 0, 0), Entry(MESSAGE, 0, 2, 1), Entry(MESSAGE, 1, 1, 1)]
     replaced = [*WHOLE, Entry(GAP, 20, 20, GapReason.LOG_REPLACED), *other]
-    assert account(replaced).faults == []
+    assert account(replaced, {1: (1, 1), 2: (1, 1)}).faults == []
+
+
+def test_a_log_that_goes_on_from_another_has_its_order() -> None:
+    moved = [Entry(LOG, 5, 0, 0), *WHOLE[:10], Entry(LOG, 6, 0, 0), *WHOLE[10:]]
+    swapped = [WHOLE[6]._replace(one=5), WHOLE[5]._replace(one=6)]
+    late = [Entry(LOG, 6, 0, 0), *WHOLE[:5], *swapped, *WHOLE[7:]]
+    right, wrong = check({"moved": moved, "late": late}, SENT)
+    assert right.faults == []
+    assert "position 5: (1, 4), elsewhere (2, 3)" in wrong.faults
+
+
+def test_behind_a_gap_too_what_was_acknowledged_must_come() -> None:
+    whole = [*WHOLE[:6], Entry(GAP, 6, 9, GapReason.TOO_SLOW), *WHOLE[10:]]
+    assert account(whole[:-1]).faults == ["producer 2: 10 was acknowledged, seen 9"]
+    assert account(whole[:7]).faults == []
 
 
 def test_a_notebook_cut_at_any_byte_goes_on_behind_the_last_whole_entry(tmp_path: Path) -> None:
