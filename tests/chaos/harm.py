@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from relays.core.journal.segment import RECORD_SIZE
 from relays.core.journal.recovery import CHECKED, recover
+from relays.core.journal.segment import RECORD_SIZE
 from relays.edge.journal.opened import opened
 
 HEADER = 96
