@@ -188,6 +188,8 @@ class RelayProcess:
         self.config, self.prefix = config, prefix
         self.options: tuple[str, ...] = ()
         self.settings: dict[str, object] = {"log_bytes": 4 << 20, "metrics_port": "off"}
+        if domain == "execution" and "journal_segment" not in settings:
+            self.settings["journal_segment"] = 8 << 20  # two of them for every test's relay
         self.settings |= settings
         self.path = str(folder / f"{domain}.sock")
         self.log_path = folder / f"{domain}.log.txt"
