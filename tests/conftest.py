@@ -1,4 +1,5 @@
-"""What every test shares: the option --full, and an environment without RELAYS_ settings.
+"""What every test shares: the option --full, an environment without RELAYS_ settings, and how long
+an example of hypothesis may take: however busy the machine is.
 
 Fixtures belong in the conftest.py of the folder that uses them.
 """
@@ -6,8 +7,13 @@ Fixtures belong in the conftest.py of the folder that uses them.
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 KEPT = {"RELAYS_DATA", "RELAYS_SEED"}
+settings.register_profile(
+    "here", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("here")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

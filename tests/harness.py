@@ -177,7 +177,7 @@ class RelayProcess:
     """`relays run DOMAIN` in a directory; `stop` ends it, `kill` kills it, `state` looks inside.
 
     `config` is a file for --config, `prefix` a command that runs the relay's, `options` are more of
-    it.
+    it, `passed` descriptors it gets.
     """
 
     def __init__(
@@ -187,6 +187,7 @@ class RelayProcess:
         self.domain, self.folder = domain, folder
         self.config, self.prefix = config, prefix
         self.options: tuple[str, ...] = ()
+        self.passed: tuple[int, ...] = ()
         self.settings: dict[str, object] = {"log_bytes": 4 << 20, "metrics_port": "off"}
         if domain == "execution" and "journal_segment" not in settings:
             self.settings["journal_segment"] = 8 << 20  # two of them for every test's relay
@@ -207,6 +208,7 @@ class RelayProcess:
                 [*command, *self.options, f"--runtime-dir={self.folder}", *words],
                 stderr=log,
                 stdout=log,
+                pass_fds=self.passed,
             )
         eventually(self._ready, f"{self.domain} accepts; its log: {self.log()[-2000:]}")
         return self

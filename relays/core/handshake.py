@@ -15,6 +15,7 @@ from protocol.control import Durability, GapReason, Heartbeat, Role, Welcome, ch
 from protocol.errors import ProtocolError
 from protocol.reject import Reject
 from relays.core.breaker import Breaker
+from relays.core.journal.history import Missing
 from relays.core.outbox import Outbox, Refusal
 from relays.core.peer import Peer, Phase
 from relays.core.session import ByTime, Kept, Plan, Refused, plan
@@ -38,13 +39,15 @@ class Wanted:
 @dataclass(slots=True)
 class Waiting:
     """A Hello, and what was found out for it while it waited: whether all is `safe` that its
-    producer sent before, the position it begins at by `since`, the `offset` of `position`."""
+    producer sent before, the position it begins at by `since`, the `offset` of `position`, or of
+    `damage`, where the journal goes on behind what is damaged there."""
 
     frame: bytes
     safe: bool = False
     since: int | None = None
     position: int = -1
     offset: int = 0
+    damage: int = 0
     wants: Wanted = field(default_factory=Wanted)
 
 
@@ -106,6 +109,8 @@ class Handshake:
             return self._look_up(peer, hello, now, Wanted(time_ns=asked.time_ns))
         if wanted.consumes and hub.log.oldest > wanted.start != hello.position:
             return self._look_up(peer, hello, now, Wanted(position=wanted.start))
+        if hello.damage:
+            wanted = wanted.behind(hello.damage)
         key = (peer.who.uid, wanted.producer_id)
         if wanted.producer_id and key in hub.producers.connected:
             self._put_aside(peer, now)
@@ -150,15 +155,18 @@ class Handshake:
         self.lookups.append((peer, hello))
         return False
 
-    def looked_up(self, peer: Peer, hello: Waiting, found: int | None) -> None:
+    def looked_up(self, peer: Peer, hello: Waiting, found: int | Missing | None) -> None:
         """What the journal has of what `hello.wants`; None when nothing (any more)."""
         if found is None:
             frame, text = hello.frame, "the journal has no such position any more"
             self._refuse(peer, frame, text, Reject.BAD_HELLO)
+        elif isinstance(found, Missing):
+            hello.position, hello.offset = hello.wants.position or 0, found.offset
+            hello.damage = found.position
         elif hello.wants.position is None:
             hello.since = found
         else:
-            hello.position, hello.offset = hello.wants.position, found
+            hello.position, hello.offset, hello.damage = hello.wants.position, found, 0
         self.answers.append((peer, hello))
 
     def answered(self, peer: Peer, hello: Waiting, now: int) -> bool:

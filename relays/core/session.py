@@ -6,7 +6,7 @@ Plan, or raises Refused with the Reject and the sentence the peer is told. Nothi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.control import (
     GapReason,
@@ -64,6 +64,13 @@ class Plan:
     @property
     def consumes(self) -> bool:
         return bool(self.role & Role.CONSUME)
+
+    def behind(self, damage: int) -> Plan:
+        """It begins behind what is damaged in the journal up to position `damage`, after a Gap."""
+        first, gap = self.asked, self.gap
+        if gap is None or gap.reason != GapReason.LOG_REPLACED:
+            gap = Lost(first, damage - 1, damage - first, GapReason.TOO_OLD, 0)
+        return replace(self, start=damage, gap=gap)
 
     def __str__(self) -> str:
         """What it comes to in words, as kept for `relays why`: role, filters, on_lag."""

@@ -26,6 +26,7 @@ LEVELS = {
     "connection closed": logging.WARNING,
     "undelivered": logging.WARNING,
 }
+PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
 
 
 @dataclass(slots=True)
@@ -79,10 +80,15 @@ class KeyValue(logging.Formatter):
     """`time level event key=value ...`, values quoted where they have spaces."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = getattr(record, "fields", {})
-        words = [self.formatTime(record, "%Y-%m-%dT%H:%M:%S"), record.levelname.lower()]
-        words.append(_word(record.getMessage()))
-        return " ".join(words + [f"{key}={_word(str(value))}" for key, value in fields.items()])
+        when = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
+        return f"{when} {record.levelname.lower()} {_said(record)}"
+
+
+def _said(record: logging.LogRecord) -> str:
+    """The event and its fields."""
+    fields = getattr(record, "fields", {})
+    words = [f"{key}={_word(str(value))}" for key, value in fields.items()]
+    return " ".join([_word(record.getMessage()), *words])
 
 
 def _word(text: str) -> str:
@@ -105,18 +111,47 @@ def open_log(domain: str, level: str) -> Log:
 
 
 def _journal_handler() -> logging.Handler | None:
-    if "JOURNAL_STREAM" not in os.environ:
+    """None where stderr is not journald's, or systemd-python is not installed."""
+    if not is_journal(sys.stderr.fileno()):
         return None
     try:
         from systemd import journal
     except ImportError:
         return None
 
-    class Fields(journal.JournalHandler):  # type: ignore[misc]
+    class Fields(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            named = getattr(record, "fields", {})
-            record.__dict__.update({key.upper(): str(value) for key, value in named.items()})
-            super().emit(record)
+            journal.sendv(*journal_fields(record))
 
-    handler: logging.Handler = Fields(SYSLOG_IDENTIFIER="relays")
-    return handler
+    return Fields()
+
+
+def is_journal(fd: int) -> bool:
+    """Whether what is written to `fd` goes to journald: a terminal opened in a session that does
+    inherits the variable, but not the stream."""
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def journal_fields(record: logging.LogRecord) -> list[str]:
+    """A log line as journald takes it: the text, and each of its fields by name.
+
+    CONSUMER is the name alone, so that `journalctl CONSUMER=risk` finds it; PEER_UID and PEER_PID
+    are beside it.
+
+    >>> record = logging.makeLogRecord({"msg": "gap", "levelno": logging.WARNING})
+    >>> record.fields = {"domain": "signals", "consumer": "risk uid=7 pid=9", "reason": "too_slow"}
+    >>> journal_fields(record)[1:]  # doctest: +NORMALIZE_WHITESPACE
+    ['PRIORITY=4', 'SYSLOG_IDENTIFIER=relays', 'DOMAIN=signals', 'CONSUMER=risk', 'PEER_UID=7',
+     'PEER_PID=9', 'REASON=too_slow']
+    """
+    lines = [f"MESSAGE={_said(record)}", f"PRIORITY={PRIORITIES.get(record.levelno, 6)}"]
+    lines.append("SYSLOG_IDENTIFIER=relays")
+    for key, value in getattr(record, "fields", {}).items():
+        words = str(value).rsplit(" ", 2) if key == "consumer" else [str(value)]
+        lines.append(f"{key.upper()}={words[0]}")
+        lines += [f"PEER_{word.upper()}" for word in words[1:]]
+    return lines

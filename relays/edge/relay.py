@@ -12,7 +12,7 @@ import errno
 import os
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -84,6 +84,7 @@ class Relay:
         self._watched: dict[int, Connection] = {}
         self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._own_uid = os.geteuid()
+        self.turned: Callable[[], None] = lambda: None
 
     # --- start ---
 
@@ -110,7 +111,7 @@ class Relay:
         now = self.clock.now()
         self.decisions.report(event, peer, now, **fields)
         count = fields.pop("count", 1)
-        who = {"consumer": peer.label} if peer is not None else {}
+        who = {"consumer": peer.label, "position": peer.record.position} if peer is not None else {}
         self.log.episode(event, now, count, **who, **fields)
 
     # --- accepting ---
@@ -263,7 +264,7 @@ class Relay:
         self.hub.fetched(peer, found)
         self.work()
 
-    def _looked_up(self, peer: Peer, hello: Waiting, found: int | None) -> None:
+    def _looked_up(self, peer: Peer, hello: Waiting, found: int | Missing | None) -> None:
         self.hub.handshake.looked_up(peer, hello, found)
         self.work()
 
@@ -399,6 +400,7 @@ class Relay:
             if connection.peer.consuming:
                 connection.peer.record.set_unread(unsent(connection.sock))
         self.log.settle(now)
+        self.turned()
         self.loop.call_later(1.0, self._tick)
 
     # --- reload and end ---

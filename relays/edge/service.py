@@ -8,6 +8,7 @@ compiled code, directory, lock, metrics port, memory, socket. What the relay the
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import json
 import os
@@ -31,7 +32,9 @@ from relays.edge import listener
 from relays.edge.journal.start import Found, attach, find
 from relays.edge.journal.writer import JournalThread
 from relays.edge.logs import Log, open_log
+from relays.edge.manager import Manager
 from relays.edge.memory import Memory, Windows, files, on_tmpfs, open_memory
+from relays.edge.notices import Notices
 from relays.edge.relay import Relay
 from relays.errors import ConfigError, RelayError
 
@@ -79,6 +82,9 @@ def run(load: Callable[[], Loaded], accept_damage: bool = False) -> int:
     >>> run(lambda: load("signals"))  # doctest: +SKIP
     0
     """
+    manager = Manager(os.environ)
+    if manager.watched:
+        faulthandler.enable()  # a loop that is stuck gets SIGABRT: where it stood is logged
     loaded = load()
     self_test()
     domain, config = loaded.domain, loaded.config
@@ -89,19 +95,22 @@ def run(load: Callable[[], Loaded], accept_damage: bool = False) -> int:
     metrics, found = _metrics(loaded), None
     try:
         socket_path = domain.socket(config.runtime_dir)
-        listening = listener.bind(socket_path, config.mode, config.gid)
+        handed = manager.listening(socket_path)
+        listening = handed or listener.bind(socket_path, config.mode, config.gid)
         try:
+            manager.tell(STATUS="opening the log")
             found = find(domain.name, config, accept_damage)
             _say_journal(log, found)
             memory = open_memory(domain.name, config, time.time_ns(), found)
             _say_memory(log, memory)
             if found is not None and found.journal.damage:
                 memory.state.set_status(damaged=1)
-            service = Service(loaded, config, memory, listening, log, metrics, load, found)
+            service = Service(loaded, config, memory, listening, log, metrics, load, manager, found)
             return uvloop.run(service.main())
         finally:
             listening.close()
-            Path(socket_path).unlink(missing_ok=True)
+            if handed is None:
+                Path(socket_path).unlink(missing_ok=True)
     finally:
         if found is not None:
             found.folder.release()
@@ -151,10 +160,10 @@ class Service:
 
     def __init__(
         self, loaded: Loaded, config: RelayConfig, memory: Memory, listening: socket.socket,
-        log: Log, metrics: MetricsChild | None, load: Callable[[], Loaded],
+        log: Log, metrics: MetricsChild | None, load: Callable[[], Loaded], manager: Manager,
         found: Found | None = None,
     ) -> None:  # fmt: skip
-        self.found = found
+        self.manager, self.found = manager, found
         self.domain, self.config, self.memory = loaded.domain, config, memory
         self.listening, self.log, self.metrics, self.load = listening, log, metrics, load
 
@@ -170,6 +179,8 @@ class Service:
             self.domain, self.config, self.memory, self.listening, self.log, windows, journal, done,
             self.found.lineage if self.found is not None else (),
         )  # fmt: skip
+        self.notices = Notices(self.manager, self.relay.hub)
+        self.relay.turned = self.notices.turned
 
         def ask() -> None:
             (hurry if stop.is_set() else stop).set()
@@ -190,6 +201,7 @@ class Service:
         spinning = asyncio.create_task(self._spin()) if self.config.busy_poll else None
         await stop.wait()
         self.log.line("stopping")
+        self.notices.stopping(self.config)
         await self.relay.drain(hurry)
         await self._end_journal(journal, hurry)
         if self.relay.reader is not None:
@@ -228,6 +240,7 @@ class Service:
         path = self.domain.socket(self.config.runtime_dir)
         where = {"metrics": f"http://{self.config.metrics_host}:{port}/metrics"} if port else {}
         self.log.line("ready", socket=path, pid=os.getpid(), **where)
+        self.notices.ready()
 
     async def _watch_metrics(self) -> None:
         while self.metrics is not None:
@@ -242,11 +255,14 @@ class Service:
             await asyncio.sleep(0)
 
     def _reload(self) -> None:
+        self.notices.reloading()
         try:
-            new = self.load().config
+            self._apply(self.load().config)
         except ConfigError as error:
             self.log.line("reload refused", why=str(error))
-            return
+        self.notices.ready()
+
+    def _apply(self, new: RelayConfig) -> None:
         applied, restart = diff(self.config, new)
         values = {key: getattr(new, key) for key in applied}
         self.config = _replaced(self.config, **values)

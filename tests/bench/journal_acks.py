@@ -1,11 +1,10 @@
-"""How long an Ack takes that promises the disk; beside JetStream's, which promises the same.
+"""How long an Ack takes that promises the disk, beside one that does not.
 
 Called by the journal suite. One message at a time: the next is sent when the last is acknowledged.
 What the journal adds is compared with a write and fdatasync of the same bytes into a file whose
-space is there; JetStream stores in files with sync_interval "always", which is the same promise.
+space is there.
 """
 
-import asyncio
 import os
 import random
 import socket
@@ -23,8 +22,7 @@ from protocol.market_data import Side, Trade
 from relays.client.stream import Stream
 
 from . import servers
-from .children import Child, RunFailed
-from .client_brokers import NATS_SERVER, Broker, missing, ports, wait
+from .children import RunFailed
 from .runs import workspace
 from .statistic import Interval, median_interval, ratio
 
@@ -32,18 +30,15 @@ BAR = 1.5
 SEED = 20261121
 PATIENCE = 60.0
 FILE = 64 << 20
-SUBJECT = "bench"
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Result:
-    """Median microseconds a round: an Ack with and without the journal, a raw write and fdatasync,
-    JetStream's; who could not take part, and why."""
+    """Median microseconds a round: an Ack with and without the journal, a write and fdatasync."""
 
     count: int
     medians: dict[str, list[float]]
-    left_out: dict[str, str]
 
     def microseconds(self, name: str) -> Interval:
         return median_interval(self.medians[name])
@@ -58,13 +53,6 @@ class Result:
     def met(self) -> bool:
         return self.of_raw.high <= BAR
 
-    @property
-    def of_jetstream(self) -> Interval | None:
-        """JetStream's time for an Ack, in ours, by rounds."""
-        if "jetstream" not in self.medians:
-            return None
-        return ratio(self.medians["jetstream"], self.medians["batch"])
-
     def as_json(self) -> dict[str, Any]:
         """Everything measured, with the summary of the table."""
         made: dict[str, Any] = asdict(self)
@@ -74,7 +62,6 @@ class Result:
 
 def run(disk: Path, count: int, rounds: int, progress: Progress) -> Result:
     """`rounds` of `count` messages each, with all files in the folder `disk`."""
-    left_out = {"jetstream": why} if (why := missing("nats-py")) else {}
     with ExitStack() as stack:
         timed: dict[str, Callable[[], float]] = {"raw": lambda: raw(disk / "raw", count)}
         for name, settings in (("off", ()), ("batch", _journal(disk))):
@@ -82,16 +69,13 @@ def run(disk: Path, count: int, rounds: int, progress: Progress) -> Result:
             server = stack.enter_context(servers.relay(folder, "", settings))
             promised = Durability.SYNCED if settings else Durability.MEMORY
             timed[name] = stack.enter_context(_acked(str(server.producers), count, promised))
-        if not left_out:
-            broker = stack.enter_context(jetstream(disk))
-            timed["jetstream"] = lambda: asyncio.run(_published(broker.address, count))
         medians: dict[str, list[float]] = {name: [] for name in timed}
         chance = random.Random(SEED)
         for turn in range(rounds):
             for name in chance.sample(list(timed), len(timed)):
                 progress(f"journal: round {turn + 1} of {rounds}, Acks, {name}")
                 medians[name].append(timed[name]())
-    return Result(count, medians, left_out)
+    return Result(count, medians)
 
 
 def _journal(disk: Path) -> tuple[str, ...]:
@@ -155,43 +139,3 @@ def _acks(sock: socket.socket) -> Iterator[Ack]:
         while (taken := stream.take()) is not None:
             if isinstance(taken, Ack):
                 yield taken
-
-
-# --- JetStream ---
-
-
-@contextmanager
-def jetstream(disk: Path) -> Iterator[Broker]:
-    """nats-server that stores in files and syncs each message before it acknowledges it."""
-    with workspace() as folder:
-        config = folder / "nats.conf"
-        config.write_text(
-            f'jetstream {{ store_dir: "{disk / "jetstream"}", sync_interval: always }}\n'
-        )
-        command = [
-            str(NATS_SERVER), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", str(folder),
-            "-c", str(config),
-        ]  # fmt: skip
-        child = Child("nats-server", command, folder)
-        try:
-            wait(Broker(child, ""), lambda: bool(ports(folder)))
-            yield Broker(child, ports(folder))
-        finally:
-            child.stop()
-
-
-async def _published(address: str, count: int) -> float:
-    import nats
-
-    client = await nats.connect(address)
-    try:
-        stream = client.jetstream()
-        await stream.add_stream(name=SUBJECT, subjects=[SUBJECT])
-        payload, taken = bytes(64), []
-        for _ in range(count):
-            begun = time.perf_counter_ns()
-            await stream.publish(SUBJECT, payload)
-            taken.append(time.perf_counter_ns() - begun)
-    finally:
-        await client.close()
-    return statistics.median(taken) / 1000

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from . import journal_acks, journal_read, journal_write
-from .statistic import Interval, summary
+from . import journal_acks, journal_rates, journal_read, journal_restart, journal_write
+from .statistic import Interval, median_interval, summary
 
 WRITERS = {
     "off": "relay without a journal",
@@ -19,7 +19,6 @@ ACKED = {
     "off": "relay without a journal",
     "batch": 'relay, journal_sync = "batch"',
     "raw": "write and fdatasync of 64 bytes",
-    "jetstream": "JetStream, sync_interval always",
 }
 MET = {True: "yes", False: "NO"}
 
@@ -73,16 +72,39 @@ def of_acks(result: journal_acks.Result) -> Table:
     for heading in ("us [95 %]", "compared [95 %]", "bar", "met"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, what in ACKED.items():
-        if name in result.left_out:
-            table.add_row(what, result.left_out[name], "", "", "")
-            continue
         said = ("", "", "")
         if name == "batch":
             added = f"journal adds {_interval(result.of_raw)} raw"
             said = (added, f"{journal_acks.BAR:.1f}", MET[result.met])
-        elif name == "jetstream" and result.of_jetstream:
-            said = (f"{_interval(result.of_jetstream)} of ours", "", "")
         table.add_row(what, _interval(result.microseconds(name)), *said)
+    return table
+
+
+def of_rates(result: journal_rates.Result) -> Table:
+    """A row for each promise and each number of messages that may wait for it."""
+    table = Table(title="acknowledged messages of 64 bytes, thousand/s")
+    table.add_column("promise, at most so many wait", no_wrap=True)
+    for heading in ("relay [95 %]", "JetStream [95 %]", "times JetStream's [95 %]"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row, rates in result.relay.items():
+        said = (result.left_out, "")
+        if (times := result.times(row)) is not None:
+            said = (_interval(median_interval(result.jetstream[row]), 1e-3), _interval(times))
+        table.add_row(row, _interval(median_interval(rates), 1e-3), *said)
+    return table
+
+
+def of_restart(result: journal_restart.Result) -> Table:
+    """A row for each contender."""
+    table = Table(title=f"start with {result.count:,} messages on the disk, cold caches")
+    table.add_column("who", no_wrap=True)
+    for heading in ("s [95 %]", "times the relay's [95 %]"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name in result.seconds:
+        times = "" if name == journal_restart.RELAY else _interval(result.times(name))
+        table.add_row(name, _interval(result.taken(name)), times)
+    if result.left_out:
+        table.add_row("JetStream", result.left_out, "")
     return table
 
 

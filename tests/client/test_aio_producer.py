@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from relays.client.aio.producer import Producer
 from relays.client.errors import ClientError, NotListening
 from relays.client.outcomes import FencedError, FlushTimeout, UnknownOutcome, WindowFull
 from tests.client.test_producer import BTC, PATIENCE, logged, order, trade
+from tests.client.test_producer_in_time import hold
 from tests.harness import RelayProcess, eventually
 
 Test = Callable[[RelayProcess], Awaitable[None]]
@@ -139,15 +141,18 @@ def test_a_relay_that_is_killed_has_every_message_once(relay: RelayProcess) -> N
 def test_orders_that_the_relay_did_not_take_in_time_are_unknown(execution: RelayProcess) -> None:
     async def main() -> None:
         async with Producer(execution.path, max_age=0.1, backoff=(0.005, 0.05)) as producer:
+            hold(producer, math.inf)
             await producer.send(order(1))
             await producer.flush(PATIENCE)
             execution.kill()
+            hold(producer, 0.1)
             await producer.send(order(2))
             await until(lambda: producer.unacked == 0)
             with pytest.raises(UnknownOutcome) as caught:
                 await producer.send(order(3))
             assert caught.value.messages == [order(2)]
             await asyncio.to_thread(execution.start)
+            hold(producer, math.inf)
             await producer.send(order(4))
 
     run(main())

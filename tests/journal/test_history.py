@@ -226,6 +226,39 @@ def test_of_a_log_of_before_too_what_is_too_old_is_told_exactly_and_the_rest_giv
     assert sequences(client.data(5000 - oldest)) == list(range(oldest + 1, 5001))
 
 
+def harm(relay: RelayProcess, position: int) -> tuple[int, int]:
+    """The record of the commit with this position is damaged; gives its positions, without the
+    last."""
+    place = Path(relay.folder, "journal", relay.domain)
+    with opened(place) as catalogue:
+        segment = catalogue.segment(position)
+        number, commit = segment.find(position)
+        at = segment.header.record_place(number)
+    with (place / segment.name).open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xff")
+    return commit.first_position, commit.end
+
+
+@pytest.mark.parametrize(
+    ("way", "position"), [(Start.OLDEST, 0), (Start.AT_POSITION, 0), (Start.AT_POSITION, 12_345)]
+)
+def test_who_starts_where_the_journal_is_damaged_is_told_exactly_what_is_missing(
+    way: Start, position: int, start: Start_
+) -> None:
+    relay = start()
+    publish(relay, 1, MANY)
+    first, end = harm(relay, position)
+    assert first <= position < end
+    client = relay.client()
+    welcome = client.hello(start=int(way), start_position=position, on_lag=int(OnLag.CATCH_UP))
+    assert welcome.position == end
+    gap = client.control(MessageType.GAP)
+    told = gap.reason, gap.first_position, gap.last_position, gap.count
+    assert told == (GapReason.TOO_OLD, position, end - 1, end - position)
+    assert sequences(client.data(MANY - end)) == list(range(end + 1, MANY + 1))
+
+
 def test_a_consumer_of_the_client_library_goes_on_after_the_machines_death(start: Start_) -> None:
     relay = start(require_sequence=True)
     publish(relay, 1, 100)

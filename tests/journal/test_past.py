@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from relays.core.journal.history import Missing, Part
+from relays.core.journal.history import Missing, Part, locate, part
+from relays.edge.journal.opened import opened
 from relays.edge.journal.reader import Reader
 from tests.daemon.fake_edge import World
 from tests.harness import CONTROL, frame, hello, split
-from tests.journal.handmade import Journal, commits
+from tests.journal.handmade import PAGE, Journal, commits, journal
 
 CATCH_UP = 3
+SMALL = 3 * PAGE
 
 
 class AllOfIt:
@@ -91,6 +93,23 @@ def test_what_is_damaged_in_a_file_that_failed_is_read_from_the_one_begun_for_it
     assert isinstance(before, Missing)
     assert isinstance(after, Part)
     assert bytes(after.frames) == second.data
+
+
+def test_a_segment_whose_header_is_damaged_is_passed_over(tmp_path: Path) -> None:
+    made = journal(commits(200), SMALL)
+    names = sorted(made.files)
+    for name in names:
+        data = bytearray(made.files[name].data)
+        data[20] ^= name == names[1]
+        (tmp_path / name).write_bytes(data)
+    damaged, whole = int(names[1][:20]), int(names[2][:20])
+
+    with opened(tmp_path) as catalogue:
+        behind = catalogue.segment(whole).header.first_offset
+        buffer = bytearray(4096)
+        for ask in (lambda at: part(catalogue, at, buffer), lambda at: locate(catalogue, at)):
+            for position in (damaged, whole - 1):
+                assert ask(position) == Missing(whole, behind)
 
 
 def test_a_frame_is_not_late_while_its_relay_does_not_read() -> None:

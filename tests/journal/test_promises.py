@@ -16,12 +16,22 @@ from protocol.catalogue import MessageType
 from protocol.control import Durability, Error, Gap, GapReason, OnLag, Start
 from protocol.message import decode
 from protocol.reject import Reject
+from relays.client import Producer
 from relays.edge.memory import files
 from tests.daemon.fake_edge import World
 from tests.harness import RelayProcess, eventually, frame, hello, remove_memory, split
 from tests.journal.faulty import FaultyDisk
 from tests.journal.test_restart import damaged, lose_power
-from tests.journal.written import EXECUTION, MIB, Sender, folder, recovered, sequences, words
+from tests.journal.written import (
+    EXECUTION,
+    MIB,
+    Sender,
+    folder,
+    frames_in,
+    recovered,
+    sequences,
+    words,
+)
 
 
 @pytest.fixture
@@ -70,6 +80,29 @@ def test_with_interval_what_was_synced_is_there_and_a_gap_names_the_rest(
     assert lost.connect() == 10
     sent = lost.send(5)
     assert again.data(5) == sent
+    disk.close()
+
+
+def test_a_producer_of_the_client_library_waits_for_a_disk_that_hangs(
+    tmp_path: Path, relay: RelayProcess
+) -> None:
+    disk = FaultyDisk(tmp_path)
+    relay.prefix = disk.prefix
+    relay.settings |= {"log_bytes": 4 * MIB}
+    relay.start()
+    consumer = relay.client()
+    consumer.hello(on_lag=int(OnLag.CATCH_UP))
+    options: dict[str, Any] = {"max_age": float("inf"), "window_bytes": 8 * MIB}
+    with Producer(relay.path, producer_id=7, backoff=(0.01, 0.05), **options) as producer:
+        disk.set(held=1)
+        for n in range(60):
+            producer.send_many(frame(n, 55, bytes(60_000)))
+        eventually(lambda: not relay.status()["accepting"], "producers are not read any more")
+        disk.set(held=0)
+        producer.flush(60)
+    assert sequences(consumer.data(60)) == [*range(1, 61)]
+    assert relay.stop() == 0
+    assert sequences(frames_in(folder(relay))) == [*range(1, 61)]
     disk.close()
 
 

@@ -111,7 +111,7 @@ tracks = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(streams, tracks)
 def test_the_compiled_scan_and_the_readable_one_agree_on_every_input(
     stream: bytes, track: dict[str, Any]
@@ -119,13 +119,13 @@ def test_the_compiled_scan_and_the_readable_one_agree_on_every_input(
     assert full(compiled, stream, **track) == full(readable, stream, **track)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400), tracks)
 def test_random_bytes_are_refused_alike(stream: bytes, track: dict[str, Any]) -> None:
     assert full(compiled, stream, **track) == full(readable, stream, **track)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(streams, tracks, st.lists(st.integers(1, 1500), max_size=6))
 def test_the_way_bytes_are_cut_changes_nothing(
     stream: bytes, track: dict[str, Any], cuts: list[int]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from relays.core.journal.catalogue import Catalogue
 from relays.core.journal.reading import Fault, Reading, Stretch, between
 from relays.core.journal.records import Segment
+from relays.core.journal.segment import SegmentError
 
 
 class Part(NamedTuple):
@@ -36,13 +37,16 @@ class Missing(NamedTuple):
 def part(catalogue: Catalogue, position: int, buffer: bytearray) -> Part | Missing:
     """What follows from `position` on, as much as fits into `buffer`, one commit at least.
 
-    Raises LookupError where no segment has it, or has it yet.
+    Raises LookupError where it is before all segments, or in none yet.
 
     >>> part(Catalogue({}), 0, bytearray(4096))
     Traceback (most recent call last):
     LookupError: no segment has position 0
     """
-    segment = catalogue.segment(position)
+    try:
+        segment = catalogue.segment(position)
+    except LookupError:
+        return _following(catalogue, position)
     try:
         number, commit = segment.find(position)
     except LookupError:
@@ -57,6 +61,21 @@ def part(catalogue: Catalogue, position: int, buffer: bytearray) -> Part | Missi
     return _behind_damage(catalogue, segment, position)
 
 
+def locate(catalogue: Catalogue, position: int) -> int | Missing:
+    """The offset in the log of the frame at `position`, or where it goes on behind damage.
+
+    Raises LookupError as `part`.
+    """
+    try:
+        segment = catalogue.segment(position)
+    except LookupError:
+        return _following(catalogue, position)
+    try:
+        return segment.locate(position)
+    except (LookupError, SegmentError):
+        return _behind_damage(catalogue, segment, position)
+
+
 def _part(segment: Segment, found: Stretch, position: int, place: int, received_ns: int) -> Part:
     skipped = len(between(found, found.first, position))
     offset = segment.header.first_offset + place - segment.header.size + skipped
@@ -69,7 +88,12 @@ def _behind_damage(catalogue: Catalogue, segment: Segment, position: int) -> Mis
     for found in Reading(segment, frames=True):
         if isinstance(found, Stretch) and found.first > position:
             return Missing(found.first, segment.locate(found.first))
-    following = next(catalogue.from_position(segment.until), None)
-    if following is None:
-        raise LookupError(f"nothing good follows position {position}")
+    return _following(catalogue, position)
+
+
+def _following(catalogue: Catalogue, position: int) -> Missing:
+    """The next segment, behind one that ends in damage or has no good header."""
+    following = next((each for each in catalogue.segments if each.first > position), None)
+    if following is None or position < catalogue.files[0].first:
+        raise LookupError(f"no segment has position {position}")
     return Missing(following.first, following.header.first_offset)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from relays.core.journal.catalogue import Catalogue
-from relays.core.journal.history import Missing, Part, part
+from relays.core.journal.history import Missing, Part, locate, part
 from relays.core.journal.segment import SegmentError
 from relays.edge.journal.opened import opened
 from relays.errors import RelayError
@@ -43,9 +43,9 @@ class Reader:
         """What follows from `position` on; None when no segment has it."""
         self._ask(lambda catalogue: part(catalogue, position, self._buffer), then)
 
-    def locate(self, position: int, then: Callable[[int | None], None]) -> None:
+    def locate(self, position: int, then: Callable[[int | Missing | None], None]) -> None:
         """The offset in the log of the frame at `position`; None when no segment has it."""
-        self._ask(lambda catalogue: catalogue.segment(position).locate(position), then)
+        self._ask(lambda catalogue: locate(catalogue, position), then)
 
     def since(self, time_ns: int, then: Callable[[int | None], None]) -> None:
         """The position of the first message received at `time_ns` or later."""

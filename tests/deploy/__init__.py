@@ -1,0 +1,1 @@
+"""The units, the installer and what watches them, under a real systemd (deploy/README.md)."""
