@@ -92,7 +92,7 @@ _EXECUTION = Domain(
             "log_bytes": 64 * MIB,
             "send_buffer": 256 * 1024,
             "on_lag": "catch_up",
-            "journal": "off",
+            "journal": "on",
             "snapshots": False,
             "metrics_port": 9463,
         }

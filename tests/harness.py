@@ -189,6 +189,8 @@ class RelayProcess:
         self.options: tuple[str, ...] = ()
         self.passed: tuple[int, ...] = ()
         self.settings: dict[str, object] = {"log_bytes": 4 << 20, "metrics_port": "off"}
+        if domain == "execution" and "journal_segment" not in settings:
+            self.settings["journal_segment"] = 8 << 20  # two of them for every test's relay
         self.settings |= settings
         self.path = str(folder / f"{domain}.sock")
         self.log_path = folder / f"{domain}.log.txt"

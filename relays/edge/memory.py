@@ -48,14 +48,19 @@ class Files:
 def files(domain: str, runtime_dir: str) -> Files:
     """In the runtime directory if that is on tmpfs, else in a directory of its own in /dev/shm."""
     place = Path(runtime_dir)
-    if not _on_tmpfs(runtime_dir):
+    if not on_tmpfs(runtime_dir):
         owner = os.stat(runtime_dir).st_uid if os.path.isdir(runtime_dir) else os.geteuid()
         name = f"alphapulse-{owner}-{crc32(os.path.abspath(runtime_dir).encode()):08x}"
         place = Path(SHARED_MEMORY, name)
     return Files(place / f"{domain}.log", place / f"{domain}.state")
 
 
-def _on_tmpfs(path: str) -> bool:
+def on_tmpfs(path: str) -> bool:
+    """Whether this is in memory, and gone with the machine.
+
+    >>> on_tmpfs("/dev/shm"), on_tmpfs("/proc")
+    (True, False)
+    """
     try:
         device = os.stat(path).st_dev
     except OSError:

@@ -33,7 +33,7 @@ from relays.edge.journal.start import Found, attach, find
 from relays.edge.journal.writer import JournalThread
 from relays.edge.logs import Log, open_log
 from relays.edge.manager import Manager
-from relays.edge.memory import Memory, Windows, files, open_memory
+from relays.edge.memory import Memory, Windows, files, on_tmpfs, open_memory
 from relays.edge.notices import Notices
 from relays.edge.relay import Relay
 from relays.errors import ConfigError, RelayError
@@ -150,6 +150,9 @@ def _say_journal(log: Log, found: Found | None) -> None:
         log.line("journal cut", where=str(journal.torn), end=journal.position, seen=journal.seen)
     log.line("journal", directory=str(found.folder.path), oldest=journal.oldest,
              end=journal.position, synced=journal.synced)  # fmt: skip
+    if on_tmpfs(str(found.folder.path)):
+        text = "is in memory (tmpfs): it does not outlive the machine; set journal_dir"
+        log.line("journal", directory=str(found.folder.path), what=text)
 
 
 class Service:

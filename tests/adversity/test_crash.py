@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from protocol.catalogue import MessageType
-from protocol.control import Welcome
+from protocol.control import Error, Welcome
 from protocol.header import Header
 from protocol.message import decode
+from protocol.reject import Reject
 from relays.edge.memory import files
 from tests.adversity.conftest import Start
 from tests.adversity.flow import Flow, positions, session
@@ -125,7 +126,8 @@ class Producer(Peer):
         except TimeoutError:
             return
         said = decode(got)
-        assert got[4] != 102, said
+        # A disk that hangs for a second is no fault of the relay's: it goes on by itself.
+        assert not isinstance(said, Error) or said.code == Reject.NOT_ACCEPTING, said
         self.acknowledged = max(self.acknowledged, getattr(said, "sequence", 0))
 
 

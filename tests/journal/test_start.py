@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from protocol.control import Durability
 from relays.config import RelayConfig, load
 from relays.edge.journal.start import attach, find
 from relays.edge.memory import open_memory
-from tests.harness import remove_memory
+from tests.harness import RelayProcess, frame, remove_memory
 from tests.journal.handmade import commits, journal
 
 MIB = 1 << 20
@@ -49,3 +51,38 @@ def test_what_no_record_calls_synced_is_synced_before_the_relay_goes_on(
     assert known == made.producers
     for fd in events:
         os.close(fd)
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Callable[..., RelayProcess]]:
+    made: list[RelayProcess] = []
+
+    def start(domain: str, **settings: object) -> RelayProcess:
+        made.append(RelayProcess(domain, tmp_path, **settings))
+        return made[-1].start()
+
+    yield start
+    for relay in made:
+        relay.clean()
+
+
+def test_the_execution_relay_has_a_journal_without_being_told_and_acks_from_the_disk(
+    started: Callable[..., RelayProcess],
+) -> None:
+    relay = started("execution")
+    client = relay.client()
+    client.hello(2, producer_id=7)
+    client.send(frame(1, 59, b"order"))
+    assert client.control(106).durability == Durability.SYNCED
+    relay.kill()
+    remove_memory("execution", relay.folder)
+    relay.start()
+    assert relay.end() == 1
+
+
+def test_a_journal_in_memory_is_said_to_be_no_promise(
+    started: Callable[..., RelayProcess],
+) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as place:
+        relay = started("execution", journal_dir=place)
+        assert "does not outlive the machine; set journal_dir" in relay.log()
