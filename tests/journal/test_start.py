@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_what_no_record_calls_synced_is_synced_before_the_relay_goes_on(
 def started(tmp_path: Path) -> Iterator[Callable[..., RelayProcess]]:
     made: list[RelayProcess] = []
 
-    def start(domain: str, **settings: object) -> RelayProcess:
+    def start(domain: str, **settings: Any) -> RelayProcess:
         made.append(RelayProcess(domain, tmp_path, **settings))
         return made[-1].start()
 
