@@ -400,6 +400,8 @@ def test_nothing_listening_is_one_sentence_with_the_path_and_the_command(
         (("market_data", "--producer=7"), "do not name their producer"),
         (("market_data", "--source=nobody"), "binance_collector"),
         (("market_data", "--from=x"), "oldest"),
+        (("market_data", "--instrument=foo:spot:BTCUSDT"), "got 'foo'"),
+        (("market_data", "--instrument=binance:BTCUSDT"), "got 'BTCUSDT'"),
         (("market_data", "--from=25:00"), "a time such as 09:30"),
         (("market_data", "--from=1969-01-01"), "a time such as 09:30"),
         (("market_data", "--count=0"), "count"),

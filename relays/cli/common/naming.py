@@ -84,7 +84,8 @@ class Wanted:
     """Which instruments somebody asked for: by exact name, by symbol, or with `*` and `?`.
 
     A pattern with a colon is looked for in the whole name, another in the symbol; case and the
-    separators - / _ do not matter. `exact` has the ids where all are given as such.
+    separators - / _ do not matter. `exact` has the ids where all are given as such. InstrumentError
+    for a venue or kind that nobody has.
 
     >>> names = Names()
     >>> pair = parse_instrument("binance:spot:BTCUSDT")
@@ -93,6 +94,8 @@ class Wanted:
     """
 
     def __init__(self, patterns: list[str], names: Names) -> None:
+        for text in patterns:
+            _see_that_it_can_be(text)
         found = [_exact(text) for text in patterns]
         self.ids = frozenset(one for one in found if one is not None)
         # Written as ids they are all; a name can also be that of another id, once that is learnt.
@@ -219,6 +222,14 @@ def _raw(one: InstrumentId) -> str:
 
 def _lower(names: type[IntEnum], value: int) -> str:
     return names(value).name.lower() if value in set(names) else str(value)
+
+
+def _see_that_it_can_be(pattern: str) -> None:
+    """What is written out of venue:kind:symbol must be one of those there are."""
+    venue, *rest = pattern.split(":")
+    for names, part in zip((VenueId, AssetType), (venue, *rest[:1]), strict=False):
+        if rest and not GLOB & set(part) and _bare(part) not in map(_bare, names.__members__):
+            number(names, part, 65_535)
 
 
 def _exact(text: str) -> InstrumentId | None:
