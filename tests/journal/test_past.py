@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from relays.core.breaker import REPLAYING
 from relays.core.journal.history import Missing, Part, locate, part
 from relays.edge.journal.opened import opened
 from relays.edge.journal.reader import Reader
@@ -15,7 +16,8 @@ from tests.daemon.fake_edge import World
 from tests.harness import CONTROL, frame, hello, split
 from tests.journal.handmade import PAGE, Journal, commits, journal
 
-CATCH_UP = 3
+GAP, CATCH_UP = 1, 3
+OLDEST = 2
 SMALL = 3 * PAGE
 
 
@@ -36,9 +38,9 @@ class AllOfIt:
         then(Part(position, before, memoryview(b"".join(self.frames[position:])), 1))
 
 
-def journaled(frames: list[bytes]) -> tuple[World, AllOfIt]:
+def journaled(frames: list[bytes], **settings: Any) -> tuple[World, AllOfIt]:
     """A relay that serves from a journal whom its log overtakes."""
-    place, reader = World(), AllOfIt(frames)
+    place, reader = World(**settings), AllOfIt(frames)
     played: Any = reader
     place.relay.reader = played
     place.relay.hub.feeds._journaled = True
@@ -59,6 +61,36 @@ def test_who_comes_to_the_logs_end_out_of_the_journal_is_live_from_there_on() ->
     place.read(sock)
     frames.append(frame(2001, timestamp=5))
     place.send(producer, frames[-1])
+    assert [one for one in split(bytes(sock.got)) if one[4] not in CONTROL] == frames
+    place.accounted()
+
+
+def test_who_is_served_from_the_journal_has_no_breaker_that_could_lag_too_far() -> None:
+    frames = [frame(n, timestamp=5) for n in range(1, 2001)]
+    place, reader = journaled(frames, circuit_breaker=100, max_queue_size=150)
+    _, producer = place.connect()
+    for at in range(0, 500, 50):
+        place.send(producer, *frames[at : at + 50])
+    peer, sock = place.connect()
+    sock.room = 0
+    place.send(sock, hello(1, on_lag=GAP, start=OLDEST, heartbeat_ms=60_000))
+    for at in range(500, 2000, 50):
+        place.send(producer, *frames[at : at + 50])
+    sock.room = 200 + 64 * 1990  # all but a few frames of the stretch it is served from
+    place.write(sock)
+    reader.answer()
+    place.relay.work()
+    while sock.room and sock.fd in place.loop.writers:
+        place.write(sock)
+    assert 0 < peer.record.lag < 50
+    for n in range(2001, 2301):
+        frames.append(frame(n, timestamp=5))
+        place.send(producer, frames[-1])
+        assert peer.breaker.state == REPLAYING or peer.record.lag <= 150
+    place.read(sock)
+    while reader.asked:
+        reader.answer()
+        place.read(sock)
     assert [one for one in split(bytes(sock.got)) if one[4] not in CONTROL] == frames
     place.accounted()
 
