@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from protocol._core.journal import journal_set
 from protocol.control import Durability
 from relays.config import RelayConfig, load
+from relays.edge.journal import start
 from relays.edge.journal.start import attach, find
-from relays.edge.memory import open_memory
+from relays.edge.journal.writer import JournalThread
+from relays.edge.memory import Memory, open_memory
 from tests.harness import RelayProcess, frame, remove_memory
-from tests.journal.handmade import commits, journal
+from tests.journal.handmade import Journal, commits, journal
 
 MIB = 1 << 20
 
@@ -29,29 +33,79 @@ def config(tmp_path: Path) -> Iterator[RelayConfig]:
     remove_memory("market_data", tmp_path)
 
 
-def test_what_no_record_calls_synced_is_synced_before_the_relay_goes_on(
-    config: RelayConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def written(tmp_path: Path) -> Journal:
+    """A journal whose records do not say that its end is synced."""
     folder = tmp_path / "journal" / "market_data"
     folder.mkdir(parents=True, mode=0o700)
     made = journal(commits(100))
     (folder / made.name).write_bytes(made.files[made.name].data)
+    return made
+
+
+def go_on(config: RelayConfig, memory: Memory | None = None) -> tuple[Memory, JournalThread]:
+    """A relay's memory, and the thread that would go on with its journal."""
+    found = find("market_data", config, accept_damage=False)
+    assert found is not None
+    memory = memory or open_memory("market_data", config, time.time_ns(), found)
+    events = os.eventfd(0), os.eventfd(0)
+    thread = attach(found, memory.state, config, events, lambda event, **fields: None)
+    found.folder.release()
+    for fd in events:
+        os.close(fd)
+    return memory, thread
+
+
+def test_what_no_record_calls_synced_is_synced_before_the_relay_goes_on(
+    config: RelayConfig, written: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "journal" / "market_data"
     synced: list[str] = []
     monkeypatch.setattr(
         os, "fdatasync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}"))
     )
-    found = find("market_data", config, accept_damage=False)
-    assert found is not None
-    memory = open_memory("market_data", config, time.time_ns(), found)
-    events = os.eventfd(0), os.eventfd(0)
-    thread = attach(found, memory.state, config, events, lambda event, **fields: None)
-    found.folder.release()
-    assert synced == [str(folder / made.name), str(folder / "next.segment")]
-    assert memory.state.end_position == made.position
+    memory, thread = go_on(config)
+    assert synced == [str(folder / written.name), str(folder / "next.segment")]
+    assert memory.state.end_position == written.position
     known = {(uid, who): (last, seen) for uid, who, last, seen in thread.writer.producers()}
-    assert known == made.producers
-    for fd in events:
-        os.close(fd)
+    assert known == written.producers
+
+
+@pytest.mark.parametrize(
+    ("adopted", "failing", "again"), [(False, 0, True), (True, 5, True), (True, 0, False)]
+)
+def test_what_may_have_been_synced_in_vain_is_written_again_first(
+    config: RelayConfig, written: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    adopted: bool, failing: int, again: bool,
+) -> None:  # fmt: skip
+    path = tmp_path / "journal" / "market_data" / written.name
+    before, memory = path.read_bytes(), None
+    if adopted:
+        found = find("market_data", config, accept_damage=False)
+        assert found is not None
+        found.folder.release()
+        memory = open_memory("market_data", config, time.time_ns(), found)
+        found = replace(found, journal=replace(found.journal, log_id=memory.state.log_id))
+        monkeypatch.setattr(start, "recover", lambda _: found.journal)
+        journal_set(memory.state, failing=failing)
+    done: list[tuple[str, int]] = []
+    write, sync = os.pwrite, os.fdatasync
+
+    def pwrite(fd: int, data: bytes, place: int) -> int:
+        done.append((os.readlink(f"/proc/self/fd/{fd}"), len(data)))
+        return write(fd, data, place)
+
+    def fdatasync(fd: int) -> None:
+        done.append((os.readlink(f"/proc/self/fd/{fd}"), 0))
+        sync(fd)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    go_on(config, memory)
+    sizes = [size for name, size in done if name == str(path)]
+    assert sizes[-1] == 0
+    assert sum(sizes) == (len(before) if again else 0)
+    assert path.read_bytes() == before
 
 
 @pytest.fixture

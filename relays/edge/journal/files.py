@@ -20,6 +20,7 @@ from relays.edge.listener import Lock, prepare_directory
 FILE_MODE = 0o640
 NEXT = "next.segment"
 ASIDE = "aside-{}"
+PIECE = 1 << 20
 
 
 class Folder:
@@ -71,12 +72,15 @@ class Folder:
         """The descriptor of a segment that is to be gone on with."""
         return os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
 
-    def make_sure(self, names: Sequence[str]) -> None:
+    def make_sure(self, names: Sequence[str], again: bool) -> None:
         """See that what can be read of segments is on the disk, and not only in memory. OSError
-        when it cannot be."""
+        when it cannot be. `again`: it may have been synced in vain, after which the kernel takes
+        for written what is not; so it is written again."""
         for name in names:
             fd = self.open(name)
             try:
+                for place in range(0, os.fstat(fd).st_size if again else 0, PIECE):
+                    os.pwrite(fd, os.pread(fd, PIECE, place), place)
                 os.fdatasync(fd)
             finally:
                 os.close(fd)

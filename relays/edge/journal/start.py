@@ -83,7 +83,9 @@ def attach(
     folder = found.folder
     thread = JournalThread(folder, Writer(state, *events), config, report)
     try:
-        folder.make_sure(found.journal.unsynced)
+        # The memory of who died knows whether a sync had failed; without it, it may have.
+        again = found.journal.log_id != state.log_id or bool(journal_words(state)["failing"])
+        folder.make_sure(found.journal.unsynced, again)
         journal = _joined(found, state, report)
         _know(thread.writer, journal, state)
         with opened(folder.path) as catalogue:
