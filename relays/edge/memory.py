@@ -97,22 +97,26 @@ def open_memory(
     damage = ""
     if where.state.exists() or where.log.exists():
         try:
-            state = _adopt(where, journal, now_ns)
+            state = adopt(_found(where), journal, now_ns)
         except (ValueError, OSError, AssertionError) as error:
             damage = str(error)
             _set_aside(where)
         else:
             _see_that_it_fits(state, config, where)
             return Memory(state, True, "", _differences(state, config))
-    found = journal.journal if journal is not None else Recovered()
-    return Memory(_create(where, config, found, now_ns), False, damage, ())
+    return Memory(_create(where, config, journal, now_ns), False, damage, ())
 
 
-def _adopt(where: Files, journal: Found | None, now_ns: int) -> State:
+def _found(where: Files) -> State:
     with _opened(where.state) as state_fd, _opened(where.log) as log_fd:
         memory = Mapping(state_fd, os.fstat(state_fd).st_size // PAGE * PAGE, True)
         ring = Ring(log_fd, os.fstat(log_fd).st_size // PAGE * PAGE, True)
-    state = State(memory, ring)
+    return State(memory, ring)
+
+
+def adopt(state: State, journal: Found | None, now_ns: int) -> State:
+    """Go on with a dead relay's memory: what it had begun is finished, its connections have ended.
+    Raises ValueError where it cannot be what it says it is."""
     state.recover()
     state.check()
     if journal is not None and journal.is_ahead_of(state):
@@ -165,7 +169,7 @@ def _differences(state: State, config: RelayConfig) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _create(where: Files, config: RelayConfig, journal: Recovered, now_ns: int) -> State:
+def _create(where: Files, config: RelayConfig, journal: Found | None, now_ns: int) -> State:
     connections = config.max_connections + KEPT_PLACES
     places = layout(config.log_bytes, connections, config.max_producers, config.require_sequence)
     try:
@@ -183,19 +187,28 @@ def _create(where: Files, config: RelayConfig, journal: Recovered, now_ns: int) 
     memory, ring = Mapping(state_fd, places["end"], True), Ring(log_fd, config.log_bytes, True)
     os.close(log_fd)
     os.close(state_fd)
+    return begin(memory, ring, config, journal, secrets.randbits(63) | 1, now_ns)
+
+
+def begin(
+    memory: Mapping, ring: Ring, config: RelayConfig, journal: Found | None, log_id: int,
+    now_ns: int,
+) -> State:  # fmt: skip
+    """A new log in new memory, which begins where the journal ends, if there is one."""
+    found = journal.journal if journal is not None else Recovered()
     State.format(
         memory,
         log_bytes=config.log_bytes,
-        connections=connections,
+        connections=config.max_connections + KEPT_PLACES,
         producers=config.max_producers,
         windows=config.require_sequence,
-        log_id=secrets.randbits(63) | 1,
+        log_id=log_id,
         now_ns=now_ns,
-        position=journal.position,
-        offset=journal.offset,
+        position=found.position,
+        offset=found.offset,
     )
     state = State(memory, ring)
-    _restore_producers(state, journal, config.max_producers)
+    _restore_producers(state, found, config.max_producers)
     return state
 
 

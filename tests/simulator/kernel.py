@@ -19,7 +19,7 @@ from tests.simulator.trace import Trace
 SECOND = 1_000_000_000
 BEGIN = 1_700_000_000 * SECOND
 STEP = 50_000_000
-LISTENING, HANG_UPS = 3, 4
+LISTENING, HANG_UPS, DONE = 3, 4, 5
 FIRST_FD = 1 << 20  # above any descriptor that exists
 Call = Callable[..., Any]
 
@@ -37,6 +37,9 @@ class Witness(Protocol):
     def wrote(self, line: Line, data: bytes) -> None:
         """The peer's bytes are there for the relay to read."""
 
+    def was_read(self, line: Line, size: int) -> None:
+        """The relay read so many of them."""
+
     def said(self, line: Line, data: bytes) -> None:
         """The relay's bytes are on their way to the peer."""
 
@@ -48,8 +51,12 @@ class Timer:
     """What `call_later` gives."""
 
     def __init__(self, when: int, call: Call, arguments: tuple[Any, ...]) -> None:
-        self.when, self.call, self.arguments = when, call, arguments
+        self.due, self.call, self.arguments = when, call, arguments
         self.cancelled = False
+
+    def when(self) -> float:
+        """In seconds of the loop's time."""
+        return self.due / SECOND
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -99,7 +106,7 @@ class Kernel:
         self.turns: list[tuple[Callable[[], bool], Call]] = []
         self.watched: dict[int, Line] = {}
         self.open: dict[int, Line] = {}
-        self.listening = False
+        self.listening = self.done = False  # `done`: the journal's thread wakes the loop
         self.doom = -1
 
     def ended(self, line: Line, how: str) -> None:
@@ -144,14 +151,17 @@ class Kernel:
     def next(self) -> Call | None:
         """What the relay's loop calls now: all that was ready when it looked last, in any order,
         before it looks again. None when nothing is."""
-        if not self.turns:
-            self.turns = self._look()
-            self.chance.shuffle(self.turns)
-        while self.turns:
-            is_ready, call = self.turns.pop()
-            if is_ready():
-                return call
-        return None
+        while True:
+            looked = not self.turns
+            if looked:
+                self.turns = self._look()
+                self.chance.shuffle(self.turns)
+            while self.turns:
+                is_ready, call = self.turns.pop()
+                if is_ready():
+                    return call
+            if looked:
+                return None
 
     def _look(self) -> list[tuple[Callable[[], bool], Call]]:
         found: list[tuple[Callable[[], bool], Call]] = []
@@ -162,7 +172,7 @@ class Kernel:
             if self.open[fd].writable:
                 found.append((partial(self._still, self.writers, fd, call), call))
         for timer in self.timers:
-            if timer.when <= self.mono and not timer.cancelled:
+            if timer.due <= self.mono and not timer.cancelled:
                 found.append((partial(self._waits, timer), partial(self._fire, timer)))
         return found
 
@@ -175,6 +185,8 @@ class Kernel:
     def _readable(self, fd: int) -> bool:
         if fd == LISTENING:
             return bool(self.backlog)
+        if fd == DONE:
+            return self.done
         if fd == HANG_UPS:
             return any(line.hung_up for line in self.watched.values())
         return self.open[fd].readable
@@ -281,6 +293,14 @@ class Os:
 
     devnull = "/dev/null"
     O_RDONLY = O_CLOEXEC = 0
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def read(self, fd: int, _: int) -> bytes:
+        assert fd == DONE
+        self._kernel.done = False
+        return bytes(8)
 
     def getpid(self) -> int:
         return 1000

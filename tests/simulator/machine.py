@@ -2,7 +2,8 @@
 
 The relay is `relays.edge.relay.Relay`, unmodified; for the time of a call its module sees the
 simulator's kernel where it would see the system. A successor does what `relays.edge.memory` does
-with a dead predecessor's files. What a disk would keep belongs in here too, beside `Memories`.
+with a dead predecessor's memory, and what `relays.edge.journal.start` does with its journal. When
+the machine dies the memory is gone, and the disk has what it has.
 """
 
 from __future__ import annotations
@@ -15,18 +16,24 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from protocol._core.connection import abandon
 from protocol._core.places import layout
 from protocol._core.ring import Mapping, Ring
 from protocol._core.state import State
 from relays.config import RelayConfig
-from relays.core.decisions import relay_died
 from relays.core.hub import KEPT_PLACES
+from relays.core.journal.recovery import Depth, recover
 from relays.domains import Domain
+from relays.edge import memory
 from relays.edge import relay as edge
+from relays.edge.journal import start, writer
 from relays.edge.memory import WINDOW_BYTES, Memory
 from relays.edge.relay import Relay
-from tests.simulator.kernel import BEGIN, Clock, Crash, Epoll, Kernel, Listener, Os
+from relays.errors import RelayError
+from tests.simulator.checker.facts import must
+from tests.simulator.damage import damage
+from tests.simulator.disk import Disk
+from tests.simulator.journaling import Folder, PlayedReader, PlayedThread, catalogue, played
+from tests.simulator.kernel import BEGIN, DONE, Clock, Crash, Epoll, Kernel, Listener, Os
 
 Report = Callable[..., None]
 
@@ -34,37 +41,20 @@ Report = Callable[..., None]
 class Memories:
     """The log and the state of one relay, as long as the machine lives."""
 
-    def __init__(self, config: RelayConfig, log_id: int) -> None:
-        self.places = config.max_connections + KEPT_PLACES
-        self.producers, self.strict = config.max_producers, config.require_sequence
-        self.layout = layout(config.log_bytes, self.places, self.producers, self.strict)
-        self.memory = _anonymous(Mapping, self.layout["end"])
+    def __init__(self, config: RelayConfig) -> None:
+        places, self.strict = config.max_connections + KEPT_PLACES, config.require_sequence
+        sizes = layout(config.log_bytes, places, config.max_producers, self.strict)
+        self._windows = sizes["windows"]
+        self.memory = _anonymous(Mapping, sizes["end"])
         ring = _anonymous(Ring, config.log_bytes)
         assert isinstance(ring, Ring)
         self.ring = ring
-        State.format(
-            self.memory, log_bytes=config.log_bytes, connections=self.places,
-            producers=self.producers, windows=self.strict, log_id=log_id, now_ns=BEGIN,
-        )  # fmt: skip
-
-    def new(self) -> State:
-        return State(self.memory, self.ring)
-
-    def adopted(self, now: int) -> State:
-        """As `relays.edge.memory` adopts: finish, check, account for who was connected."""
-        state = self.new()
-        state.recover()
-        state.check()
-        relay_died(state, now)
-        abandon(state)
-        state.set_status(adoptions=state.read_status()["adoptions"] + 1, damaged=0)
-        return state
 
     def window(self, place: int) -> memoryview | None:
         """The checksums kept of an identified producer's frames, where order is required."""
         if not self.strict:
             return None
-        begin = self.layout["windows"] + place * WINDOW_BYTES
+        begin = self._windows + place * WINDOW_BYTES
         return memoryview(self.memory)[begin : begin + WINDOW_BYTES]
 
 
@@ -95,53 +85,101 @@ class Log:
 
 
 class Machine:
-    """One relay process after the other on one machine. `relay` is None while none runs."""
+    """One relay process after the other on one machine. `relay` is None while none runs; `journal`
+    is the thread of one that has a journal."""
 
     def __init__(
         self, domain: Domain, config: RelayConfig, kernel: Kernel, chance: random.Random
     ) -> None:
         self.domain, self.config, self.kernel, self.chance = domain, config, kernel, chance
-        self.log_id = 11
-        self.memories = Memories(config, self.log_id)
-        self.state = self.memories.new()
+        self.log_id, self.life = 10, 0
+        self.disk = Disk(chance) if config.journal == "on" else None
+        self.memories: Memories | None = None
         self.relay: Relay | None = None
-        self.life = 0
+        self.journal: PlayedThread | None = None
+        self.damaged: list[range] = []  # positions that the disk has lost, although synced
+        self._folder: Folder | None = None
         self._drain: Coroutine[Any, Any, None] | None = None
 
     # --- lives ---
 
     def boot(self) -> None:
-        """A relay starts: the first one on new memory, each other on what was left."""
+        """A relay starts: on the memory that was left, or, where there is none, on new memory."""
         self.life += 1
-        adopts = self.life > 1 and self.log_id == self.state.log_id
-        if self.life > 1:
-            self.state = self.memories.adopted(BEGIN + self.kernel.mono + self.kernel.wall)
-        self._begin(adopts)
+        if self.disk is not None:
+            self.disk.weak, self.disk.full, self.disk.held = 0.0, False, False
+            self._folder = Folder(self.disk, self.config.journal_segment)
+        with self.inside():
+            found = self._find()
+            adopts, now = self.memories is not None, BEGIN + self.kernel.mono + self.kernel.wall
+            self.state = self._state(found, now)
+            self._begin(Memory(self.state, adopts, "", ()), found)
 
-    def boot_anew(self) -> None:
-        """The memory was found damaged and set aside: another log begins."""
-        self.life += 1
+    def _find(self) -> start.Found | None:
+        """The journal; a damaged one only when that is accepted, which it is."""
+        try:
+            return start.find(self.domain.name, self.config, False)
+        except RelayError as error:
+            must(bool(self.damaged), f"damage was reported where there is none: {error}")
+            self.kernel.note("accept damage", str(error))
+            return start.find(self.domain.name, self.config, True)
+
+    def damage(self, known: int) -> None:
+        """A bit of the disk flips; positions from `known` on are left alone."""
+        if self.disk is None:
+            return
+        before = recover(catalogue(self.disk))
+        hit = damage(self.disk, catalogue(self.disk), known, self.chance)
+        if hit is None:
+            return
+        self.kernel.note("a bit flips", hit.start, hit.stop)
+        self.damaged.append(hit)
+        after = recover(catalogue(self.disk), Depth(every=True))
+        must(bool(after.damage), f"positions {hit} are damaged and that is not reported")
+        same = (after.position, after.offset) == (before.position, before.offset)
+        must(same, f"positions {hit} are damaged and the journal ends at {after.position}")
+
+    def _state(self, found: start.Found | None, now: int) -> State:
+        if self.memories is not None:
+            return memory.adopt(State(self.memories.memory, self.memories.ring), found, now)
         self.log_id += 1
-        self.memories = Memories(self.config, self.log_id)
-        self.state = self.memories.new()
-        self._begin(False)
+        new = self.memories = Memories(self.config)
+        return memory.begin(new.memory, new.ring, self.config, found, self.log_id, now)
 
-    def _begin(self, adopts: bool) -> None:
-        memory = Memory(self.state, adopts, "", ())
+    def _begin(self, opened: Memory, found: start.Found | None) -> None:
+        assert self.memories is not None
         listening: Any = Listener(self.kernel)
         log: Any = Log(self.kernel)
         windows: Any = self.memories.window
-        self.kernel.note("boot", self.life, self.log_id, self.state.end_position)
-        with self.inside():
-            self.relay = Relay(self.domain, self.config, memory, listening, log, windows)
-            self.relay.start()
+        thread: Any = None
+        if found is not None:
+            thread = start.attach(found, opened.state, self.config, (-1, -1), log.line)
+        self.journal = thread
+        self.kernel.note("boot", self.life, self.log_id, opened.state.end_position)
+        self.relay = Relay(
+            self.domain, self.config, opened, listening, log, windows, thread, DONE,
+            found.lineage if found is not None else (),
+        )  # fmt: skip
+        self.relay.start()
+
+    def lose_memory(self) -> None:
+        """The memory was found damaged and set aside: another log begins."""
+        self.memories = None
+
+    def lose_power(self) -> None:
+        """The machine dies."""
+        self.kernel.note("power is lost")
+        self.crash()
+        self.memories = None
+        if self.disk is not None:
+            self.disk.lose_power()
 
     def crash(self) -> None:
         """kill -9."""
         self.kernel.note("crash")
         if self._drain is not None:
             self._drain.close()
-        self.relay = self._drain = None
+        self.relay = self._drain = self.journal = None
         self.kernel.died()
 
     # --- running ---
@@ -174,26 +212,46 @@ class Machine:
             self._drain.send(None)
         except StopIteration:
             self._drain = self.relay = None
+            self._end_journal()
             self.kernel.note("drained")
             self.kernel.died()
 
+    def _end_journal(self) -> None:
+        """What was accepted is written and synced, as far as the disk lets it."""
+        if self.journal is not None:
+            self.journal.stop()
+            for _ in range(5):
+                self.journal.turn()
+            self.journal = None
+
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """The relay's module sees this kernel; its classes run in this loop."""
-        kernel = self.kernel
-        played = {
-            "Clock": lambda: Clock(kernel), "os": Os(), "unread": lambda line: line.unread(),
-            "unsent": lambda line: line.unsent(),
-            "select": SimpleNamespace(epoll=lambda: Epoll(kernel)),
-        }  # fmt: skip
-        real = {name: getattr(edge, name) for name in played}
-        loop: Any = kernel
+        """The relay's modules see this kernel; its classes run in this loop."""
+        loop: Any = self.kernel
         asyncio._set_running_loop(loop)
-        for name, value in played.items():
-            setattr(edge, name, value)
+        real = [
+            (module, name, getattr(module, name), value)
+            for module, played in self._played()
+            for name, value in played.items()
+        ]
+        for module, name, _, value in real:
+            setattr(module, name, value)
         try:
             yield
         finally:
             asyncio._set_running_loop(None)
-            for name, value in real.items():
-                setattr(edge, name, value)
+            for module, name, value, _ in real:
+                setattr(module, name, value)
+
+    def _played(self) -> list[tuple[Any, dict[str, Any]]]:
+        kernel, disk = self.kernel, self.disk
+        relay = {
+            "Clock": lambda: Clock(kernel), "os": Os(kernel), "unread": lambda line: line.unread(),
+            "unsent": lambda line: line.unsent(),
+            "select": SimpleNamespace(epoll=lambda: Epoll(kernel)),
+        }  # fmt: skip
+        if disk is None or self._folder is None:
+            return [(edge, relay)]
+        relay["Reader"] = lambda path: PlayedReader(disk, kernel)
+        journal = played(kernel, self._folder)
+        return [(edge, relay), (start, journal["start"]), (writer, journal["writer"])]

@@ -1,14 +1,14 @@
 """Deliberate faults in the core, to show that the simulator finds them.
 
 Each replaces one method of the relay's Python for the time of a run; the product has no hook for
-it. `within` is in how many seeds, from 0 on, it must be found (about four times what it takes).
+it. Those of the journal are in `journal_mutations`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -26,23 +26,8 @@ from relays.core.outbox import Outbox
 from relays.core.producers import Producers
 from relays.core.refusals import Refusals
 from relays.core.snapshot import Snapshots
-
-Instead = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """`name` of `owner` becomes what `make` gives for the original; `what` is wrong then."""
-
-    what: str
-    owner: Any
-    name: str
-    make: Callable[[Any], Any]
-    within: int
-
-
-def _nothing(_: Instead) -> Instead:
-    return lambda *arguments: None
+from tests.simulator.faults import Instead, Mutation, nothing
+from tests.simulator.journal_mutations import JOURNAL_MUTATIONS
 
 
 def _shorter_gap(add_gap: Instead) -> Instead:
@@ -197,7 +182,7 @@ def _one_ahead(make: Instead) -> Instead:
     def mutant(shake: Any, peer: Any) -> Any:
         outbox = make(shake, peer)
         where = outbox.where
-        outbox.where = lambda: (where()[0] + 1, where()[1])
+        outbox.where = lambda: (where()[0] + 1, *where()[1:])
         return outbox
 
     return mutant
@@ -237,7 +222,7 @@ def _unlimited(_: Instead) -> Instead:
 
 
 MUTATIONS = {
-    "skip a gap": Mutation("a Gap is due and not sent", Outbox, "add_gap", _nothing, 20),
+    "skip a gap": Mutation("a Gap is due and not sent", Outbox, "add_gap", nothing, 20),
     "gap too short": Mutation(
         "a Gap names one position less than was lost", Outbox, "add_gap", _shorter_gap, 20
     ),
@@ -302,7 +287,7 @@ MUTATIONS = {
         "the old connection of a producer goes on", Handshake, "fenced", _no_fence, 40
     ),
     "never told to go back": Mutation(
-        "no Error says which sequence is expected", Refusals, "_tell_gap", _nothing, 80
+        "no Error says which sequence is expected", Refusals, "_tell_gap", nothing, 80
     ),
     "told to go back too little": Mutation(
         "the sequence after the expected one is named", Refusals, "_tell_gap", _expects_next, 80
@@ -322,6 +307,7 @@ MUTATIONS = {
     "nobody gives way": Mutation(
         "the log runs over who is behind", Feeds, "make_room", _no_room_made, 20
     ),
+    **JOURNAL_MUTATIONS,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from protocol._core.journal import journal_words
 from tests.simulator.checker.facts import Facts, Violation
 from tests.simulator.checker.judge import Judge
 from tests.simulator.frames import PLAIN, Maker
@@ -52,6 +53,7 @@ class Run:
         self.kernel.witness = self
         self.judge = Judge(Facts.of(self.setup.domain, self.setup.config))
         self.machine = Machine(self.setup.domain, self.setup.config, self.kernel, self.chance)
+        self.judge.damaged = self.machine.damaged
         self.observer = Observer(self.kernel, self.chance)
         self.peers = self._peers()
         self.early: dict[int, bytearray] = {}
@@ -85,6 +87,9 @@ class Run:
         else:
             self.early.setdefault(line.number, bytearray()).extend(data)
 
+    def was_read(self, line: Line, size: int) -> None:
+        self.judge.was_read(line.number, size)
+
     def said(self, line: Line, data: bytes) -> None:
         self.judge.said(line.number, data)
 
@@ -99,9 +104,10 @@ class Run:
     def boot(self) -> None:
         """A relay starts, and the observer is there before anybody else."""
         if self.machine.life and self.chance.random() < 0.1:
-            self.machine.boot_anew()
-        else:
-            self.machine.boot()
+            self.machine.lose_memory()
+        if self.machine.life and self.chance.random() < 0.1:
+            self.machine.damage(len(self.judge.order))
+        self.machine.boot()
         self.judge.booted(self.machine.state)
         self.observer.next = len(self.judge.order)
         self.observer.join()
@@ -141,6 +147,8 @@ class Run:
             self._death()
         elif happens < 0.05:
             self._time_passes()
+        elif happens < 0.15 and self.machine.journal is not None:
+            self._disk_turns()
         elif not (happens < 0.5 and self._relay_turns()) and not (
             happens < 0.7 and self._bytes_arrive()
         ):
@@ -155,8 +163,12 @@ class Run:
 
     def _death(self) -> None:
         """The relay is killed between two events or inside one, or told to stop."""
-        how = self.chance.randrange(4)
-        if how == 0:
+        how = self.chance.randrange(6 if self.machine.disk is not None else 4)
+        if how > 3:
+            self.machine.lose_power()
+            self.judge.died(False)
+            self.judge.lost_power()
+        elif how == 0:
             self.machine.crash()
             self.judge.died(False)
         elif how < 3:
@@ -164,6 +176,19 @@ class Run:
         elif not self.machine.draining:
             self.judge.draining = True
             self.machine.drain()
+
+    def _disk_turns(self) -> None:
+        """The journal's thread goes on; now and then the disk is full, fails, or takes its time."""
+        disk, journal = self.machine.disk, self.machine.journal
+        if disk is None or journal is None:
+            return
+        if self.chance.random() < 0.04:
+            disk.weak = self.chance.choice([0.0, 0.0, 0.3])
+            disk.full, disk.held = self.chance.random() < 0.3, self.chance.random() < 0.2
+        if self.kernel.calm:
+            disk.weak, disk.full, disk.held = 0.0, False, False
+        if not disk.held:
+            self.turn(journal.turn)
 
     def _bytes_arrive(self) -> bool:
         """Bytes of one peer, or a part of them, are there; False when none are under way."""
@@ -196,6 +221,7 @@ class Run:
             self.boot()
         for number in range(ROUNDS):
             self._everybody_reads()
+            self._disk_turns()
             self._until_idle()
             if number > 4 and self._is_quiet():
                 break
@@ -207,6 +233,7 @@ class Run:
             if self.machine.relay is None:
                 return
             self._everybody_reads()
+            self._disk_turns()
             self._until_idle()
             self._pass(100)
             self.turn(lambda: None)
@@ -215,9 +242,9 @@ class Run:
     def _is_quiet(self) -> bool:
         state = self.machine.state
         waits = any(peer.outgoing and peer.connected() for peer in self.peers)
-        waits = waits or any(
-            line.flight or line.waiting for line in self.kernel.lines if not line.closed
-        )
+        waits = waits or any(line.busy for line in self.kernel.lines if not line.closed)
+        words = journal_words(state)
+        waits = waits or bool(words["on"] and words["made"] != words["safe"])
         rows = state.read_connections()
         behind = any(row["consuming"] and row["position"] < state.end_position for row in rows)
         return not (waits or behind or any(row["breaker"] in (1, 2) for row in rows))
@@ -226,6 +253,7 @@ class Run:
         """Also connections that their peers have left alone."""
         for line in self.kernel.lines:
             line.arrive(len(line.flight))
+            line.room = ENDLESS
         for peer in self.peers:
             peer.settle()
         mine = {id(peer.line) for peer in self.peers}

@@ -18,6 +18,7 @@ from relays.domains import DOMAINS, Domain
 
 PLACES = 40
 PRODUCERS = 32
+SEGMENT = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,13 @@ class Setup:
         return (
             f"{self.domain.name}: log {config.log_bytes} bytes, breaker {config.circuit_breaker} "
             f"of {config.max_queue_size}, on_lag {config.on_lag}, {self.producers} producers, "
-            f"{self.consumers} consumers"
+            f"{self.consumers} consumers, journal {config.journal}/{config.journal_sync}"
         )
+
+
+def journaled(seed: int) -> bool:
+    """Whether the relay of this seed has a journal."""
+    return setup(random.Random(seed)).config.journal == "on"
 
 
 def setup(chance: random.Random) -> Setup:
@@ -59,7 +65,13 @@ def setup(chance: random.Random) -> Setup:
         recovery_timeout=chance.choice([0.2, 1.0, 3.0]),
         producer_breaker=chance.choice([5, 20, 1000]),
         snapshots=domain == "market_data",
+        journal="on" if chance.random() < 0.4 else "off",
+        journal_sync=chance.choice(["batch", "batch", "interval"]),
+        journal_segment=SEGMENT,
+        journal_bytes=1 << 40,
+        journal_hard_limit=1 << 40,
     )  # fmt: skip
+    journaled = config.journal == "on"
     return Setup(
         domain=DOMAINS[domain],
         config=config,
@@ -67,5 +79,5 @@ def setup(chance: random.Random) -> Setup:
         consumers=chance.randint(2, 7),
         burst=chance.choice([3, 15, 40]),
         lies=chance.choice([0, 0, 0.02, 0.1]),
-        deaths=chance.choice([0, 0.002, 0.01]),
+        deaths=chance.choice([0.002, 0.01, 0.01] if journaled else [0, 0.002, 0.01]),
     )

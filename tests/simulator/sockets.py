@@ -42,6 +42,11 @@ class Line:
         return self.room == ENDLESS
 
     @property
+    def busy(self) -> bool:
+        """Whether bytes are under way, in any direction."""
+        return bool(self.flight or self.coming or self.waiting)
+
+    @property
     def hung_up(self) -> bool:
         return self.gone
 
@@ -78,6 +83,8 @@ class Line:
         del self.coming[:size]
         kernel.read_bytes += size
         kernel.note("recv", self.number, size)
+        if kernel.witness is not None:
+            kernel.witness.was_read(self, size)
         kernel.system_call()
         return size
 

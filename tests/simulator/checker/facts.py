@@ -23,6 +23,7 @@ FIRST_CONTROL, LAST_CONTROL = 100, 109
 HEARTBEAT, SNAPSHOT, ERROR, CONFIG_UPDATE, HELLO, WELCOME, ACK, GAP = range(100, 108)
 CONSUME, PRODUCE, WITH_SNAPSHOT = 1, 2, 4
 UNKNOWN = 2**64 - 1
+MEMORY, JOURNAL, SYNCED = range(3)
 
 
 class Violation(AssertionError):
@@ -47,6 +48,13 @@ class Facts:
     @classmethod
     def of(cls, domain: Domain, config: RelayConfig) -> Facts:
         return cls(domain, config, sizes(), instrument_offsets())
+
+    @property
+    def durability(self) -> int:
+        """What an Ack of this relay promises."""
+        if self.config.journal == "off":
+            return MEMORY
+        return SYNCED if self.config.journal_sync == "batch" else JOURNAL
 
 
 def is_control(frame: bytes | bytearray, at: int = 0) -> bool:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from protocol._core.journal import journal_words
 from protocol._core.state import State
 from protocol.reject import Reject
 from relays.core.accounting import books
 from tests.simulator.checker.breakers import Breakers
-from tests.simulator.checker.facts import Facts, must, sequence_of
+from tests.simulator.checker.facts import SYNCED, Facts, must, sequence_of
 from tests.simulator.checker.order import Order
 from tests.simulator.checker.reading import Reading, Where
 from tests.simulator.checker.senders import Senders
@@ -32,6 +33,14 @@ class Judge:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
+        self.order = Order(0)
+        self.senders = Senders()
+        self.lineage: dict[int, tuple[int, int]] = {}  # logs of before: begin and end
+        self.damaged: list[range] = []  # positions of the journal that nobody can read
+        # Positions below: of the log's begin, and what Acks said to survive the machine's death
+        # (`promised`) and that of a process whose memory is lost (`written`).
+        self.begins = self.promised = self.written = 0
+        self.failures = 0
         self.talks: dict[int, Talk] = {}
         self.finished: list[Talk] = []
         self.witness = self.hellos = 0
@@ -46,21 +55,36 @@ class Judge:
         """A relay runs, on this state."""
         self.state, self.up, self.draining = state, True, False
         log = state.read_log()
-        if state.log_id != getattr(getattr(self, "order", None), "log_id", 0):
-            self.order = Order(state.log_id)
-            self.senders = Senders()
-            self.finished.clear()
-            self.passed = 0
-            self.exact = True
+        if state.log_id != self.order.log_id:
+            self._another_log(state)
         must(log["end_position"] >= len(self.order), "positions that were sent are gone")
         self.kept_from = log["oldest_position"]
         self.breakers = Breakers(self.facts)
         self.numbers = 0
         self.arrived.clear()
 
+    def _another_log(self, state: State) -> None:
+        """The memory is gone: what the journal has keeps its positions, others have another log."""
+        begin = state.read_geometry()["begin_position"]
+        must(begin >= self.promised, f"{self.promised} was acknowledged as synced, {begin} is left")
+        must(begin >= self.written, f"{self.written} was acknowledged as written, {begin} is left")
+        self.written, self.failures = begin, 0
+        known = min(begin, len(self.order))
+        if self.order.log_id:
+            self.lineage[self.order.log_id] = (self.begins, begin)
+        self.order = self.order.cut(state.log_id, known)
+        self.senders.cut(known, begin)
+        self.finished.clear()
+        self.passed, self.exact, self.begins = 0, True, begin
+
+    def lost_power(self) -> None:
+        """The machine died: of what was written there is what was synced."""
+        self.written = self.promised
+
     def died(self, inside: bool) -> None:
         """The relay's process is gone; `inside` a call, whose bytes it had no time to count."""
         self.up = False
+        self._failed()
         for talk in self.arrived:
             talk.refused = talk.reading.may_have_control = True
         self.exact = self.exact and not inside
@@ -68,13 +92,16 @@ class Judge:
     # --- what passes ---
 
     def _where(self) -> Where:
-        log = self.state.read_log()
-        return Where(log["end_position"], log["oldest_position"])
+        log, words = self.state.read_log(), journal_words(self.state)
+        oldest = log["oldest_position"]
+        served = min(oldest, words["oldest_position"]) if words["on"] else oldest
+        return Where(log["end_position"], served, oldest)
 
     def accepted(self, number: int, uid: int, pid: int) -> None:
         """The relay takes this connection: its feed would begin at the end."""
         who = f"connection {number} (uid {uid} pid {pid})"
         reading = Reading(self.facts, self.order, who, self.state.end_position)
+        reading.lineage, reading.damaged = self.lineage, self.damaged
         talk = Talk(who, uid, pid, reading, Writing(self.facts, who, uid))
         self.talks[number] = talk
         self.arrived.append(talk)
@@ -88,6 +115,15 @@ class Judge:
         if talk.writing.hello is not None and talk.reading.hello is None:
             talk.reading.asked(talk.writing.hello, self._where())
             self._follows(talk)
+
+    def was_read(self, number: int, size: int) -> None:
+        """The relay read so many bytes: of two Hellos for one producer_id the later one counts."""
+        talk = self.talks[number]
+        talk.read += size
+        writing = talk.writing
+        if not writing.order and 0 < writing.hello_end <= talk.read:
+            self.hellos += 1
+            writing.order = self.hellos
 
     def _follows(self, talk: Talk) -> None:
         """The one whose producer_id it takes may be fenced from now on."""
@@ -142,7 +178,7 @@ class Judge:
         rows = self.state.read_connections()
         self._conserved()
         self._assign(rows)
-        where = Where(log["end_position"], log["oldest_position"])
+        where = self._where()
         witness = self.talks.get(self.witness)
         if witness is not None:
             self._read(witness, where)
@@ -157,9 +193,16 @@ class Judge:
         self.senders.follow(self.order)
         for talk in talks:
             self._acknowledged(talk, where)
+        self._failed()
         self._watch(rows, log, now)
         self._limits()
         self._bury()
+
+    def _failed(self) -> None:
+        """After a file has failed what is not synced is written again, into another."""
+        failures = journal_words(self.state)["failures"]
+        if failures != self.failures:
+            self.failures, self.written = failures, self.promised
 
     def _conserved(self) -> None:
         found = books(self.state)
@@ -178,14 +221,7 @@ class Judge:
         by_number = {talk.number: talk for talk in self.talks.values() if talk.number}
         for row in rows:
             if row["role"] == SESSION:
-                self._answered(by_number[row["id"]])
-
-    def _answered(self, talk: Talk) -> None:
-        """The relay has looked at its Hello: of two for one producer_id the later one counts."""
-        talk.writing.unanswered = False
-        if not talk.writing.order:
-            self.hellos += 1
-            talk.writing.order = self.hellos
+                by_number[row["id"]].writing.unanswered = False
 
     def _limits(self) -> None:
         """Nobody whose breaker is armed lags more than max_queue_size: at no moment, so this is
@@ -219,8 +255,11 @@ class Judge:
     def _welcomed(self, talk: Talk) -> None:
         welcome = talk.reading.welcome
         if welcome is not None and talk.writing.identified and not talk.writing.begun:
-            self._answered(talk)
+            talk.writing.unanswered = False
             self.senders.welcomed(talk.writing, welcome.last_sequence)
+            must(welcome.durability == self.facts.durability, f"{talk.who} was sent {welcome}")
+            if welcome.durability == SYNCED:
+                self.senders.producer(talk.writing).promised(welcome.last_sequence)
 
     def _acknowledged(self, talk: Talk, where: Where) -> None:
         acks = talk.reading.acks[talk.acks_seen :]
@@ -232,6 +271,12 @@ class Judge:
             must(ack.position <= where.end, f"{text}, the log ends at {where.end}")
             must(talk.writing.refused_up_to(ack.sequence), f"{text}: not all of that was taken")
             talk.last_ack = ack.sequence
+            must(ack.durability == self.facts.durability, text)
+            if ack.durability == SYNCED:
+                self.promised = max(self.promised, ack.position)
+                self.senders.producer(talk.writing).promised(ack.sequence)
+            if ack.durability:
+                self.written = max(self.written, ack.position)
 
     # --- ends ---
 
@@ -326,6 +371,7 @@ class Judge:
             return
         counters = self.state.read_counters()
         accepted = sum(counters["by_type"])
-        must(accepted == len(self.order), f"{accepted} accepted, {len(self.order)} sent")
+        sent = len(self.order) - self.begins
+        must(accepted == sent, f"{accepted} accepted, {sent} sent")
         delivered = books(self.state).delivered
         must(delivered == self.passed, f"{delivered} counted as delivered, {self.passed} sent")

@@ -6,11 +6,14 @@ replaced another has an Order of its own.
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from tests.simulator.checker.facts import must
 
 
 class Order:
-    """The frames of one log by position, and where each begins in all bytes together."""
+    """The frames of one log by position, where each begins in all bytes together, and the CRC-32 of
+    all bytes before it."""
 
     def __init__(self, log_id: int) -> None:
         self.log_id = log_id
@@ -18,6 +21,7 @@ class Order:
         self.offsets: list[int] = [0]
         self.data = bytearray()
         self.first: dict[bytes, int] = {}
+        self.chains: list[int] = [0]
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -27,6 +31,14 @@ class Order:
         self.frames.append(frame)
         self.data += frame
         self.offsets.append(len(self.data))
+        self.chains.append(crc32(frame, self.chains[-1]))
+
+    def cut(self, log_id: int, count: int) -> Order:
+        """The log that came after this one, with the first `count` of its frames."""
+        following = Order(log_id)
+        for frame in self.frames[:count]:
+            following.append(frame)
+        return following
 
     def agree(self, position: int, frame: bytes, who: str) -> None:
         """`who` was sent this frame as that position."""

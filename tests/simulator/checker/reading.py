@@ -11,7 +11,17 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.control import Ack, Error, Gap, Heartbeat, Hello, Snapshot, Welcome, instruments
+from protocol.control import (
+    Ack,
+    Error,
+    Gap,
+    Heartbeat,
+    Hello,
+    Snapshot,
+    Welcome,
+    chain_of,
+    instruments,
+)
 from protocol.message import decode
 from tests.simulator.checker.facts import (
     CONSUME,
@@ -35,10 +45,12 @@ TOO_SLOW, TOO_OLD, REPLACED = range(1, 4)
 
 @dataclass(frozen=True)
 class Where:
-    """The log as its counters say it is: end and oldest position."""
+    """The log as its counters say it is: its end, the oldest position that is served (which the
+    journal may have), and the oldest in memory."""
 
     end: int
     oldest: int
+    kept: int
 
 
 class Reading:
@@ -46,6 +58,8 @@ class Reading:
 
     def __init__(self, facts: Facts, order: Order, who: str, begin: int) -> None:
         self.facts, self.order, self.who = facts, order, who
+        self.lineage: dict[int, tuple[int, int]] = {}
+        self.damaged: list[range] = []
         self.rest = bytearray()
         self.position: int | None = begin
         self.counted = 0
@@ -214,19 +228,30 @@ class Reading:
         joined = first is not None and first.last_position + 1 == self.welcome.position
         self.began = begin = first.first_position if joined and first else self.welcome.position
         replaced = first is not None and first.reason == REPLACED
-        wanted, last = hello.start_position, self.welcome.position
+        wanted = hello.start_position
+        # Who gets a snapshot is told what was before the log in memory, and begins there.
+        oldest, oldest_now = (then.oldest, now.oldest)
+        if hello.role & WITH_SNAPSHOT:
+            oldest, oldest_now = then.kept, now.kept
         low, high = {
             LIVE: (then.end, now.end),
             AT: (wanted, wanted),
-            OLDEST: (then.oldest, now.oldest),
-            LAST: (max(then.oldest, then.end - wanted), max(now.oldest, now.end - wanted)),
+            OLDEST: (oldest, oldest_now),
+            LAST: (max(oldest, then.end - wanted), max(oldest_now, now.end - wanted)),
         }[hello.start]
-        if hello.start == AT and hello.log_id not in (0, self.order.log_id):
+        if hello.start == AT and not self._goes_on(hello.log_id, wanted, replaced):
             must(replaced, f"{self.who} asked for log {hello.log_id} and was not told it is gone")
-            must(then.oldest <= last, f"{self.who} begins at {last}")
             return
         must(not replaced, f"{self.who}: its log is said to be replaced")
         must(low <= begin <= high, f"{self.who} asked for {low}..{high} and begins at {begin}")
+
+    def _goes_on(self, log_id: int, position: int, replaced: bool) -> bool:
+        """Whether this log goes on where the reader of that one was. One that had no frame of its
+        own may be forgotten."""
+        if log_id in (0, self.order.log_id):
+            return True
+        begin, end = self.lineage.get(log_id, (0, -1))
+        return position <= end and self.facts.durability > 0 and not (replaced and begin == end)
 
     def _gap(self, said: Gap, now: Where) -> None:
         must(self.welcome is not None and self.consumes, f"{self.who}: a Gap to no consumer")
@@ -248,11 +273,18 @@ class Reading:
             must(first >= self.position, f"{self.who} had {self.position - 1} already: {said}")
         # Who gets a snapshot goes on at the end: it says what was before.
         old = said.reason == TOO_OLD and self.view is None
-        must(last < (now.oldest if old else now.end), f"{self.who}: {said}, but the log has them")
+        gone = last < (now.oldest if old else now.end) or (old and self._is_damaged(first, last))
+        must(gone, f"{self.who}: {said}, but the log has them")
         slow = said.reason == TOO_SLOW and self.view is None
         must(not slow or self.on_lag == "gap", f"{self.who}, on_lag {self.on_lag}: {said}")
         self.position = last + 1
         self.fresh = False
+
+    def _is_damaged(self, first: int, last: int) -> bool:
+        """Whether none of these positions can be read any more."""
+        while any(first in hit for hit in self.damaged):
+            first = max(hit.stop for hit in self.damaged if first in hit)
+        return first > last
 
     def _heartbeat(self, said: Heartbeat, now: Where) -> None:
         must(said.position <= now.end, f"{self.who}: {said} beyond the end, {now.end}")
@@ -265,6 +297,10 @@ class Reading:
         due = self.due(min(said.position, len(self.order)))
         must(due >= min(said.position, len(self.order)), f"{self.who} lacks {due}: {said}")
         self.position = said.position
+        chain = chain_of(said)
+        if chain is not None:
+            due = self.order.chains[said.position]
+            must(chain == due, f"{self.who} was told {said}, whose chain is not {due:#010x}")
 
     # --- snapshots ---
 

@@ -19,7 +19,9 @@ class Identified:
     def __init__(self, key: Key) -> None:
         self.key = key
         self.welcomed: list[tuple[int, Writing]] = []
-        self.last = 0
+        self.last = self.told = self.said = 0
+        self.spent_before: set[int] = {0}
+        self.accepted: list[tuple[int, int]] = []
         self.window: dict[int, bytes] = {}
 
     def begin(self, last: int, writing: Writing) -> None:
@@ -32,7 +34,7 @@ class Identified:
 
     def spent(self, below: int = 2**64) -> int:
         """The last sequence, below this one, that is spent: accepted, or refused for good."""
-        known = {self.last}
+        known = {self.last} | self.spent_before
         for _, writing in self.welcomed:
             known.update(writing.lasts)
         return max(last for last in known | {0} if last < below)
@@ -44,11 +46,26 @@ class Identified:
                 return writing
         return None
 
+    def promised(self, sequence: int) -> None:
+        """The relay has said of this sequence that it survives the machine's death."""
+        self.said = max(self.said, sequence)
+
+    def cut(self, count: int, unknown: bool) -> None:
+        """What had position `count` and later is gone, and every connection."""
+        self.told = self.said
+        for _, writing in self.welcomed:
+            self.spent_before.update(writing.lasts)
+        self.accepted = [one for one in self.accepted if one[0] < count]
+        self.last = self.accepted[-1][1] if self.accepted else 0
+        self.welcomed, self.window = [], {}
+        if unknown:  # frames were journaled that nobody had been sent
+            self.spent_before.update(range(self.last, self.last + 1000))
+
     def check_begin(self, writing: Writing) -> None:
         """What its Welcome named is the last sequence that was spent on earlier connections."""
         number = next(n for n, (_, one) in enumerate(self.welcomed) if one is writing)
         last = self.welcomed[number][0]
-        spent = {self.last}
+        spent = {self.last} | self.spent_before
         for _, earlier in self.welcomed[:number]:
             earlier.refused_up_to(last)
             spent.update(earlier.lasts)
@@ -63,6 +80,13 @@ class Senders:
         self._identified: dict[Key, Identified] = {}
         self._cut_off: set[Key] = set()
         self.followed = 0
+
+    def cut(self, known: int, begin: int) -> None:
+        """The machine died: positions from `begin` on are gone, up to `known` all were seen."""
+        for producer in self._identified.values():
+            producer.cut(known, begin > self.followed)
+        self._by_frame.clear()
+        self.followed = begin
 
     def sent(self, frame: bytes, writing: Writing) -> None:
         """This connection wrote this frame."""
@@ -81,12 +105,13 @@ class Senders:
         producer.begin(last, writing)
         text = f"{writing.who} was welcomed with {last}, and {producer.last} was accepted"
         must(last >= producer.last, text)
+        must(last >= producer.told, f"{text}, and {producer.told} was said to be synced")
 
     def follow(self, order: Order) -> None:
         """Find who wrote each frame that is new in the order."""
-        for position in range(self.followed, len(order)):
-            self._accept(order.frames[position], position)
-        self.followed = len(order)
+        while self.followed < len(order):
+            self._accept(order.frames[self.followed], self.followed)
+            self.followed += 1
 
     def _accept(self, frame: bytes, position: int) -> None:
         writers = self._by_frame.get(frame, [])
@@ -107,6 +132,7 @@ class Senders:
             producer.check_begin(found)
         found.accept(frame, position)
         producer.last = sequence
+        producer.accepted.append((position, sequence))
 
     def _not_welcomed(
         self, producer: Identified, writers: list[Writing], sequence: int

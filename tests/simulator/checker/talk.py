@@ -29,6 +29,7 @@ class Talk:
     writing: Writing
     pending: bytearray = field(default_factory=bytearray)
     number: int = 0  # of its record, while it has one
+    read: int = 0  # bytes that the relay read
     last_ack: int = -1
     acks_seen: int = 0
     trips: int = 0
@@ -72,6 +73,10 @@ class Talk:
             if code == Reject.SEQUENCE_GAP:
                 text = f"{self.who} was told to go back to {error.expected}"
                 must(error.expected in writing.expected, f"{text}, not one of {writing.expected}")
+            elif code == Reject.NOT_ACCEPTING:
+                must(
+                    self.reading.facts.durability > 0, f"{self.who}: {code.name} without a journal"
+                )
             elif not error.fatal:
                 must(writing.rejects[code] > 0, f"{self.who} was told {code.name} for nothing")
 
@@ -100,7 +105,8 @@ class Talk:
                 limit = 1 if self.reading.on_lag == "disconnect" else LAST_TRIP
                 plain = self.reading.welcome is None
                 snapshot = self.reading.view is not None
-                return self.trips >= (1 if plain else limit) or snapshot
+                damaged = plain and bool(self.reading.damaged)
+                return self.trips >= (1 if plain else limit) or snapshot or damaged
             case Reject.FENCED:
                 return self.followed
             case Reject.COOLDOWN:

@@ -51,7 +51,8 @@ class Writing:
         self.ended: Reject | None = None
         self.last, self.known = 0, False
         self.lasts = [0]
-        self.order = 0  # of its Hello among all
+        self.whole = self.hello_end = 0
+        self.order = 0  # of its Hello among all that the relay read
         self.begun = False
         self.unanswered = True  # its Hello cannot have been looked at
         self.over = False
@@ -89,6 +90,7 @@ class Writing:
                 break
             frame = bytes(self.rest[at : at + size])
             at += size
+            self.whole += size
             self._found(frame)
             if not is_control(frame):
                 yield frame
@@ -101,7 +103,7 @@ class Writing:
             self.said_control = True
             self.beat = self.beat or frame[4] == HEARTBEAT
             if frame[4] == HELLO and self.hello is None and is_sealed(frame):
-                self.hello = Hello.decode(frame)
+                self.hello, self.hello_end = Hello.decode(frame), self.whole
 
     def _framing(self, at: int) -> Reject | None:
         magic, kind, version, _, flags, size, *_ = HEADER.unpack_from(self.rest, at)

@@ -1,0 +1,48 @@
+"""A bit of the disk flips, below what is recorded as synced: which, and what is unreadable then.
+
+Used by `machine`, between two lives of a relay. Damage there must be reported, and nothing but the
+commit it is in may be missing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from relays.core.journal.catalogue import Catalogue
+from relays.core.journal.records import Commit, Segment
+from tests.simulator.disk import Disk
+
+RECORD = 80
+FRAME = 32
+
+
+def damage(disk: Disk, catalogue: Catalogue, known: int, chance: random.Random) -> range | None:
+    """Flip one bit of one commit; its positions. None where no commit is old enough. Positions from
+    `known` on are left alone: nobody has said what they have."""
+    found = [
+        (segment, number, commit)
+        for segment in catalogue.segments
+        for number, commit in _sure(segment, segment is catalogue.segments[-1])
+        if commit.frames and commit.end <= min(known, segment.until)
+    ]
+    if not found:
+        return None
+    segment, number, commit = chance.choice(found)
+    place, size = commit.file_offset, commit.size
+    # The newest file's records say what its producers said last, and up to where it is synced.
+    if segment is not catalogue.segments[-1] and chance.random() < 0.5:
+        place, size = segment.header.record_place(number), RECORD
+    disk.files[segment.name].flip(place + chance.randrange(size), chance.randrange(8))
+    return range(commit.first_position, commit.end)
+
+
+def _sure(segment: Segment, newest: bool) -> Iterator[tuple[int, Commit]]:
+    """The commits that a record behind them, or a file behind theirs, says to be synced."""
+    commits: list[Commit] = []
+    while (commit := segment.record(len(commits))) is not None:
+        commits.append(commit)
+    synced = max((each.synced for each in commits), default=0)
+    for number, commit in enumerate(commits):
+        if not newest or commit.end <= synced:
+            yield number, commit
