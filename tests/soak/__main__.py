@@ -27,8 +27,11 @@ from tests.soak.sampling import Sample, Sampler
 ROOT = Path(__file__).parents[2]
 START_SECONDS, END_SECONDS = 60.0, 60.0
 FAILED, INTERRUPTED = 1, 130
-# Of these the log has gone round many times in ten minutes.
-SETTINGS = {f"RELAYS_{name.upper()}_LOG_BYTES": str(8 << 20) for name in DOMAINS}
+# In ten minutes the log has gone round many times, and the journal has begun and removed segments.
+KEYS = {
+    "LOG_BYTES": 8 << 20, "JOURNAL": "on", "JOURNAL_SEGMENT": 8 << 20, "JOURNAL_BYTES": 16 << 20
+}  # fmt: skip
+SETTINGS = {f"RELAYS_{name}_{key}".upper(): f"{KEYS[key]}" for name in DOMAINS for key in KEYS}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -72,33 +73,62 @@ def write(folder: Path, samples: Sequence[Sample], demo: Mapping[str, Any]) -> V
 
 
 def draw(path: Path, samples: Sequence[Sample], found: Verdicts, told: Mapping[str, Any]) -> None:
-    """Every series over time, a process a colour; what failed is drawn in a broken line."""
+    """Every series over time, a process a colour: what was sampled thin, the median around it
+    thick. A legend says the level and by how much that grew; what failed is in a broken line."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(4, 2, figsize=(14, 15), sharex=True, layout="constrained")
+    figure, axes = plt.subplots(4, 2, figsize=(16, 17), sharex=True, layout="constrained")
     processes = list(dict.fromkeys(name.partition(": ")[0] for name in series(samples)))
     for axis, (title, what, unit) in zip(axes.T.flat, ROWS, strict=True):
-        axis.set_title(title, loc="left", fontsize=10)
         for number, process in enumerate(processes):
             name = f"{process}: {what}"
             points = [(s["seconds"] / 60, s[name] / unit) for s in samples if name in s]
             if points:
+                label = f"{process}{_said(found.get(name), unit)}"
                 failed = name in found and found[name].has_failed
-                style = {"color": f"C{number}", "ls": "--" if failed else "-", "lw": 1.0}
-                axis.plot(*zip(*points, strict=True), label=process, **style)
-        axis.set_yscale("log" if what in LATENCIES else "linear")
-        axis.grid(alpha=0.3)
-        if what not in LATENCIES:
-            axis.set_ylim(bottom=0)
+                _plot(axis, points, f"C{number}", label, failed)
+        _dress(axis, title, what)
     for axis in axes[-1]:
         axis.set_xlabel("minutes")
-    axes[0][0].legend(fontsize=8)
     grown = [name for name, one in found.items() if one.has_failed]
     verdict = f"grows: {', '.join(grown)}" if grown else "nothing grows"
     whole = "every message accounted for" if told["accounted_for"] else "MESSAGES NOT ACCOUNTED FOR"
     figure.suptitle(f"{told['source']}, {told['minutes']:.1f} minutes: {verdict}; {whole}")
-    figure.savefig(path, dpi=80)
+    figure.savefig(path, dpi=75)
     plt.close(figure)
+
+
+def _said(grown: Growth | None, unit: float) -> str:
+    return f": {grown.level / unit:,.1f}, {grown.estimate / unit:+,.1f}" if grown else ""
+
+
+def _plot(
+    axis: Any, points: Sequence[tuple[float, float]], colour: str, label: str, failed: bool
+) -> None:
+    """Lines of processes that are alike would hide each other: each is a little transparent."""
+    half = max(1, len(points) // 60)
+    times, numbers = zip(*points, strict=True)
+    middles = [
+        statistics.median(numbers[max(0, at - half) : at + half + 1]) for at in range(len(numbers))
+    ]
+    axis.plot(times, numbers, color=colour, lw=0.6, alpha=0.3)
+    axis.plot(times, middles, color=colour, lw=2, alpha=0.75, ls="--" if failed else "-",
+              label=label)  # fmt: skip
+
+
+def _dress(axis: Any, title: str, what: str) -> None:
+    axis.set_title(title, loc="left", fontsize=12)
+    axis.grid(alpha=0.3)
+    axis.set_yscale("log" if what in LATENCIES else "linear")
+    if what in LATENCIES:
+        axis.yaxis.get_major_locator().set_params(subs=(1, 2, 5))
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axis.yaxis.set_minor_formatter(lambda value, _: "")
+        low, high = axis.get_ylim()
+        axis.set_ylim(low, high * 10)  # room for the legend
+    else:
+        axis.set_ylim(bottom=0, top=axis.get_ylim()[1] * 1.45)
+    axis.legend(fontsize=8, ncols=2, loc="upper left")
