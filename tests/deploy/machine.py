@@ -74,10 +74,12 @@ def why_not() -> str:
 
 
 class Machine:
-    """One booted machine; `end` switches it off."""
+    """One booted machine; `end` switches it off. `seen` maps directories of this machine to where
+    that one has them, read-only."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seen: dict[Path, str] | None = None) -> None:
         self.folder, self.files = folder, folder / "files"
+        self.seen = {ROOT: CHECKOUT, **(seen or {})}
         self.leader = 0
         self._console = folder / "console.txt"
         self._nspawn: subprocess.Popen[bytes] | None = None
@@ -85,13 +87,16 @@ class Machine:
     # --- before it boots ---
 
     def prepare(self) -> None:
-        """What it has beyond this machine's own root: the units, and the checkout as installed."""
+        """What it has beyond this machine's own root: its own target, and little else."""
         system = self.files / "etc/systemd/system"
         system.mkdir(parents=True)
         for name in MASKED:
             (system / name).symlink_to("/dev/null")
         self.add("etc/systemd/system/relays-test.target", TARGET)
         self.add("etc/systemd/journald.conf.d/test.conf", JOURNAL)
+
+    def install(self) -> None:
+        """The units, and this checkout as if it were installed."""
         shutil.copytree(DEPLOY / "systemd", self.files / "usr/lib/systemd/system", symlinks=True)
         for kind in ("sysusers.d", "tmpfiles.d", "sysctl.d"):
             shutil.move(self.files / "usr/lib/systemd/system" / kind, self.files / "usr/lib" / kind)
@@ -124,7 +129,8 @@ class Machine:
         scratch.mkdir()
         command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", START, "sh"]
         command += [str(scratch), str(self.files), "--register=no", "--keep-unit", "--quiet"]
-        command += ["--private-network", "--console=pipe", f"--bind-ro={ROOT}:{CHECKOUT}"]
+        command += ["--private-network", "--console=pipe"]
+        command += [f"--bind-ro={here}:{there}" for here, there in self.seen.items()]
         command += ["--boot", f"--directory={scratch}/root", "systemd.unit=relays-test.target"]
         with self._console.open("wb") as console:
             self._nspawn = subprocess.Popen(
