@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.daemon.handmade import SECOND, HandMade, traffic
 from tests.harness import RelayProcess, eventually, frame
 
 DEADLINE = 60
+NOBODY = 65534
 COMMAND = [sys.executable, "-m", "relays.cli", "status"]
 
 
@@ -264,6 +266,51 @@ def test_where_nothing_ever_ran_it_exits_69_with_one_line(
         assert (code, out) == (os.EX_UNAVAILABLE, "")
         assert error.count("\n") == 1
         assert str(tmp_path) in error
+
+
+def as_user(uid: int, groups: list[int], *words: str) -> tuple[int, str]:
+    """Exit code and all that a command says, run by another user. Forked, because the interpreter
+    of a checkout in /root is not theirs to start."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.dup2(writing, 1)
+            os.dup2(writing, 2)
+            os.setgroups(groups)
+            os.setgid(uid)
+            os.setuid(uid)
+            main([*words])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+            sys.__stdout__.flush()  # type: ignore[union-attr]
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with open(reading) as said:
+        text = said.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users")
+def test_a_state_is_for_the_relays_own_user_and_group(capfd: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory() as name, capfd.disabled():
+        place = Path(name)
+        place.chmod(0o755)
+        relay = RelayProcess("signals", place)
+        try:
+            relay.start()
+            for words in (("status", "signals"), ("why", "x", "signals"), ("status", "--json")):
+                where = [*words, f"--runtime-dir={place}"]
+                code, said = as_user(NOBODY, [], *where)
+                assert (code, said.count("\n")) == (os.EX_NOPERM, 1)
+                assert "may be read by the relay's own user and group only" in said
+            assert (
+                as_user(NOBODY, [0], "status", "signals", f"--runtime-dir={place}")[0] == os.EX_OK
+            )
+        finally:
+            relay.clean()
 
 
 def test_a_relay_that_never_ran_is_a_line(made: HandMade) -> None:
