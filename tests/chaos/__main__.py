@@ -45,8 +45,8 @@ def parser() -> argparse.ArgumentParser:
                       help="at least so many of the relay (20, or the time)")  # fmt: skip
     made.add_argument("--seed", type=int, help="of the story (a random one, which is printed)")
     made.add_argument("--journal", action="store_true",
-                      help="with a journal: the memory files are removed and the power fails, too,"
-                      " and still nothing is lost")  # fmt: skip
+                      help="with a journal: the memory files are removed, the power fails and the"
+                      " disk damages files, too, and still nothing is lost")  # fmt: skip
     made.add_argument("--forget", action="store_true",
                       help="remove the relay's memory files now and then, too: what no consumer"
                       " had is then a Gap")  # fmt: skip
@@ -65,8 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     forgets = given.forget or given.journal
     kills = given.kills or (0 if seconds else 20)
     wishes = Wishes(
-        seconds, kills, fills=INSIDE in os.environ, forgets=forgets, journal=given.journal
-    )
+        seconds, kills, fills=INSIDE in os.environ, forgets=forgets, journal=given.journal,
+        damages=given.journal,
+    )  # fmt: skip
     again = f"scripts/chaos --domain {given.domain} --seed {seed} --seconds {seconds:g}"
     again += f" --kills {kills}" + " --forget" * given.forget + " --journal" * given.journal
     print(f"again: {again}", flush=True)

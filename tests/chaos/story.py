@@ -18,8 +18,8 @@ from tests.chaos.harm import Harm
 from tests.chaos.stage import Actor, Fill, Stage
 from tests.harness import remove_memory
 
-# How often each comes, of all; `fill` only on a file system of our own, `forget` only where asked,
-# `lose_power` and `damage` with a journal.
+# How often each comes, of all; `fill` only on a file system of our own, `forget` and `damage` only
+# where asked, `lose_power` with a journal.
 WEIGHTS = {
     "kill_relay": 40, "kill_twice": 5, "restart_relay": 8, "stop_relay": 8, "kill_producer": 10,
     "kill_consumer": 12, "stop_producer": 5, "stop_consumer": 8, "fill": 6, "forget": 10,
@@ -37,6 +37,7 @@ class Wishes:
     fills: bool = False
     forgets: bool = False
     journal: bool = False
+    damages: bool = False
 
 
 class Story:
@@ -62,7 +63,7 @@ class Story:
             time.sleep(self.chance.uniform(*SHORT))
             self.stage.check()
             tell(self)
-        if self.wishes.journal:
+        if self.wishes.damages:
             self.accept_damage()
         self.stage.finish()
         return check(self.stage.seen(), self.stage.sent())
@@ -71,7 +72,7 @@ class Story:
         wishes = self.wishes
         asked = {
             "fill": wishes.fills, "forget": wishes.forgets, "lose_power": wishes.journal,
-            "damage": wishes.journal,
+            "damage": wishes.damages,
         }  # fmt: skip
         return [name for name in WEIGHTS if asked.get(name, True)]
 

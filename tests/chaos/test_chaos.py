@@ -63,9 +63,14 @@ def test_an_ack_that_does_not_wait_for_the_disk_would_be_found() -> None:
     with tempfile.TemporaryDirectory(prefix="c-") as folder:
         try:
             _, accounts = play("execution", Path(folder), 31, wishes, journal_sync="none")
-        except AssertionError:
-            return  # a client came upon it by itself
-    assert any(one.faults or one.gaps for one in accounts if one.name != "slow")
+        except AssertionError as error:  # a client came upon it by itself
+            said = str(error)
+        else:
+            always = [one for one in accounts if one.name in {"steady", "killed", "stopped"}]
+            wrong = [one for one in always if one.faults or one.gaps]
+            said = "; ".join(f"{one.name} ended with {one}" for one in wrong)
+    print(said)
+    assert " ended with " in said
 
 
 @pytest.mark.full
@@ -79,4 +84,4 @@ def test_a_minute_of_chaos_loses_nothing_of_the_other_relays_without_saying_so(
 @pytest.mark.full
 def test_when_the_memory_files_go_too_a_gap_says_so() -> None:
     gaps = consumers(chaos("--kills", "20", "--forget"))
-    assert min(gaps.values()) >= 0
+    assert max(gaps.values()) > 0
