@@ -238,6 +238,10 @@ class RelayCollector(Collector):
             "relay_unaccounted_bytes", "Bytes read of which no count is made: 0, always.",
             seen.books.unaccounted_bytes,
         )  # fmt: skip
+        yield self._gauge(
+            "relay_damaged", "1 while a damaged state, log or journal is not dealt with.",
+            bool(seen.status["damaged"]),
+        )  # fmt: skip
         yield from self._snapshots(seen)
         if seen.journal["on"]:
             yield from self._journal(seen.journal)

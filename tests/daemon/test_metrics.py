@@ -55,6 +55,7 @@ TABLE = {
     "relay_log_oldest_position": ("gauge", set[str]()),
     "relay_unaccounted_messages": ("gauge", set[str]()),
     "relay_unaccounted_bytes": ("gauge", set[str]()),
+    "relay_damaged": ("gauge", set[str]()),
     "relay_snapshot_instruments": ("gauge", set[str]()),
     "relay_snapshot_bytes": ("gauge", set[str]()),
     "relay_snapshot_dropped_total": ("counter", {"reason"}),
