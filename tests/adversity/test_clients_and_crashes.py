@@ -22,7 +22,7 @@ from protocol.control import Gap, GapReason
 from protocol.execution import OrderCancel, OrderRequest
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import Quote, Side, Trade
-from protocol.message import Message
+from protocol.message import Message, decode
 from protocol.orders import OrderType, TimeInForce
 from relays.client import aio
 from relays.client.consumer import Consumer
@@ -179,6 +179,8 @@ class Reader(threading.Thread):
         """Note what came; whether that was all."""
         if self.way == "several":
             given = given[1]
+        if self.way == "frames":
+            given = decode(given)
         if isinstance(given, Up | Down):
             return False
         for got in given if self.way == "batches" else [given]:
@@ -198,6 +200,7 @@ def readers(relay: RelayProcess, loop: bool) -> list[Reader]:
         Reader(relay, "messages", loop),
         Reader(relay, "views", loop, heartbeat_ms=200),
         Reader(relay, "batches", loop),
+        Reader(relay, "frames", loop),
         Reader(relay, "several", loop, types=[odd], instruments=FEEDS[1:]),
         Reader(relay, "messages", loop, types=[even]),
         Reader(relay, "messages", loop, instruments=[FEEDS[1]]),

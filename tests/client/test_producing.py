@@ -292,6 +292,18 @@ def test_linger_waits_for_more_but_not_for_a_full_batch() -> None:
     assert len(core.due(pair.now)) == 64
 
 
+def test_without_linger_a_message_goes_out_at_once_and_what_gathers_meanwhile_together() -> None:
+    pair = Pair(Model(strict=False, source=SourceType.MARKET_DATA_RELAY), batch_bytes=200)
+    core = pair.core
+    core.put(trade(1), pair.now, 0, 0)
+    assert len(core.due(pair.now)) == 64
+    for number in (2, 3, 4):  # while the socket takes nothing
+        core.put(trade(number), pair.now, 0, 0)
+    assert len(core.due(pair.now)) == 256
+    core.sent(256)
+    assert not core.due(pair.now)
+
+
 def test_what_a_relay_would_refuse_is_refused_here_and_nothing_is_sent() -> None:
     core = Pair(Model(strict=False, source=SourceType.SIGNAL_RELAY)).core
     with pytest.raises(FieldError, match=r"message_type.*20 to 39, what signals takes"):
