@@ -131,7 +131,7 @@ cdef class Check:
                 break
             self.next_chain, self.size, self.count = record.chain, record.size, record.count
             self.synced = max(self.synced, record.synced)
-            if frames != NULL:
+            if frames != NULL and record.size:
                 if self.place < at or self.place - at > size or (
                         record.size > size - (self.place - at)):
                     self.need, self.fault_place = record.size, self.place
@@ -161,8 +161,10 @@ cdef class Check:
         return GOOD if self.fits(record) else SIZE
 
     cdef inline bint fits(self, const CommitRecord *record) noexcept nogil:
+        # One without frames says that a producer's sequence went on: what it sent was refused.
         cdef uint64_t records = RECORD_SIZE * (self.number + 1)
-        return (0 < record.count <= record.size // HEADER and records <= self.room
+        return ((record.count > 0) == (record.size > 0)
+                and record.count <= record.size // HEADER and records <= self.room
                 and <uint64_t>record.file_offset + record.size <= self.room - records)
 
     cdef inline int compare(self, const CommitRecord *record, const uint8_t *frame) noexcept nogil:

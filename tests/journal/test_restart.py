@@ -17,7 +17,7 @@ import pytest
 
 from relays.core.journal.segment import Header, header_size
 from relays.edge.memory import open_state
-from tests.harness import RelayProcess, eventually, remove_memory
+from tests.harness import RelayProcess, eventually, frame, remove_memory
 from tests.journal.written import (
     EXECUTION,
     Sender,
@@ -122,6 +122,28 @@ def lose_power(relay: RelayProcess, chance: random.Random) -> int:
                 data[begin:end] = bytes(end - begin)
         path.write_bytes(data)
     return synced
+
+
+def test_behind_a_message_that_was_refused_the_journal_is_whole_and_knows_its_sequence(
+    relay: RelayProcess,
+) -> None:
+    sender = Sender(relay)
+    relay.start()
+    sender.connect()
+    for _ in range(2):
+        sent = sender.send(2)
+        sender.wait()
+        assert sender.client is not None
+        sender.sent += 1
+        sender.client.send(frame(sender.sent, 1))  # of another domain: refused, and consumed
+        sender.wait()
+    relay.kill()
+    remove_memory("execution", relay.folder)
+    relay.start()
+    assert sender.connect() == sender.acknowledged == 6
+    assert relay.stop() == 0
+    assert frames_in(folder(relay))[-2:] == sent
+    assert "journal cut" not in relay.log_path.read_text()
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -109,8 +109,8 @@ class Segment:
 
     @property
     def slots(self) -> int:
-        """The most records that it could have: each has a frame, of 32 bytes or more."""
-        return self.header.room // (RECORD_SIZE + 32)
+        """The most records that it could have: some have no frames."""
+        return self.header.room // RECORD_SIZE
 
     @property
     def first_slot(self) -> int:
