@@ -109,7 +109,7 @@ class Handshake:
             return self._look_up(peer, hello, now, Wanted(time_ns=asked.time_ns))
         if wanted.consumes and hub.log.oldest > wanted.start != hello.position:
             return self._look_up(peer, hello, now, Wanted(position=wanted.start))
-        if hello.damage:
+        if hello.damage and wanted.start == hello.position:
             wanted = wanted.behind(hello.damage)
         key = (peer.who.uid, wanted.producer_id)
         if wanted.producer_id and key in hub.producers.connected:

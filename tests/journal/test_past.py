@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from relays.core.breaker import REPLAYING
@@ -17,7 +18,8 @@ from tests.harness import CONTROL, frame, hello, split
 from tests.journal.handmade import PAGE, Journal, commits, journal
 
 GAP, CATCH_UP = 1, 3
-OLDEST = 2
+OLDEST, LAST = 2, 3
+WELCOME = 105
 SMALL = 3 * PAGE
 
 
@@ -142,6 +144,31 @@ def test_a_segment_whose_header_is_damaged_is_passed_over(tmp_path: Path) -> Non
         for ask in (lambda at: part(catalogue, at, buffer), lambda at: locate(catalogue, at)):
             for position in (damaged, whole - 1):
                 assert ask(position) == Missing(whole, behind)
+
+
+def test_who_begins_in_memory_by_the_time_that_damage_is_found_misses_nothing() -> None:
+    large = [frame(n, 19, bytes(1500), timestamp=5) for n in range(1, 61)]
+    small = [frame(n, timestamp=5) for n in range(61, 561)]
+    place, _ = journaled([])
+    kept: Any = SimpleNamespace(
+        oldest=0, durability=0, committed=lambda: None, may_read=lambda *_: True
+    )
+    place.relay.hub.journal = kept
+    _, producer = place.connect()
+    place.send(producer, *large)
+    asked: list[Callable[[int | Missing], None]] = []
+    reader: Any = SimpleNamespace(locate=lambda position, then: asked.append(then))
+    place.relay.reader = reader
+    _, sock = place.connect()
+    place.send(sock, hello(1, start=LAST, start_position=100, heartbeat_ms=60_000))
+    place.send(producer, *small)
+    (answer,) = asked
+    answer(Missing(10, 10 * 1532))
+    place.read(sock)
+    got = list(split(bytes(sock.got)))
+    assert [one[4] for one in got if one[4] in CONTROL] == [WELCOME]
+    assert [one for one in got if one[4] not in CONTROL] == small[-100:]
+    place.accounted()
 
 
 def test_a_frame_is_not_late_while_its_relay_does_not_read() -> None:
