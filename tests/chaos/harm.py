@@ -25,7 +25,7 @@ class Harm:
             # Of these a relay looks at the frames when it starts; and that something is safe is
             # said by the records behind it.
             first, safe = catalogue.segments[-CHECKED:][0].first, recover(catalogue).synced
-            position = chance.randrange(first, (first + safe) // 2)
+            position = chance.randrange(first, max(first + 1, (first + safe) // 2))
             segment = catalogue.segment(position)
             number, commit = segment.find(position)
             record = segment.header.record_place(number)
