@@ -201,3 +201,25 @@ def test_a_relay_whose_disk_fails_for_ever_stops_and_says_what_is_not_written(
     assert sender.connect() == 2
     assert relay.stop() == 0
     assert sequences(frames_in(folder(relay))) == [1, 2]
+
+
+def test_after_a_start_whose_sync_failed_the_next_one_writes_it_all_again(
+    relay: RelayProcess, disk: FaultyDisk
+) -> None:
+    sender = Sender(relay)
+    sender.connect()
+    disk.set(held=1)
+    sender.send(2)
+    eventually(lambda: disk.get("syncs") and words(relay)["written"], "it is written")
+    relay.kill()
+    disk.set(held=0, sync_errors=1)
+    with pytest.raises(AssertionError):
+        relay.start()
+    assert "Input/output error" in relay.log()
+    # The kernel calls the pages clean now: a second sync that succeeds proves nothing.
+    before = disk.get("writes")
+    relay.start()
+    assert disk.get("writes") >= before + 7, "the segment but for its first MiB"
+    assert sender.connect() == 2
+    assert relay.stop() == 0
+    assert sequences(frames_in(folder(relay))) == [1, 2]

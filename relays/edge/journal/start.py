@@ -96,6 +96,8 @@ def attach(
         else:
             thread.begin(journal.chain)
     except OSError as error:
+        if journal_words(state)["on"]:  # of a sync that failed who starts next must know
+            journal_set(state, failing=error.errno or 1)
         text = f"cannot write a journal in {folder.path}: {error.strerror}"
         raise RelayError(text, os.EX_IOERR) from None
     oldest = journal.oldest if journal.log_id is not None else thread.kept[0].first
