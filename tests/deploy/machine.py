@@ -25,7 +25,7 @@ CHECKOUT = "/opt/checkout"
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 PROGRAMS = ("systemd-nspawn", "unshare", "nsenter", "setpriv", "systemd-analyze")
 BOOT = 60.0
-COMMAND = 60.0
+COMMAND = 180.0
 
 TARGET = """[Unit]
 Description=What the tests of the units need

@@ -15,7 +15,11 @@ from tests.deploy.conftest import must_be_possible
 from tests.deploy.machine import CHECKOUT, DEPLOY, ROOT, Machine
 
 WHEELS = "/opt/wheels"
-PLACES = "/usr/local /opt /etc/alphapulse /var/lib/alphapulse /etc/systemd/system"
+PLACES = (
+    "/usr/local /opt /etc/alphapulse /var/lib/alphapulse /etc/systemd/system /usr/bin "
+    "/usr/lib/systemd /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/lib/sysctl.d /usr/share/zsh "
+    "/usr/share/fish /usr/share/bash-completion"
+)
 INSTALL = f"{CHECKOUT}/deploy/install --wheels {WHEELS}"
 
 
@@ -103,3 +107,29 @@ def test_it_installs_comes_again_keeps_an_edited_configuration_and_leaves_nothin
     assert listed(bare) == before
     assert bare.fails("systemctl list-unit-files 'relay@*' relays.service") == ""
     assert bare.run("systemctl list-units --no-legend 'relay@*' relays.service") == ""
+
+
+@pytest.mark.full
+def test_the_package_installs_upgrades_what_runs_and_purges_to_nothing(bare: Machine) -> None:
+    wheels = next(here for here, there in bare.seen.items() if there == WHEELS)
+    made = [str(ROOT / "scripts/build-deb"), "--wheels", str(wheels), "--out", str(wheels)]
+    package = subprocess.run(made, capture_output=True, text=True, check=True).stdout.split()[-1]
+    there = f"{WHEELS}/{Path(package).name}"
+    before = listed(bare)
+    bare.run(f"dpkg -i {there}")
+    bare.run("systemctl enable --now relays")
+    with bare.client("execution") as client:
+        log_id = client.hello().log_id
+    old = bare.show("relay@execution", "MainPID")
+    bare.run("sh -c 'echo \"# mine\" >> /etc/alphapulse/relays.toml'")
+
+    bare.run(f"dpkg -i {there}")
+    assert bare.show("relay@execution", "MainPID") != old
+    assert "# mine" in bare.run("cat /etc/alphapulse/relays.toml")
+    with bare.client("execution") as client:
+        assert client.hello().log_id == log_id
+
+    bare.run("dpkg -r alphapulse-relays")
+    assert "# mine" in bare.run("cat /etc/alphapulse/relays.toml")
+    bare.run("dpkg -P alphapulse-relays")
+    assert listed(bare) == before
