@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from protocol._core.places import layout
+from protocol._core.state import VERSION
+from relays.cli import group
 from tests.harness import RelayProcess, eventually
 from tests.wire.recordings import recording
 
@@ -110,3 +115,53 @@ def test_every_test_that_a_document_names_exists() -> None:
     there |= {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
     assert len(named) > 50
     assert {name: str(path) for name, path in named.items() if name not in there} == {}
+
+
+def parsed(line: str) -> None:
+    """Read a command line as `relays` does, and run nothing."""
+    words = shlex.split(re.split(r" [|;>]| && |   ", f"{line} ")[0], comments=True)[1:]
+    command: click.Command = group
+    context = None
+    while True:
+        context = command.make_context("relays", list(words), parent=context)
+        if not isinstance(command, click.Group):
+            return
+        words = [*context._protected_args, *context.args]
+        if not words:
+            return
+        _, found, words = command.resolve_command(context, words)
+        assert found is not None
+        command = found
+
+
+def helps(command: click.Command, name: str) -> str:
+    """The help of a command and of all that are in it."""
+    context = click.Context(command, info_name=name)
+    inside = command.list_commands(context) if isinstance(command, click.Group) else []
+    several = [command.get_command(context, one) for one in inside]  # type: ignore[attr-defined]
+    return "\n".join([command.get_help(context), *(helps(one, "x") for one in several)])
+
+
+def test_every_command_line_of_a_document_or_a_help_is_one() -> None:
+    places = ("README.md", "relays/cli/README.md", "deploy/README.md", "relays/adapters/README.md")
+    text = "\n".join((ROOT / name).read_text() for name in places)
+    lines = re.findall(r"^(?:\$ |\.venv/bin/)(relays .*)$", text, re.MULTILINE)
+    lines += re.findall(r"^ +(relays [a-z-]+ .*)$", helps(group, "relays"), re.MULTILINE)
+    assert len(lines) > 80
+    wrong = []
+    for line in lines:
+        try:
+            if "<Tab>" not in line:
+                parsed(line)
+        except click.ClickException as error:
+            wrong.append(f"{line}: {error.format_message()}")
+    assert wrong == []
+
+
+def test_the_regions_of_a_state_and_their_number_are_those_of_the_document() -> None:
+    text = (ROOT / "relays" / "README.md").read_text()
+    block = text[text.index("market_data.state ") :].split("```")[0]
+    named = re.findall(r"^(?:market_data\.state +| {20})([a-z]+) ", block, re.MULTILINE)
+    places = list(layout(1 << 20, 16, 16, True))
+    assert sorted(named) == sorted(places[:-1])
+    assert f"The layout has a number, {VERSION}." in text
