@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,11 +25,11 @@ WAIT = 0.1
 
 def main(told: dict[str, Any]) -> None:
     """See the module's docstring."""
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    over: list[int] = []  # not an Event: its lock may be held by whom the signal interrupts
+    signal.signal(signal.SIGTERM, lambda number, _: over.append(number))
     signal.signal(signal.SIGUSR1, lambda *_: told.update(pause=0))  # a slow one is to hurry now
     notebook = Seen(Path(told["notebook"]))
-    while not over.is_set():
+    while not over:
         try:
             consumer = attach(told, notebook)
         except NotListening:
@@ -63,9 +62,9 @@ def missed(consumer: Consumer, notebook: Seen) -> None:
         notebook.note([gone, Entry(NEXT, oldest, consumer.log_id, 0)])
 
 
-def read(consumer: Consumer, told: dict[str, Any], notebook: Seen, over: threading.Event) -> None:
+def read(consumer: Consumer, told: dict[str, Any], notebook: Seen, over: list[int]) -> None:
     log_id = 0
-    while not over.is_set():
+    while not over:
         got = consumer.read(WAIT)
         entries = []
         for one in got:
@@ -75,7 +74,7 @@ def read(consumer: Consumer, told: dict[str, Any], notebook: Seen, over: threadi
             entries.append(entry(one))
         if got:
             notebook.note([*entries, Entry(NEXT, consumer.position, consumer.log_id, 0)])
-        over.wait(told["pause"])
+        time.sleep(told["pause"])
 
 
 def entry(one: Received) -> Entry:

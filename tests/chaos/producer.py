@@ -10,7 +10,6 @@ import json
 import math
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ BACKOFF = (0.01, 0.1)
 
 def main(told: dict[str, Any]) -> None:
     """See the module's docstring."""
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    over: list[int] = []  # not an Event: its lock may be held by whom the signal interrupts
+    signal.signal(signal.SIGTERM, lambda number, _: over.append(number))
     notebook = Sent(Path(told["notebook"]))
-    while not over.is_set():
+    while not over:
         try:
             producer = Producer(
                 told["path"], producer_id=told["id"], backoff=BACKOFF, max_age=math.inf,
@@ -44,15 +43,15 @@ def main(told: dict[str, Any]) -> None:
         return
 
 
-def send(producer: Producer, told: dict[str, Any], notebook: Sent, over: threading.Event) -> None:
+def send(producer: Producer, told: dict[str, Any], notebook: Sent, over: list[int]) -> None:
     """A few messages, a pause, and again."""
-    while not over.is_set():
+    while not over:
         for _ in range(told["burst"]):
             number = producer.last_sequence + 1
             # Noted before it is sent: what is not noted was never sent.
             notebook.note(number, producer.acked)
             assert producer.send(message(told["domain"], told["id"], number)) == number
-        over.wait(told["pause"])
+        time.sleep(told["pause"])
 
 
 if __name__ == "__main__":

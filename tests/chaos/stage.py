@@ -93,7 +93,9 @@ class Actor:
         self.check()
         self.tell(signal.SIGTERM)
         assert self.process is not None
-        code = self.process.wait(FINISH)
+        process = self.process
+        eventually(lambda: process.poll() is not None, f"{self.name} ends", FINISH)
+        code = process.returncode
         assert code == 0, f"{self.name} ended with {code}: {self.errors.read_text()[-2000:]}"
 
 
