@@ -193,6 +193,26 @@ def test_behind_its_locks_a_relay_serves_metrics_keeps_a_journal_and_shows_its_s
     assert json.dumps(shown).count('"end_position": 1') == 1
 
 
+def test_a_journal_that_was_backed_up_is_restored(machine: Machine) -> None:
+    text = Path(machine.path("/etc/alphapulse/relays.toml")).read_text()
+    machine.write("/etc/alphapulse/relays.toml", f'{text}\n[execution]\njournal = "on"\n')
+    machine.run("systemctl start relay@execution")
+    with machine.client("execution") as client:
+        client.hello(role=2, producer_id=7)
+        sent = [frame(n, FREE_TYPE["execution"]) for n in range(1, 4)]
+        client.send(*sent)
+        eventually(lambda: client.control(106).sequence == 3, "all are acknowledged")
+    machine.run("systemctl stop relay@execution.socket")
+    machine.run("cp -a /var/lib/alphapulse/journal /var/lib/backup")
+    machine.run("rm -r /var/lib/alphapulse/journal")
+    machine.run("sh -c 'rm /run/alphapulse/execution.*'")  # as after the loss of the machine
+    machine.run("cp -a /var/lib/backup /var/lib/alphapulse/journal")
+    machine.run("systemctl start relay@execution")
+    with machine.client("execution") as client:
+        assert client.hello(start=2).position == 0
+        assert client.data(3) == sent
+
+
 def test_execution_is_favoured_when_there_is_too_little_of_everything(machine: Machine) -> None:
     machine.run("systemctl start relays")
     names = ("CPUWeight", "IOWeight", "OOMScoreAdjust", "MemoryMin")
