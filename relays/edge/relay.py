@@ -249,14 +249,15 @@ class Relay:
         """What is before the log: parts of it for consumers, places for Hellos."""
         assert self.reader is not None
         for peer in _taken(self.hub.todo.fetch):
-            self.reader.part(peer.record.position, partial(self._fetched, peer))
+            then = partial(self._fetched, peer)
+            self.reader.part(peer.record.position, then, partial(_is_here, peer))
         lookups = self.hub.handshake.lookups
         for peer, hello in lookups:
-            then = partial(self._looked_up, peer, hello)
+            found = partial(self._looked_up, peer, hello)
             if hello.wants.position is None:
-                self.reader.since(hello.wants.time_ns, then)
+                self.reader.since(hello.wants.time_ns, found, partial(_is_here, peer))
             else:
-                self.reader.locate(hello.wants.position, then)
+                self.reader.locate(hello.wants.position, found, partial(_is_here, peer))
         lookups.clear()
         self._say_needed()
 
@@ -471,6 +472,10 @@ class Relay:
         total = sum(self._owed(peer) for peer in owed)
         self.decisions.stopped(self.clock.now(), total)
         self.log.line("drained", undelivered=total, consumers=len(owed))
+
+
+def _is_here(peer: Peer) -> bool:
+    return not peer.closed
 
 
 def _taken(peers: list[Peer]) -> list[Peer]:

@@ -4,17 +4,22 @@ was a seed of the simulator first (relays.md 5)."""
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from relays.core.breaker import REPLAYING
 from relays.core.journal.history import Missing, Part, locate, part
+from relays.core.journal.recovery import recover
 from relays.edge.journal.opened import opened
 from relays.edge.journal.reader import Reader
 from tests.daemon.fake_edge import World
-from tests.harness import CONTROL, frame, hello, split
+from tests.harness import CONTROL, PATIENCE, frame, hello, split
 from tests.journal.handmade import PAGE, Journal, commits, journal
 
 GAP, CATCH_UP = 1, 3
@@ -30,7 +35,7 @@ class AllOfIt:
         self.frames = frames
         self.asked: list[tuple[int, Callable[[Part], None]]] = []
 
-    def part(self, position: int, then: Callable[[Part], None]) -> None:
+    def part(self, position: int, then: Callable[[Part], None], _: object) -> None:
         self.asked.append((position, then))
 
     def answer(self) -> None:
@@ -116,7 +121,7 @@ def test_what_is_damaged_in_a_file_that_failed_is_read_from_the_one_begun_for_it
         reader = Reader(tmp_path)
         for _ in range(2):
             answer: asyncio.Future[Part | Missing | None] = loop.create_future()
-            reader.part(lost.first, answer.set_result)
+            reader.part(lost.first, answer.set_result, lambda: True)
             answers.append(await answer)
             begun.commit(second)
             (tmp_path / begun.name).write_bytes(begun.files[begun.name].data)
@@ -127,6 +132,72 @@ def test_what_is_damaged_in_a_file_that_failed_is_read_from_the_one_begun_for_it
     assert isinstance(before, Missing)
     assert isinstance(after, Part)
     assert bytes(after.frames) == second.data
+
+
+def ask(place: Path, position: int) -> Part | Missing | None:
+    """What a reader of this directory answers."""
+
+    async def asking() -> Part | Missing | None:
+        reader = Reader(place)
+        answer: asyncio.Future[Part | Missing | None] = asyncio.get_running_loop().create_future()
+        never: list[Part | Missing | None] = []
+        reader.part(position, never.append, lambda: False)
+        reader.part(position, answer.set_result, lambda: True)
+        try:
+            return await asyncio.wait_for(answer, PATIENCE)
+        finally:
+            reader.close()
+            assert never == [], "nobody wanted that"
+
+    return asyncio.run(asking())
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, bad: range, number: int) -> None:
+    """Reads of the pages that hold these places fail from now on."""
+    for name, sizes in (("preadv", lambda what: len(what[0])), ("pread", lambda what: what)):
+        real = getattr(os, name)
+
+        def read(fd: int, what: Any, at: int, real: Any = real, sizes: Any = sizes) -> Any:
+            if at < bad.stop and bad.start < at + sizes(what):
+                raise OSError(number, os.strerror(number))
+            return real(fd, what, at)
+
+        monkeypatch.setattr(os, name, read)
+
+
+def test_a_page_that_the_disk_has_lost_is_damage_and_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = journal(commits(12, frames=4, payload=1000))
+    (tmp_path / made.name).write_bytes(made.files[made.name].data)
+    page = 3 * PAGE
+    lost = [
+        one
+        for one in made.wrote
+        if one.place < page + PAGE and one.place + len(one.sent.data) > page
+    ]
+    whole = [one for one in made.wrote if one not in lost]
+    failing(monkeypatch, range(page, page + PAGE), errno.EIO)
+    with opened(tmp_path) as catalogue:
+        for one in whole:
+            found = ask(tmp_path, one.first)
+            assert isinstance(found, Part)
+            assert bytes(found.frames[: len(one.sent.data)]) == one.sent.data
+        faults = recover(catalogue).damage
+    assert [(each.first, each.end) for each in faults] == [(one.first, one.end) for one in lost]
+    found = ask(tmp_path, lost[0].first)
+    assert isinstance(found, Missing)
+    assert found.position == lost[-1].end
+
+
+def test_a_journal_that_cannot_be_read_at_all_is_an_answer_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = journal(commits(5))
+    (tmp_path / made.name).write_bytes(made.files[made.name].data)
+    failing(monkeypatch, range(PAGE, made.size), errno.ENOMEM)
+    assert ask(tmp_path, 3) is None
+    assert "the journal cannot be read" in capfd.readouterr().err
 
 
 def test_a_segment_whose_header_is_damaged_is_passed_over(tmp_path: Path) -> None:
@@ -157,7 +228,7 @@ def test_who_begins_in_memory_by_the_time_that_damage_is_found_misses_nothing() 
     _, producer = place.connect()
     place.send(producer, *large)
     asked: list[Callable[[int | Missing], None]] = []
-    reader: Any = SimpleNamespace(locate=lambda position, then: asked.append(then))
+    reader: Any = SimpleNamespace(locate=lambda position, then, _: asked.append(then))
     place.relay.reader = reader
     _, sock = place.connect()
     place.send(sock, hello(1, start=LAST, start_position=100, heartbeat_ms=60_000))

@@ -127,7 +127,7 @@ def test_who_comes_to_what_is_damaged_is_told_which_positions_and_goes_on(
 class NothingLeft:
     """A reader whose journal has removed what it is asked for."""
 
-    def part(self, position: int, then: Any) -> None:
+    def part(self, position: int, then: Any, _: object) -> None:
         then(None)
 
 

@@ -203,9 +203,12 @@ class PlayedReader(Reader):
     def close(self) -> None:
         """There is no thread to end."""
 
-    def _ask(self, question: Any, then: Any, fresh: bool = False) -> None:
-        delay = self._kernel.chance.choice([0, 0, 0.01])
-        self._kernel.call_later(delay, lambda: then(self._answer(question, fresh)))
+    def _ask(self, question: Any, then: Any, wanted: Any, fresh: bool = False) -> None:
+        def work() -> None:
+            if wanted():
+                then(self._answer(question, fresh))
+
+        self._kernel.call_later(self._kernel.chance.choice([0, 0, 0.01]), work)
 
     def _open(self) -> None:
         self._catalogue = catalogue(self._disk)

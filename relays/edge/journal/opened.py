@@ -6,6 +6,7 @@ relay may be writing the same files.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from relays.core.journal.catalogue import NAME, Catalogue
 from relays.errors import RelayError
 
 MUCH = 1 << 18
+PAGE = 4096
 # A journal may have more segments than a process may have files open.
 MOST_OPEN = 32
 
@@ -51,7 +53,8 @@ class Descriptors:
 
 
 class SegmentFile:
-    """A segment as a `relays.core.journal.records.Source`. OSError when it cannot be read.
+    """A segment as a `relays.core.journal.records.Source`. OSError when it cannot be read; but
+    pages that the disk has lost are 0xff, with which no record, frame or header is right: damage.
 
     >>> SegmentFile(Path(os.devnull), Descriptors()).read(0, 10)
     b''
@@ -68,11 +71,33 @@ class SegmentFile:
             # Records are read towards the beginning, where the kernel does not read ahead.
             before = max(offset - size, 0)
             os.posix_fadvise(descriptor, before, offset - before, os.POSIX_FADV_WILLNEED)
-        return os.pread(descriptor, size, offset)
+        try:
+            return os.pread(descriptor, size, offset)
+        except OSError as error:
+            found = bytearray(size)
+            return bytes(found[: self._salvaged(error, offset, memoryview(found))])
 
     def read_into(self, offset: int, buffer: memoryview) -> int:
         """Fill `buffer` with the bytes from `offset` on; gives how many there were."""
-        return os.preadv(self._descriptors.of(self._path), [buffer], offset)
+        descriptor = self._descriptors.of(self._path)
+        try:
+            return os.preadv(descriptor, [buffer], offset)
+        except OSError as error:
+            return self._salvaged(error, offset, buffer)
+
+    def _salvaged(self, error: OSError, offset: int, buffer: memoryview) -> int:
+        """Page by page what can be read."""
+        if error.errno != errno.EIO:
+            raise error
+        descriptor, end = self._descriptors.of(self._path), min(offset + len(buffer), self.size)
+        for page in range(offset - offset % PAGE, end, PAGE):
+            begin = max(page, offset)
+            piece = buffer[begin - offset : min(page + PAGE, end) - offset]
+            try:
+                os.preadv(descriptor, [piece], begin)
+            except OSError:
+                piece[:] = b"\xff" * len(piece)
+        return max(end - offset, 0)
 
 
 @contextmanager

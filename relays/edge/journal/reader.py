@@ -22,11 +22,13 @@ from relays.errors import RelayError
 
 BUFFER = 256 * 1024
 Answer = TypeVar("Answer")
+Wanted = Callable[[], bool]
 
 
 class Reader:
     """Answers questions about a journal's directory, one after the other, to callbacks that are
-    called by the loop."""
+    called by the loop. One that is not `wanted` any more when its turn comes is passed over: who
+    asks and goes, again and again, keeps nobody waiting."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._loop = folder, asyncio.get_running_loop()
@@ -39,26 +41,37 @@ class Reader:
         """Answer nobody any more."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def part(self, position: int, then: Callable[[Part | Missing | None], None]) -> None:
+    def part(
+        self, position: int, then: Callable[[Part | Missing | None], None], wanted: Wanted
+    ) -> None:
         """What follows from `position` on; None when no segment has it."""
-        self._ask(lambda catalogue: part(catalogue, position, self._buffer), then)
+        self._ask(lambda catalogue: part(catalogue, position, self._buffer), then, wanted)
 
-    def locate(self, position: int, then: Callable[[int | Missing | None], None]) -> None:
+    def locate(
+        self, position: int, then: Callable[[int | Missing | None], None], wanted: Wanted
+    ) -> None:
         """The offset in the log of the frame at `position`; None when no segment has it."""
-        self._ask(lambda catalogue: locate(catalogue, position), then)
+        self._ask(lambda catalogue: locate(catalogue, position), then, wanted)
 
-    def since(self, time_ns: int, then: Callable[[int | None], None]) -> None:
+    def since(self, time_ns: int, then: Callable[[int | None], None], wanted: Wanted) -> None:
         """The position of the first message received at `time_ns` or later."""
-        self._ask(lambda catalogue: catalogue.since(time_ns), then, fresh=True)
+        self._ask(lambda catalogue: catalogue.since(time_ns), then, wanted, fresh=True)
 
     def _ask(
         self,
         question: Callable[[Catalogue], Answer],
         then: Callable[[Answer | None], None],
+        wanted: Wanted,
         fresh: bool = False,
     ) -> None:
         def work() -> None:
-            answer = self._answer(question, fresh)
+            if not wanted():
+                return
+            answer: Answer | None = None
+            try:
+                answer = self._answer(question, fresh)
+            except OSError as error:
+                os.write(2, f"the journal cannot be read: {error}\n".encode())
             self._loop.call_soon_threadsafe(then, answer)
 
         self._thread.submit(work)
