@@ -118,6 +118,32 @@ def test_old_segments_that_cannot_go_keep_nobody_from_the_next_one(
     assert thread.told == ["journal cannot go on", "journal goes on"]  # type: ignore[attr-defined]
 
 
+def test_old_segments_go_also_while_there_is_no_space_for_the_next_one(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = make(7)
+
+    def full(fd: int, offset: int, size: int) -> None:
+        if len(thread.kept) > 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    thread.needed = 150  # somebody catches up, and the disk is full
+    thread._tidy()
+    assert journal_words(thread.state)["failing"] == errno.ENOSPC
+    waited = []
+
+    def caught_up(seconds: float) -> bool:
+        waited.append(seconds)
+        thread.needed = ENDLESS
+        return len(waited) > 3
+
+    monkeypatch.setattr(thread._halt, "wait", caught_up)
+    assert thread._persist(thread._next), "it never goes on"
+    assert len(waited) == 1
+    assert journal_words(thread.state)["failing"] == 0
+
+
 def test_a_producer_that_was_forgotten_and_came_back_has_what_it_said_last(make: Make) -> None:
     writer = Writer(new_state(MIB), -1, -1)
     writer.know(5, 1000, 7, 100, 10)

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from protocol._core.journal import (
     DUE,
@@ -129,6 +130,8 @@ class JournalThread(threading.Thread):
     def _next(self) -> None:
         """Go on in a new segment: from what is safe on, so after a failure nothing is missing."""
         if not self._spare:
+            with suppress(OSError):
+                self._retire()  # their space may be what is missing
             self.folder.prepare()
         self._spare = False
         self.writer.spare = 0
