@@ -11,6 +11,7 @@ from relays.config.keys import MIB, RelayConfig
 from relays.domains import Domain
 
 HEADER_SIZE = 32
+KNOWN_SIZE = 32
 LONGEST_SOCKET_PATH = 107
 
 # The key that is wrong, what was expected of it, and the key that makes it so.
@@ -57,9 +58,11 @@ def _snapshots(domain: Domain, config: RelayConfig) -> Iterator[Complaint]:
 
 
 def _journal(_: Domain, config: RelayConfig) -> Iterator[Complaint]:
-    least = 2 * (config.max_payload + HEADER_SIZE) + 4 * MIB
+    known = config.max_producers * KNOWN_SIZE  # each segment has the table of producers
+    least = 2 * (config.max_payload + HEADER_SIZE) + 2 * MIB + known
     if config.journal_segment < least:
-        yield "journal_segment", f"at least {least}, for frames of max_payload", "max_payload"
+        what = f"frames of max_payload and {config.max_producers} producers"
+        yield "journal_segment", f"at least {least}, for {what}", "max_payload"
     if config.journal_bytes < 2 * config.journal_segment:
         expected = f"at least {2 * config.journal_segment}, two segments"
         yield "journal_bytes", expected, "journal_segment"

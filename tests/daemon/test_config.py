@@ -269,6 +269,7 @@ CONTRADICTIONS = [
     ("execution", "on_lag = 'gap'", "unless allow_loss = true"),
     ("execution", "snapshots = true", "expected false: only market_data has"),
     ("execution", "journal_segment = 33554432\njournal_bytes = 33554432", "at least 67108864, two"),
+    ("execution", "journal_segment = 8388608\nmax_producers = 600000", "and 600000 producers"),
     ("execution", "journal_hard_limit = 16777216", "expected 0, or at least journal_bytes"),
     ("signals", "journal = 'off'\njournal_before_delivery = true", 'unless journal = "on"'),
     ("market_data", "journal = 'on'\njournal_before_delivery = true", "snapshots = true: expected"),
