@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -57,11 +58,11 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine without relays, and wheels of them and all they need."""
     must_be_possible()
     folder, wheels = tmp_path_factory.mktemp("bare"), tmp_path_factory.mktemp("wheels")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check",
-         "--no-build-isolation", "-w", str(wheels), f"{ROOT}[systemd,top]"],
-        check=True,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check"]
+    command += ["--no-build-isolation", "-w", str(wheels), f"{ROOT}[systemd,top]"]
+    with (ROOT / ".tools" / "wheels.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the checkout has one place to build in
+        subprocess.run(command, check=True)
     found = Machine(folder, {wheels: WHEELS})
     try:
         found.prepare()
