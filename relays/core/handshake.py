@@ -114,6 +114,7 @@ class Handshake:
         key = (peer.who.uid, wanted.producer_id)
         if wanted.producer_id and key in hub.producers.connected:
             self._put_aside(peer, now)
+            hello.safe = False  # what the old connection sends meanwhile may not be
             self.fences.append((hub.producers.connected[key], peer, hello))
             return False
         if wanted.producer_id and hub.journal is not None and not hello.safe:
@@ -151,7 +152,7 @@ class Handshake:
 
     def _look_up(self, peer: Peer, hello: Waiting, now: int, wants: Wanted) -> bool:
         self._wait(peer, now)
-        hello.wants = wants
+        hello.wants, hello.safe = wants, False
         self.lookups.append((peer, hello))
         return False
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from protocol._core.journal import BATCH, INTERVAL, Writer, journal_from, journal_set
+from protocol.control import Welcome
+from protocol.message import decode
 from relays.core.journal.durability import Journaling
 from tests.daemon.fake_edge import World
-from tests.harness import frame, hello
+from tests.harness import frame, hello, split
 
 
 class LateWriter:
@@ -89,6 +91,36 @@ def test_one_ack_of_a_producer_waits_however_often_it_repeats_itself() -> None:
     writer.safe = 2
     journal.progressed()
     assert journal.settled
+    world.accounted()
+
+
+def test_who_takes_over_is_told_a_sequence_only_when_it_is_safe_also_after_it_has_waited() -> None:
+    world, writer = World(log_bytes=1 << 20), StuckWriter()
+    played: Any = writer
+    writer.safe = 0
+
+    def committed(mode: int) -> None:
+        writer.made = 2
+
+    journal = world.relay.hub.journal = Journaling(played, "batch")
+    (_, first), (_, second) = world.connect(), world.connect()
+    world.send(first, hello(role=2, producer_id=7), frame(1))
+    world.send(second, hello(role=2, producer_id=7))
+    # Both have waited for that; what came behind the first one's Hello is another commit.
+    writer.safe = 1
+    played.committed = committed
+    journal.progressed()
+    world.relay.work()
+    world.read(second)
+    assert second.got == b"", "sequence 1 is told, and is not on the disk"
+    writer.safe = 2
+    journal.progressed()
+    world.relay.work()
+    world.read(second)
+    (welcome,) = split(bytes(second.got))
+    told = decode(welcome)
+    assert isinstance(told, Welcome)
+    assert told.last_sequence == 1
     world.accounted()
 
 
