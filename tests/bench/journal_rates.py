@@ -46,7 +46,7 @@ class Row(NamedTuple):
         return f"{self.promise}, {'one at a time' if self.window == 1 else f'{self.window:,}'}"
 
 
-ROWS = (Row("synced", 1, 1), Row("synced", WINDOW, 20), Row("interval", 1, 1),
+ROWS = (Row("synced", 1, 1), Row("synced", WINDOW, 10), Row("interval", 1, 1),
         Row("interval", WINDOW, 200))  # fmt: skip
 PROMISED = {"synced": Durability.SYNCED, "interval": Durability.JOURNAL}
 RELAY = {"synced": "journal_sync=batch", "interval": "journal_sync=interval"}
