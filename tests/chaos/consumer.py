@@ -21,6 +21,7 @@ from tests.chaos.notebook import GAP, LOG, MESSAGE, NEXT, Entry, Seen
 
 BACKOFF = (0.01, 0.1)
 WAIT = 0.1
+AWAKE = 1.0  # seconds of reading between two pauses: a breaker is armed by then, or closed again
 
 
 def main(told: dict[str, Any]) -> None:
@@ -63,7 +64,7 @@ def missed(consumer: Consumer, notebook: Seen) -> None:
 
 
 def read(consumer: Consumer, told: dict[str, Any], notebook: Seen, over: list[int]) -> None:
-    log_id = 0
+    log_id, until = 0, time.monotonic() + AWAKE
     while not over:
         got = consumer.read(WAIT)
         entries = []
@@ -74,7 +75,9 @@ def read(consumer: Consumer, told: dict[str, Any], notebook: Seen, over: list[in
             entries.append(entry(one))
         if got:
             notebook.note([*entries, Entry(NEXT, consumer.position, consumer.log_id, 0)])
-        time.sleep(told["pause"])
+        if time.monotonic() > until:
+            time.sleep(told["pause"])
+            until = time.monotonic() + AWAKE
 
 
 def entry(one: Received) -> Entry:

@@ -29,6 +29,8 @@ GUARD = shutil.which("setpriv")
 GUARDED = (GUARD, "--pdeathsig", "KILL") if GUARD else ()
 # In memory; with a journal so little that who lags is served from that.
 LOG_BYTES, LITTLE = 32 << 20, 8 << 20
+# Of one that does not read for a second.
+LIMITS = {"circuit_breaker": 1000, "max_queue_size": 2000}
 RUN = "run"
 JOURNAL = {
     "journal": "on", "journal_before_delivery": True, "journal_segment": 8 << 20,
@@ -36,9 +38,9 @@ JOURNAL = {
 }  # fmt: skip
 FINISH = 60.0
 PRODUCERS = 3
-# Name, seconds between reads, what happens when it lags.
+# Name, seconds of a pause in which it does not read, what happens when it lags.
 CONSUMERS = (
-    ("steady", 0.0, "catch_up"), ("killed", 0.0, "catch_up"), ("stopped", 0.01, "catch_up"),
+    ("steady", 0.0, "catch_up"), ("killed", 0.0, "catch_up"), ("stopped", 0.0, "catch_up"),
     ("slow", 1.0, "gap"),
 )  # fmt: skip
 LATE = ("late", 0.0, "catch_up")
@@ -113,7 +115,7 @@ class Stage:
         kept = LITTLE if journal else LOG_BYTES
         self.relay = RelayProcess(domain, place, prefix=GUARDED, log_bytes=kept)
         self.disk = Disk(folder, place / "journal" / domain) if journal else None
-        self.relay.settings["journal"] = "off"
+        self.relay.settings |= {"journal": "off", **LIMITS}
         if self.disk is not None:
             self.relay.prefix = (*GUARDED, *self.disk.prefix)
             self.relay.settings |= JOURNAL | {"journal_dir": place / "journal"}
