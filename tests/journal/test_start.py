@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -54,6 +55,39 @@ def go_on(config: RelayConfig, memory: Memory | None = None) -> tuple[Memory, Jo
     for fd in events:
         os.close(fd)
     return memory, thread
+
+
+def test_the_directories_that_are_made_for_a_journal_are_on_the_disk_before_it_is(
+    config: RelayConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{fd}")))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    go_on(config)
+    place = tmp_path / "journal" / "market_data"
+    for each in (tmp_path, place.parent, place):
+        assert each in synced
+
+
+def test_a_prepared_segment_whose_header_cannot_be_synced_is_not_tried_again(
+    config: RelayConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, thread = go_on(config)
+    folder = thread.folder
+    folder.prepare()
+
+    def fdatasync(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    with pytest.raises(OSError, match="Input/output"):
+        thread._begin(0)
+    assert not (folder.path / "next.segment").exists()
 
 
 def test_what_no_record_calls_synced_is_synced_before_the_relay_goes_on(

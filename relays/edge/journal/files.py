@@ -7,6 +7,7 @@ Called by `relays.edge.journal.start` and by the writing thread. What is in the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ FILE_MODE = 0o640
 NEXT = "next.segment"
 ASIDE = "aside-{}"
 PIECE = 1 << 20
+# So many directories may have been made for a journal, one in the other.
+MADE = 3
 
 
 class Folder:
@@ -31,6 +34,9 @@ class Folder:
         self.path = journal_folder(domain, config)
         self.file_size = config.journal_segment
         prepare_directory(str(self.path), config.gid)
+        for each in self.path.parents[:MADE]:
+            with contextlib.suppress(OSError):  # a directory that is not ours was there before
+                _settle(each)
         self._lock: Lock | None = Lock(self.path / "lock")
 
     def release(self) -> None:
@@ -59,12 +65,15 @@ class Folder:
         path = self.path / NEXT
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            os.pwrite(fd, header.pack(), 0)
+            page = header.pack()
+            if os.pwrite(fd, page, 0) < len(page):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fdatasync(fd)
             os.rename(path, self.path / header.name)
-            self._settle()
+            _settle(self.path)
         except OSError:
             os.close(fd)
+            path.unlink(missing_ok=True)  # of a bad place on the disk nothing is tried again
             raise
         return fd
 
@@ -95,13 +104,15 @@ class Folder:
         place.mkdir(mode=0o750)
         for name in names:
             os.rename(self.path / name, place / name)
-        self._settle()
+        _settle(place)
+        _settle(self.path)
         return place
 
-    def _settle(self) -> None:
-        """What was named or renamed here survives the machine's death."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+
+def _settle(place: Path) -> None:
+    """What was named or renamed in this directory survives the machine's death."""
+    fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
