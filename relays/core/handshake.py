@@ -157,17 +157,20 @@ class Handshake:
         return False
 
     def looked_up(self, peer: Peer, hello: Waiting, found: int | Missing | None) -> None:
-        """What the journal has of what `hello.wants`; None when nothing (any more)."""
+        """What the journal has of what `hello.wants`; None when nothing (any more): what retention
+        has removed meanwhile is told with a Gap, as if it had been gone before."""
+        wanted, kept = hello.wants.position, Kept(self.hub.log, self.hub.journal)
         if found is None:
-            frame, text = hello.frame, "the journal has no such position any more"
-            self._refuse(peer, frame, text, Reject.BAD_HELLO)
+            if wanted is None or wanted >= kept.oldest:
+                frame, text = hello.frame, "the journal has no such position any more"
+                self._refuse(peer, frame, text, Reject.BAD_HELLO)
         elif isinstance(found, Missing):
-            hello.position, hello.offset = hello.wants.position or 0, found.offset
+            hello.position, hello.offset = wanted or 0, found.offset
             hello.damage = found.position
-        elif hello.wants.position is None:
+        elif wanted is None:
             hello.since = found
         else:
-            hello.position, hello.offset, hello.damage = hello.wants.position, found, 0
+            hello.position, hello.offset, hello.damage = wanted, found, 0
         self.answers.append((peer, hello))
 
     def answered(self, peer: Peer, hello: Waiting, now: int) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from protocol.control import Gap, Welcome
+from protocol.message import decode
 from relays.core.breaker import REPLAYING
 from relays.core.journal.history import Missing, Part, locate, part
 from relays.core.journal.recovery import recover
@@ -257,3 +259,34 @@ def test_a_frame_is_not_late_while_its_relay_does_not_read() -> None:
     place.send(sock)
     assert place.relay.hub.log.end == 1
     assert not peer.leaving
+
+
+def test_who_begins_where_retention_has_been_meanwhile_is_told_what_is_gone() -> None:
+    large = [frame(n, 19, bytes(1500), timestamp=5) for n in range(1, 1001)]
+    place, _ = journaled([])
+    kept: Any = SimpleNamespace(
+        oldest=0, durability=0, committed=lambda: None, may_read=lambda *_: True,
+        continues=lambda *_: False,
+    )  # fmt: skip
+    place.relay.hub.journal = kept
+    _, producer = place.connect()
+    for at in range(0, 1000, 100):
+        place.send(producer, *large[at : at + 100])
+    asked: list[tuple[int, Callable[[int | None], None]]] = []
+    reader: Any = SimpleNamespace(
+        locate=lambda position, then, *_: asked.append((position, then)), part=lambda *_: None
+    )
+    place.relay.reader = reader
+    _, sock = place.connect()
+    place.send(sock, hello(1, start=1, start_position=3, heartbeat_ms=60_000))
+    kept.oldest = 10
+    asked.pop()[1](None)
+    position, answer = asked.pop()
+    assert position == 10
+    answer(10 * 1532)
+    place.read(sock)
+    welcome, gap = (decode(one) for one in split(bytes(sock.got)))
+    assert isinstance(welcome, Welcome)
+    assert isinstance(gap, Gap)
+    assert (welcome.position, gap.first_position, gap.last_position) == (10, 3, 9)
+    place.accounted()
