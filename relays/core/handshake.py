@@ -38,12 +38,12 @@ class Wanted:
 
 @dataclass(slots=True)
 class Waiting:
-    """A Hello, and what was found out for it while it waited: whether all is `safe` that its
-    producer sent before, the position it begins at by `since`, the `offset` of `position`, or of
-    `damage`, where the journal goes on behind what is damaged there."""
+    """A Hello, and what was found out for it while it waited: the number of commits that are
+    `safe`, as those of its producer must be, the position it begins at by `since`, the `offset` of
+    `position`, or of `damage`, where the journal goes on behind what is damaged there."""
 
     frame: bytes
-    safe: bool = False
+    safe: int = -1
     since: int | None = None
     position: int = -1
     offset: int = 0
@@ -59,6 +59,7 @@ class Handshake:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.answers: list[tuple[Peer, Waiting]] = []
+        self._left: dict[tuple[int, int], int] = {}  # producers gone: the commits there were then
         self.lookups: list[tuple[Peer, Waiting]] = []
         self.fences: list[tuple[Peer, Peer, Waiting]] = []
 
@@ -114,12 +115,12 @@ class Handshake:
         key = (peer.who.uid, wanted.producer_id)
         if wanted.producer_id and key in hub.producers.connected:
             self._put_aside(peer, now)
-            hello.safe = False  # what the old connection sends meanwhile may not be
+            hello.safe = -1  # what the old connection sends meanwhile may not be
             self.fences.append((hub.producers.connected[key], peer, hello))
             return False
-        if wanted.producer_id and hub.journal is not None and not hello.safe:
+        if wanted.producer_id and hub.journal is not None and hello.safe < self._left.get(key, 0):
             self._wait(peer, now)
-            hello.safe = True
+            hello.safe = hub.journal.writer.made
             hub.journal.when_safe(lambda: self.answers.append((peer, hello)))
             return False
         try:
@@ -152,7 +153,7 @@ class Handshake:
 
     def _look_up(self, peer: Peer, hello: Waiting, now: int, wants: Wanted) -> bool:
         self._wait(peer, now)
-        hello.wants, hello.safe = wants, False
+        hello.wants, hello.safe = wants, -1
         self.lookups.append((peer, hello))
         return False
 
@@ -294,3 +295,17 @@ class Handshake:
             key = (peer.who.uid, peer.plan.producer_id)
             if self.hub.producers.connected.get(key) is peer:
                 self.hub.producers.left(key)
+                self._remember(key)
+
+    def _remember(self, key: tuple[int, int]) -> None:
+        """Who comes after this producer must wait until what it sent is safe."""
+        journal = self.hub.journal
+        if journal is None:
+            return
+        made = self._left[key] = journal.writer.made
+
+        def forget() -> None:
+            if self._left.get(key) == made:
+                del self._left[key]
+
+        journal.when_safe(forget)

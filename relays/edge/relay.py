@@ -234,14 +234,14 @@ class Relay:
         """A Hello waited for the journal: answer it, and go on with what came behind it."""
         peer, hello = self.hub.handshake.answers.pop(0)
         connection = self.connections.get(peer.number)
-        goes_on = self.hub.handshake.answered(peer, hello, now)
-        self._release(peer.number)
-        if goes_on and connection is not None:
-            if self.hub.may_read(peer):
-                connection.resume(now)
-            else:  # many may have waited: what is behind their Hellos is not taken all at once
+        if self.hub.handshake.answered(peer, hello, now) and connection is not None:
+            if not self.hub.may_read(peer):
+                # Many may have waited: what is behind their Hellos is not taken all at once.
                 connection.behind = True
                 self.hold(connection)
+                return
+            connection.resume(now)
+        self._release(peer.number)
 
     # --- what the journal has ---
 

@@ -261,6 +261,71 @@ def test_a_frame_is_not_late_while_its_relay_does_not_read() -> None:
     assert not peer.leaving
 
 
+class Safe:
+    """The loop's side of a journal, in which things are safe when the test says so."""
+
+    def __init__(self) -> None:
+        self.oldest = self.durability = 0
+        self.waiting: list[Callable[[], None]] = []
+        self.writer = SimpleNamespace(made=0, chain_at=lambda offset: None)
+
+    def committed(self) -> None:
+        self.writer.made += 1
+
+    def may_read(self, *_: object) -> bool:
+        return True
+
+    def when_safe(self, then: Callable[[], None]) -> None:
+        self.waiting.append(then)
+
+
+def waiting() -> tuple[World, Safe]:
+    """A relay whose Hellos and Acks wait."""
+    place, journal = World(), Safe()
+    played: Any = journal
+    place.relay.hub.journal = played
+    return place, journal
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_came_behind_a_hello_that_waits_is_taken_also_of_one_that_is_gone(gone: bool) -> None:
+    place, journal = waiting()
+    peer, sock = place.connect()
+    place.send(sock, hello(2, producer_id=7), frame(1, timestamp=5), frame(2, timestamp=5))
+    if gone:
+        sock.over = True
+        place.relay._let_go(place.relay.connections[peer.number])
+    assert place.relay.hub.log.end == 0
+    journal.waiting.pop()()
+    place.relay.work()
+    assert place.relay.hub.log.end == 2
+    assert sock.closed == gone
+    place.accounted()
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_who_takes_a_producer_id_over_is_told_its_sequence_when_that_is_safe(gone: bool) -> None:
+    place, journal = waiting()
+    (old, first), (_, second) = place.connect(), place.connect()
+    place.send(first, hello(2, producer_id=7), frame(1, timestamp=5))
+    place.send(second, hello(2, producer_id=7))
+    if gone:
+        first.over = True
+        place.relay._let_go(place.relay.connections[old.number])
+    waited, journal.waiting = journal.waiting, []
+    for then in waited:
+        then()
+    place.relay.work()
+    assert first.closed
+    assert place.relay.hub.log.end == 1
+    assert not second.got
+    for then in journal.waiting:
+        then()
+    place.relay.work()
+    assert next(split(bytes(second.got)))[4] == WELCOME
+    assert not place.relay.hub.handshake._left
+
+
 def test_who_begins_where_retention_has_been_meanwhile_is_told_what_is_gone() -> None:
     large = [frame(n, 19, bytes(1500), timestamp=5) for n in range(1, 1001)]
     place, _ = journaled([])

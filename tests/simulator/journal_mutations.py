@@ -37,7 +37,7 @@ def _when_written(init: Instead) -> Instead:
 
 def _known_at_once(hello: Instead) -> Instead:
     def mutant(shake: Any, peer: Any, waiting: Any, now: int) -> bool:
-        waiting.safe = True
+        waiting.safe = 2**64
         return bool(hello(shake, peer, waiting, now))
 
     return mutant

@@ -54,7 +54,7 @@ class Identified:
         """What had position `count` and later is gone, and every connection."""
         self.told = self.said
         for _, writing in self.welcomed:
-            self.spent_before.update(writing.lasts)
+            self.spent_before.update(writing.lasts, writing.consumed)
         self.accepted = [one for one in self.accepted if one[0] < count]
         self.last = self.accepted[-1][1] if self.accepted else 0
         self.welcomed, self.window = [], {}
@@ -141,6 +141,7 @@ class Senders:
         for writing in reversed(writers):
             if not (writing.begun or writing.unanswered):
                 producer.begin(producer.spent(sequence), writing)
+                writing.guessed = True
                 return writing
         return None
 

@@ -77,7 +77,7 @@ class Talk:
                 must(
                     self.reading.facts.durability > 0, f"{self.who}: {code.name} without a journal"
                 )
-            elif not error.fatal:
+            elif not (error.fatal or writing.guessed):
                 must(writing.rejects[code] > 0, f"{self.who} was told {code.name} for nothing")
 
     def audit_end(self) -> None:

@@ -51,6 +51,8 @@ class Writing:
         self.ended: Reject | None = None
         self.last, self.known = 0, False
         self.lasts = [0]
+        self.consumed: list[int] = []
+        self.guessed = False  # what the relay knew of it, for its Welcome did not come in time
         self.whole = self.hello_end = 0
         self.order = 0  # of its Hello among all that the relay read
         self.begun = False
@@ -218,6 +220,7 @@ class Writing:
         if self.known and sequence <= self.last:
             return
         self.known, self.last = True, sequence
+        self.consumed.append(sequence)
         if self.strict:
             self.window[sequence % WINDOW] = frame
 
