@@ -7,6 +7,7 @@ there before is there afterwards.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -97,7 +98,10 @@ class Stage:
         for path in self._paths():
             if path not in self.before:
                 with suppress(OSError):
-                    path.rmdir() if path.is_dir() else path.unlink()
+                    if path.name == "journal":
+                        shutil.rmtree(path)
+                    else:
+                        path.rmdir() if path.is_dir() else path.unlink()
         for path in self.folder.glob("*.stderr"):
             path.unlink()
         with suppress(OSError):
@@ -112,7 +116,7 @@ class Stage:
             found += memory + [path.with_name(path.name + ".bad") for path in memory]
             found += [Path(self.runtime_dir, f"{name}.{end}") for end in ("sock", "lock")]
         directories = {path.parent for path in found}
-        return found + sorted(directories)
+        return [*found, Path(self.runtime_dir, "journal"), *sorted(directories)]
 
     def folders(self) -> list[Path]:
         """The directories that were made for this and are there now."""
