@@ -362,3 +362,12 @@ def test_what_is_wrong_before_position_0_takes_nothing_else_away() -> None:
     assert isinstance(parts[0], Fault)
     assert (parts[0].first, parts[0].end) == (0, 0)
     assert [(part.first, part.end) for part in parts[1:]] == [(0, 15)]
+
+
+@pytest.mark.parametrize("made", [Journal(position=2**64 - 50), Journal(offset=2**64 - 50)])
+def test_a_segment_of_positions_that_would_wrap_is_damage_and_recovery_ends(made: Journal) -> None:
+    made.begin()
+    found = recover(Catalogue(made.files))
+    (damage,) = found.damage or (found.torn,)
+    assert damage is not None
+    assert "expected less than 9223372036854775808" in damage.reason

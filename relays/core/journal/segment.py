@@ -20,6 +20,7 @@ PAGE = 4096
 RECORD_SIZE = 80
 SUFFIX = ".segment"
 LEAST_SIZE = 64 * 1024
+ENDLESS = 2**63  # no relay counts so far; beyond, sums of positions and sizes would wrap
 _HEADER = struct.Struct("<8sIIQQQQQQQIII8xI")
 _CHECKED = _HEADER.size - 4
 _PRODUCER = struct.Struct("<QQQQ")
@@ -159,4 +160,6 @@ def header_size(data: bytes) -> int:
     wanted: int = PAGE + -(-fields[11] * _PRODUCER.size // PAGE) * PAGE
     if fields[2] != wanted or fields[3] < fields[2]:
         raise SegmentError(f"the header says {fields[2]} bytes of {fields[3]}, expected {wanted}")
+    if max(fields[5:8]) >= ENDLESS:
+        raise SegmentError(f"the header says position {fields[6]}, expected less than {ENDLESS}")
     return wanted
