@@ -69,6 +69,7 @@ def run(disk: Path, load: Load, rounds: int, progress: Progress) -> Result:
         for turn in range(rounds):
             for name in chance.sample(list(rates), len(rates)):
                 progress(f"journal: round {turn + 1} of {rounds}, {name}")
+                os.sync()  # nobody pays for what the one before has left to be written
                 if name == "write":
                     rates[name].append(load.count / write(disk / "plain", load.count * FRAME))
                 else:
