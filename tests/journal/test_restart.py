@@ -178,7 +178,7 @@ def test_a_journal_that_was_off_meanwhile_is_set_aside_and_that_is_said(
         sender.send(10)
         sender.wait()
         assert relay.stop() == 0
-    assert "journal of another time set aside" in relay.log()
+    eventually(lambda: "journal of another time set aside" in relay.log(), "it is set aside")
     (aside,) = folder(relay).glob("aside-*")
     assert sequences(frames_in(aside)) == [*range(1, 11)]
     assert sequences(frames_in(folder(relay))) == [*range(21, 31)]
@@ -233,7 +233,7 @@ def test_an_older_copy_of_a_journal_is_not_gone_on_with_where_the_log_lacks_what
     assert relay.stop() == 0
     path.write_bytes(copy)
     relay.start()
-    assert "journal of another time set aside" in relay.log()
+    eventually(lambda: "journal of another time set aside" in relay.log(), "it is set aside")
     sender.connect()
     sender.send(1)
     sender.wait()
