@@ -10,7 +10,8 @@ from libc.string cimport memcpy, memset
 
 from protocol._core.gather cimport Filter
 from protocol._core.scan cimport FrameHeader, HEADER
-from protocol._core.state cimport DROPS, PAGES, ConnectionRecord, OffencePage, State, Sums
+from protocol._core.state cimport (DROPS, HELLO, OWED, PAGES, READING, SENDING, ConnectionRecord,
+                                   HelloRecord, OffencePage, State, Sums)
 
 cdef enum:
     LEFT = 0
@@ -22,6 +23,9 @@ cdef extern from *:
     #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
     """
     void STORE(uint64_t *p, uint64_t v) noexcept nogil
+
+
+MARK_READING, MARK_SENDING, MARK_OWED = READING, SENDING, OWED
 
 
 cdef class Record:
@@ -49,6 +53,7 @@ cdef class Record:
         self.row.uid, self.row.pid, self.row.accepted_ns = uid, pid, now
         self.row.start = self.row.position = self.state.consumers_position()
         self.row.offset = self.state.consumers_end()
+        self.state.hellos[self.slot].size = 0
         STORE(&self.row.id, number)
         self._moving()
 
@@ -99,6 +104,35 @@ cdef class Record:
         if name is not None:
             text = name.encode("ascii")[:64].ljust(64, b"\0")
             memcpy(self.row.name, <const uint8_t *>text, 64)
+
+    # --- what a successor needs to go on with it ---
+
+    def mark(self, uint64_t what):
+        """Not all of it is in this record any more: `what` of Mark says why."""
+        STORE(&self.row.marks, self.row.marks | what)
+
+    def unmark(self, uint64_t what):
+        STORE(&self.row.marks, self.row.marks & ~what)
+
+    def keep_hello(self, bytes frame not None):
+        """The Hello that made it a session; one that is too large is not kept."""
+        cdef HelloRecord *hello = &self.state.hellos[self.slot]
+        cdef uint64_t size = len(frame)
+        hello.size = 0
+        if size <= HELLO:
+            memcpy(hello.frame, <const uint8_t *>frame, size)
+            STORE(&hello.size, size)
+
+    @property
+    def hello(self):
+        """The Hello that was kept; empty where none was."""
+        cdef HelloRecord *hello = &self.state.hellos[self.slot]
+        return <bytes>(<uint8_t *>hello.frame)[:min(hello.size, <uint64_t>HELLO)]
+
+    def stored(self, uint64_t cookie, bint confirmed):
+        """Its socket has this number; the service manager has a copy once that is `confirmed`."""
+        self.row.cookie = cookie
+        STORE(&self.row.stored, 1 if confirmed else 0)
 
     # --- the cursor ---
 
@@ -168,10 +202,12 @@ cdef class Record:
     def span(self, uint64_t limit):
         """(where it begins in the ring, or in the window; bytes) of what is next without a filter,
         at most `limit`."""
-        cdef uint64_t length = self.limit() - self.row.offset
+        cdef uint64_t length = min(self.limit() - self.row.offset, limit)
+        if length:
+            STORE(&self.row.marks, self.row.marks | SENDING)
         if self.window != NULL:
-            return self.row.offset - self.window_begin, min(length, limit)
-        return self.row.offset % self.state.log_bytes, min(length, limit)
+            return self.row.offset - self.window_begin, length
+        return self.row.offset % self.state.log_bytes, length
 
     def sent(self, uint64_t taken, uint64_t now):
         """The kernel took `taken` bytes from the cursor on. True when nothing is left to send."""
@@ -252,12 +288,15 @@ cdef class Record:
         self.state.put(&c.offset, offset)
         self.state.put(&c.begun, begun)
         self.state.put(&c.waiting_since_ns, waiting)
+        self.state.put(&c.marks, c.marks & ~<uint64_t>SENDING)
         self.state.apply(&c.seq, &self.state.counters.seq)
 
     def gather(self, Filter wanted not None, uint8_t[::1] to not None, uint64_t most):
         """Copy what is next for this filter into `to`, at most `most` frames; gives the bytes."""
         with nogil:
             wanted.walk(self.next_frame(), self.limit(), self.row, &to[0], to.shape[0], most)
+            if wanted.size:
+                STORE(&self.row.marks, self.row.marks | SENDING)
         return wanted.size
 
     def gathered(self, Filter wanted not None, uint64_t taken, uint64_t now):
@@ -309,6 +348,7 @@ cdef class Record:
         self.state.put(&self.row.position, position)
         self.state.put(&self.row.offset, offset)
         self.state.put(&self.row.waiting_since_ns, 0)
+        self.state.put(&self.row.marks, self.row.marks | OWED)   # the Gap
         self.store()
         return first, position - 1
 
@@ -405,12 +445,13 @@ def read_offences(State state not None, uint64_t page):
         for n in range(first, row.next)]}
 
 
-def abandon(State state not None):
-    """Close the records of a dead predecessor's connections; gives how many there were."""
+def abandon(State state not None, keep=()):
+    """Close the records of a dead predecessor's connections but those in the places `keep`; gives
+    how many there were."""
     cdef uint64_t slot
     count = 0
     for slot in range(state.geometry.connections):
-        if state.connections[slot].id:
+        if state.connections[slot].id and slot not in keep:
             Record(state, slot).leave()
             count += 1
     return count

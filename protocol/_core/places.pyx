@@ -7,7 +7,8 @@ regions is `protocol._core.state`'s.
 from libc.stdint cimport uint64_t
 
 from protocol._core.scan cimport HEADER, WINDOW
-from protocol._core.state cimport (ConnectionRecord, Counters, Decisions, Geometry, INDEX_APART,
+from protocol._core.state cimport (ConnectionRecord, Counters, Decisions, Geometry, HelloRecord,
+                                   INDEX_APART,
                                    IndexEntry, Journal, LogRecord, OffencePage, PAGES,
                                    ProducerRecord, Redo, Status)
 
@@ -26,6 +27,7 @@ def layout(log_bytes, connections, producers, windows):
              ("log", sizeof(LogRecord)), ("counters", sizeof(Counters)),
              ("index", index * sizeof(IndexEntry)),
              ("connections", connections * sizeof(ConnectionRecord)),
+             ("hellos", connections * sizeof(HelloRecord)),
              ("producers", producers * sizeof(ProducerRecord)),
              ("pages", PAGES * sizeof(OffencePage)), ("decisions", sizeof(Decisions)),
              ("journal", sizeof(Journal)),

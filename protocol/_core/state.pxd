@@ -12,6 +12,12 @@ cdef enum:
     PAGES = 256            # producers whose offending frames are kept
     DECISIONS = 4096       # what was decided about connections, the last of them
     NOTES = 32768          # commits that the journal has not made safe yet, at most
+    HELLO = 1016           # bytes of a session's Hello that are kept, at most
+
+cdef enum Mark:            # what of a connection is not in its record: relays.core.adoption
+    READING = 1            # something may have been read that is not committed or acted on
+    SENDING = 2            # something may have been sent that the cursor does not know of
+    OWED = 4               # something waits outside the log: Welcome, Gap, the rest of a frame
 
 cdef struct Geometry:                  # fixed when the file is made, checked when it is adopted
     uint64_t magic, version, log_bytes, log_id, connections, producers, index, windows
@@ -22,6 +28,8 @@ cdef struct Status:                    # written by the daemon, for those who lo
     uint64_t pid, started_ns, tick_ns, ready, draining, accepting, damaged, metrics_port
     uint64_t generation                # odd while a connection comes or goes
     uint64_t adoptions
+    uint64_t handed                    # 1 where the relay ended to be followed by another at once
+    uint64_t adopted_ns, crashes       # when it was last adopted; deaths soon after that, in a row
     uint64_t snapshot_instruments, snapshot_bytes     # held now, by protocol._core.keep
     uint64_t snapshot_dropped[SNAPSHOT_DROPS]         # times something was not kept
     uint64_t snapshots, snapshot_messages, snapshot_message_bytes   # begun; written in them
@@ -78,7 +86,14 @@ cdef struct ConnectionRecord:
     uint64_t confirmed
     uint64_t breaker, trips, waiting_since_ns, unread_bytes
     uint64_t last_sequence
+    uint64_t marks                     # Mark
+    uint64_t cookie                    # the kernel's number of its socket, once that is known
+    uint64_t stored                    # 1 once the service manager has a copy of its socket
     Sums sums
+
+cdef struct HelloRecord:               # of the connection in the same place
+    uint64_t size                      # 0 = none, or too large to be kept
+    uint8_t frame[HELLO]
 
 cdef struct ProducerRecord:
     uint64_t uid, producer_id, last_sequence, seen_ns   # seen_ns 0 = a free place
@@ -138,6 +153,7 @@ cdef class State:
     cdef Counters *counters
     cdef IndexEntry *index
     cdef ConnectionRecord *connections
+    cdef HelloRecord *hellos
     cdef ProducerRecord *producers
     cdef OffencePage *pages
     cdef Decisions *decisions

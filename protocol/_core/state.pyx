@@ -25,7 +25,7 @@ cdef extern from *:
     void FENCE() noexcept nogil
 
 MAGIC = 0x59414C4552504C41          # "ALPRELAY"
-VERSION = 3                         # 2: decisions, 3: journal
+VERSION = 4                         # 2: decisions, 3: journal, 4: connections that go on
 BUCKET_BOUNDS_NS = tuple(m * 10**e for e in range(3, 10) for m in (1, 2, 5)) + (10**10, 6 * 10**10)
 
 cdef uint64_t NEVER_SO_LATE = 60 * 10**9   # a clock this far off says nothing of latency
@@ -68,6 +68,7 @@ cdef class State:
         self.counters = <Counters *>(base + <size_t>places["counters"])
         self.index = <IndexEntry *>(base + <size_t>places["index"])
         self.connections = <ConnectionRecord *>(base + <size_t>places["connections"])
+        self.hellos = <HelloRecord *>(base + <size_t>places["hellos"])
         self.producers = <ProducerRecord *>(base + <size_t>places["producers"])
         self.pages = <OffencePage *>(base + <size_t>places["pages"])
         self.decisions = <Decisions *>(base + <size_t>places["decisions"])
@@ -209,6 +210,9 @@ cdef class State:
             elif name == "damaged": s.damaged = value
             elif name == "metrics_port": s.metrics_port = value
             elif name == "adoptions": s.adoptions = value
+            elif name == "handed": s.handed = value
+            elif name == "adopted_ns": s.adopted_ns = value
+            elif name == "crashes": s.crashes = value
             else: raise KeyError(name)
 
     def count(self, str what, uint64_t which, uint64_t delta=1):
@@ -410,6 +414,8 @@ cdef class State:
         self.add(&c.sums.accepted, tally.accepted)
         self.add(&c.sums.rejected, tally.rejected)
         self.put(&c.last_sequence, track.last)
+        if not tally.control_bytes and not tally.rejected:   # else that is still to be acted on
+            self.put(&c.marks, c.marks & ~<uint64_t>READING)
         if self.journal.on:
             self.note_commit(c, tally, track, producer, now)
         if producer >= 0:

@@ -247,6 +247,14 @@ class RelayConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = {}
     drain_timeout: Annotated[float, _seconds(0, 3600, "time consumers get at shutdown")] = 5.0
+    crash_window: Annotated[
+        float,
+        _seconds(
+            0, 3600,
+            "under a service manager: a relay that dies so soon after it was started again closes "
+            "its connections, and one that dies so a third time begins a new log; 0 = never",
+        ),
+    ] = 30.0  # fmt: skip
     busy_poll: Annotated[
         bool, _flag("never sleep in the kernel: a whole core for microseconds of latency")
     ] = False

@@ -56,6 +56,16 @@ class Breaker:
         self.recovered = False
         self.calm_since: int | None = None
 
+    @classmethod
+    def gone_on(cls, state: int, limits: Limits) -> Breaker:
+        """The breaker that a consumer had in an earlier process; how often it tripped in a row is
+        forgotten, and an open one waits anew."""
+        made = cls()
+        made.state = state
+        if state in (OPEN, HALF_OPEN):
+            made.in_a_row, made.wait = 1, limits.recovery
+        return made
+
     def _go(self, state: int) -> None:
         assert (self.state, state) in TABLE, f"{NAMES[self.state]} -> {NAMES[state]}"
         self.state = state

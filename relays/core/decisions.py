@@ -7,6 +7,7 @@ what of it, is here; reading the ring is `relays.edge.history`'s, deciding anyth
 
 from __future__ import annotations
 
+from collections.abc import Container
 from enum import IntEnum
 from typing import Any
 
@@ -40,6 +41,7 @@ class Kind(IntEnum):
     ENDED = 11
     RELAY_DIED = 12
     REFUSED = 13
+    ADOPTED = 14
 
 
 EVENTS = {
@@ -53,6 +55,7 @@ EVENTS = {
     "rejected": Kind.REJECTED,
     "connection closed": Kind.CLOSED,
     "connection ended": Kind.ENDED,
+    "connection adopted": Kind.ADOPTED,
 }
 # What may happen many times a second; within a second of the last time it is the same decision.
 REPEATED = {Kind.LAGGED, Kind.CAUGHT_UP, Kind.GAP, Kind.REJECTED, Kind.REFUSED}
@@ -179,8 +182,9 @@ def _gap(*, first: int, last: int, reason: str, **_: Any) -> dict[str, int]:
     return {"reason": number, "first": first, "last": last, "count": count}
 
 
-def relay_died(state: State, now: int) -> int:
-    """Keep, of each connection a dead predecessor left open, that it died; gives how many.
+def relay_died(state: State, now: int, adopted: Container[int] = ()) -> int:
+    """Keep, of each connection a dead predecessor left open, that it died; gives how many. Those in
+    the places `adopted` go on.
 
     Called before the records of those connections are closed, and again where that was not come
     to: what is said already is not said twice. `first` is when it last was seen. Beyond DEATHS
@@ -191,7 +195,8 @@ def relay_died(state: State, now: int) -> int:
         "kind": Kind.RELAY_DIED, "relay": status["pid"], "first": status["tick_ns"], "end": end,
     }  # fmt: skip
     said = {row["connection"] for row in ring.read(state) if words.items() <= row.items()}
-    rows = sorted(state.read_connections(), key=lambda row: not row["name"])
+    rows = [row for row in state.read_connections() if row["slot"] not in adopted]
+    rows.sort(key=lambda row: not row["name"])
     for row in [] if 0 in said else rows[:DEATHS]:
         if row["id"] not in said:
             who: dict[str, Any] = {key: row[key] for key in ("uid", "pid", "role", "position")}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from protocol._core.connection import Record
+from protocol._core.connection import MARK_OWED, MARK_SENDING, Record
 from protocol._core.gather import Filter
 from relays.core import snapshot
 from relays.core.log import Log
@@ -131,6 +131,8 @@ class Outlet:
             if self.record.begun:
                 return self._begun()
             self.rest = self._say(now)
+            if self.rest:
+                self.record.mark(MARK_OWED)
             if self.rest or not self.telling:
                 return self._offering(REST, memoryview(self.rest))
             assert self.snapshots is not None
@@ -221,7 +223,14 @@ class Outlet:
             self.tail = self.tail[size:]
             self._left = 0  # it is looked at again: an open breaker waits for this
             self.record.tail_sent(size, not self.tail)
+        if self.idle:
+            self.record.unmark(MARK_OWED)
         return kind != NOTHING
+
+    def took_nothing(self) -> None:
+        """The kernel takes no more for now."""
+        if self._kind in (SPAN, GATHERED):
+            self.record.unmark(MARK_SENDING)
 
     def _took_gathered(self, size: int, now: int) -> bool:
         assert self.wanted is not None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from protocol.control import GapReason
 from protocol.reject import Reject
-from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, REPLAYING, Limits
+from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, REPLAYING, Breaker, Limits
 from relays.core.log import Log
 from relays.core.outbox import Lost
 from relays.core.peer import Peer, Phase
@@ -63,6 +63,17 @@ class Feeds:
         peer.record.set_breaker(peer.breaker.state)
         self.moved(peer, now)
         self._wake(peer)
+
+    def join_again(self, peer: Peer, state: int, now: int) -> None:
+        """The peer was served by an earlier process, and its breaker was in `state`."""
+        peer.breaker = Breaker.gone_on(state, self.limits)
+        if state == OPEN:
+            peer.consuming = True
+            self._wait_for(peer, now)
+            return
+        self.join(peer, now)
+        if state == HALF_OPEN:
+            self._settle_later(peer, now)
 
     def leave(self, peer: Peer) -> None:
         peer.consuming = False
@@ -143,10 +154,15 @@ class Feeds:
         may_return = peer.breaker.trip(self.limits)
         self._stop(peer)
         self._report("breaker opened", peer, lag=lag, wait=peer.breaker.wait / 1e9)
+        if peer.phase != Phase.PLAIN and (peer.on_lag == "disconnect" or not may_return):
+            self._cut(peer, Reject.SLOW_CONSUMER, f"{lag} messages behind")
+        else:
+            self._wait_for(peer, now)
+
+    def _wait_for(self, peer: Peer, now: int) -> None:
+        """Its breaker is open: who can be told what it missed is tried again."""
         if peer.phase == Phase.PLAIN:
             self._watch(peer)
-        elif peer.on_lag == "disconnect" or not may_return:
-            self._cut(peer, Reject.SLOW_CONSUMER, f"{lag} messages behind")
         else:
             self._wake(peer)
             self._at(now + peer.breaker.wait, lambda _: self._try(peer))

@@ -7,8 +7,10 @@ connection is read empty before the new one is answered, so it stands in `fences
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from protocol._core.connection import MARK_OWED
 from protocol._core.scan import Track
 from protocol.catalogue import MessageType
 from protocol.control import Durability, GapReason, Heartbeat, Role, Welcome, chain_tlvs
@@ -119,7 +121,7 @@ class Handshake:
             self.fences.append((hub.producers.connected[key], peer, hello))
             return False
         if wanted.producer_id and hub.journal is not None and hello.safe < self._left.get(key, 0):
-            self._wait(peer, now)
+            self._wait(peer, hello, now)
             hello.safe = hub.journal.writer.made
             hub.journal.when_safe(lambda: self.answers.append((peer, hello)))
             return False
@@ -130,7 +132,7 @@ class Handshake:
         except OSError as error:
             text = f"there is no memory for another producer: {error.strerror}"
             return self._refuse(peer, frame, text, Reject.TOO_MANY_CONNECTIONS)
-        self._open(peer, wanted, hello.offset, now)
+        self._open(peer, wanted, hello, now)
         return True
 
     def fenced(self, old: Peer, peer: Peer, hello: Waiting, now: int) -> bool:
@@ -146,13 +148,13 @@ class Handshake:
         if peer.ingress.unscanned:
             peer.ingress.put_aside(self.hub.tally, now)
 
-    def _wait(self, peer: Peer, now: int) -> None:
+    def _wait(self, peer: Peer, hello: Waiting, now: int) -> None:
         """Nothing more is read from it until its Hello is answered."""
         self._put_aside(peer, now)
-        peer.waiting = True
+        peer.waiting = hello.frame
 
     def _look_up(self, peer: Peer, hello: Waiting, now: int, wants: Wanted) -> bool:
-        self._wait(peer, now)
+        self._wait(peer, hello, now)
         hello.wants, hello.safe = wants, -1
         self.lookups.append((peer, hello))
         return False
@@ -177,28 +179,36 @@ class Handshake:
     def answered(self, peer: Peer, hello: Waiting, now: int) -> bool:
         """What this Hello waited for is known, or what its producer sent before is safe, so that
         its last sequence may be told. True when the scan may go on behind it."""
-        peer.waiting = False
+        peer.waiting = b""
         return not (peer.closed or peer.leaving) and self._hello(peer, hello, now)
 
-    def _open(self, peer: Peer, wanted: Plan, offset: int, now: int) -> None:
+    def _open(self, peer: Peer, wanted: Plan, hello: Waiting, now: int) -> None:
         """The connection is a session from here on: Welcome, then by its role."""
         hub = self.hub
         hub.stop_feeding(peer)
+        peer.hello = hello.frame
+        peer.record.keep_hello(hello.frame)
         hub.set_phase(peer, Phase.SESSION)
         peer.breaker = Breaker()
-        peer.plan, peer.on_lag, peer.name = wanted, wanted.on_lag, wanted.name or ""
-        last = self._track(peer, wanted)
+        last = self.equip(peer, wanted, now)
         peer.record.describe(name=wanted.name or "", producer_id=wanted.producer_id)
-        outbox = peer.outlet.outbox = self._outbox(peer)
-        if wanted.role & Role.SNAPSHOT:
-            outbox.snapshots = Snapshots(hub.keep, hub.domain.source)
-            peer.outlet.snapshots = outbox.snapshots
-        outbox.welcome = self._welcome(wanted, last)
+        assert peer.outlet.outbox is not None
+        peer.outlet.outbox.greet(self._welcome(wanted, last))
         hub.report("session opened", peer, role=wanted.role, start=wanted.start, why=str(wanted))
         if wanted.consumes:
-            self._feed(peer, wanted, offset, now)
+            self._feed(peer, wanted, hello.offset, now)
         hub.todo.wake.append(peer)
+
+    def equip(self, peer: Peer, wanted: Plan, now: int) -> int:
+        """All that a session has beside its record. Gives the last sequence that is known of its
+        producer; 0 = none."""
+        peer.plan, peer.on_lag, peer.name = wanted, wanted.on_lag, wanted.name or ""
+        outbox = peer.outlet.outbox = self._outbox(peer)
+        if wanted.role & Role.SNAPSHOT:
+            outbox.snapshots = Snapshots(self.hub.keep, self.hub.domain.source)
+            peer.outlet.snapshots = outbox.snapshots
         self._beat(peer, now)
+        return self._track(peer, wanted)
 
     def _outbox(self, peer: Peer) -> Outbox:
         def where() -> tuple[int, int, bytes]:
@@ -207,7 +217,7 @@ class Handshake:
                 return peer.record.position, peer.record.lag, self._chain(peer)
             return self.hub.log.end, 0, b""
 
-        return Outbox(self.hub.domain.source, where)
+        return Outbox(self.hub.domain.source, where, partial(peer.record.mark, MARK_OWED))
 
     def _chain(self, peer: Peer) -> bytes:
         """What a consumer that gets every frame can hold its own sum of them against, where the
@@ -255,9 +265,7 @@ class Handshake:
         assert outbox is not None
         if wanted.start >= hub.log.oldest:
             offset = hub.state.locate(wanted.start)
-        passing = hub.filter_for(wanted.types, wanted.instruments)
-        if passing is not None:
-            peer.outlet.filter(passing, hub.log.shown, hub.state.shown_offset)
+        self.sift(peer, wanted)
         peer.record.consume_from(wanted.asked, offset)
         if wanted.asked < wanted.start:
             peer.record.skip_to(wanted.start, offset, GapReason.TOO_OLD)
@@ -266,6 +274,13 @@ class Handshake:
             reason = wanted.gap.reason.name.lower()
             hub.report("gap", peer, first=wanted.gap.first, last=wanted.gap.last, reason=reason)
         hub.feeds.join(peer, now)
+
+    def sift(self, peer: Peer, wanted: Plan) -> None:
+        """Serve it what its filters let through."""
+        hub = self.hub
+        passing = hub.filter_for(wanted.types, wanted.instruments)
+        if passing is not None:
+            peer.outlet.filter(passing, hub.log.shown, hub.state.shown_offset)
 
     def _beat(self, peer: Peer, now: int) -> None:
         assert peer.plan is not None

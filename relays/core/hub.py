@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from protocol._core.connection import Record
+from protocol._core.connection import MARK_OWED, MARK_READING, Record
 from protocol._core.gather import Filter
 from protocol._core.keep import Keep, keep_nothing
 from protocol._core.scan import STOP_CONTROL, STOP_LIMIT, Rules, Tally, Track
@@ -19,7 +19,7 @@ from protocol.control import Ack, Durability
 from protocol.message import instrument_offsets, sizes
 from protocol.reject import Reject
 from relays.config import RelayConfig
-from relays.core.access import Credentials, rights
+from relays.core.access import Credentials, Rights, rights
 from relays.core.breaker import OPEN, Limits
 from relays.core.deadlines import Deadlines
 from relays.core.feeds import Feeds
@@ -80,10 +80,11 @@ class Hub:
         self._scratch = memoryview(bytearray(max(self.log.read_size, LARGEST_FRAME)))
         self._offsets = instrument_offsets()
         places = state.read_geometry()["connections"]
-        self._free = list(range(places - 1, -1, -1))
+        taken = {row["slot"]: row["id"] for row in state.read_connections()}
+        self._free = [place for place in range(places - 1, -1, -1) if place not in taken]
         self._most = min(config.max_connections, places - KEPT_PLACES)
-        self._number = 0
-        self._now = 0
+        self._number = max(taken.values(), default=0)
+        self.now = 0
         self._by_uid: dict[int, int] = {}
         self.feeds = Feeds(
             self.log, self._limits(), wake=self.todo.wake.append, watch=self.todo.watch.append,
@@ -129,15 +130,24 @@ class Hub:
         self._number += 1
         record = Record(self.state, self._free.pop())
         record.arrive(self._number, who.uid, who.pid, now)
+        peer = self.seat(record, who, may)
+        self.state.count("arrivals", Phase.NEW)
+        self.expect(peer, now)
+        return peer
+
+    def seat(self, record: Record, who: Credentials, may: Rights) -> Peer:
+        """The peer of a record that says somebody is there."""
         peer = Peer(self.log, record, who, may, self._scratch, self.rules)
         self.peers[peer.number] = peer
         self._by_uid[who.uid] = self._by_uid.get(who.uid, 0) + 1
-        self.state.count("arrivals", Phase.NEW)
-        if may.consume:
+        return peer
+
+    def expect(self, peer: Peer, now: int) -> None:
+        """Its first frame says what it is; where none comes, it is PLAIN."""
+        if peer.rights.consume:
             self._new[peer] = None
             after = round(self.config.plain_after * SECOND)
             self.deadlines.at(now + after, lambda then: self._silent(peer, then))
-        return peer
 
     def _silent(self, peer: Peer, now: int) -> None:
         if peer.phase == Phase.NEW and not (peer.closed or peer.ingress.held or peer.waiting):
@@ -187,7 +197,7 @@ class Hub:
     def refuse(self, peer: Peer, reason: Reject, text: str, frame: bytes) -> None:
         """Close for this one frame (or what came of it): counted, kept, and named in the Error."""
         self.state.count("rejected", reason)
-        self.refusals.keep(peer, [(reason, len(frame), frame[:OFFENCE_BYTES])], self._now)
+        self.refusals.keep(peer, [(reason, len(frame), frame[:OFFENCE_BYTES])], self.now)
         kind, sequence = frame[4:5], int.from_bytes(frame[12:20], "little")
         details = {"message_type": kind[0] if kind else 0, "sequence": sequence}
         self.cut(peer, reason, text, **details, expected=sequence)
@@ -215,8 +225,9 @@ class Hub:
             peer.outlet.detach()
         self.feeds.leave(peer)
         peer.leaving = True
+        peer.record.mark(MARK_OWED)
         self.todo.wake.append(peer)
-        self.deadlines.at(self._now + GOODBYE, lambda _: self.finish(peer))
+        self.deadlines.at(self.now + GOODBYE, lambda _: self.finish(peer))
 
     def finish(self, peer: Peer) -> None:
         """The end of a connection: its place is free, its sums are kept."""
@@ -263,14 +274,15 @@ class Hub:
 
     def room(self, peer: Peer, now: int) -> memoryview:
         """Memory to read into. Whoever is in the way of it gives way first."""
-        self._now = now
+        self.now = now
+        peer.record.mark(MARK_READING)
         self.feeds.make_room(peer.ingress.wants, now)
         return peer.ingress.room()
 
     def received(self, peer: Peer, size: int, now: int) -> bool:
         """`size` bytes were read. True when `proceed` is to be called after the fan-out."""
         assert not self.handshake.fences, "a Hello is to be answered first"
-        self._now = now
+        self.now = now
         if not peer.ingress.received(size):
             peer.ingress.count_unfinished(self.tally, now)
             return False
@@ -289,11 +301,13 @@ class Hub:
             self.refusals.scanned(peer, stop, now)
         if peer.leaving or peer.closed:
             return False
+        if tally.rejected and not tally.control_bytes:
+            peer.record.unmark(MARK_READING)
         if tally.accepted or tally.duplicates or ingress.track.last != before:
-            self._acknowledge(peer)
+            self.acknowledge(peer)
         if stop == 0:
             ingress.put_aside(tally, now)
-            self._watch_frame(peer)
+            self.watch_frame(peer)
             return False
         if stop == STOP_LIMIT:
             return peer.may_produce or self._domain_frame(peer, now)
@@ -317,7 +331,7 @@ class Hub:
             self.refuse(peer, Reject.NOT_A_PRODUCER, text, peer.ingress.next_frame())
         return not (peer.leaving or peer.closed)
 
-    def _acknowledge(self, peer: Peer) -> None:
+    def acknowledge(self, peer: Peer) -> None:
         """Say how far an identified producer was read: now, or when the journal has it."""
         track, journal = peer.ingress.track, self.journal
         if not (track.identified and track.known) or peer.outlet.outbox is None:
@@ -336,7 +350,7 @@ class Hub:
             peer.outlet.outbox.ack = ack
             self.todo.wake.append(peer)
 
-    def _watch_frame(self, peer: Peer) -> None:
+    def watch_frame(self, peer: Peer) -> None:
         """An incomplete frame has frame_timeout to be completed. One deadline a peer is enough:
         it looks again where another frame is incomplete by then."""
         since = peer.ingress.incomplete_since
@@ -351,7 +365,7 @@ class Hub:
             if peer.waiting or not self.may_read(peer):  # it may be there, and is not to be read
                 peer.ingress.incomplete_since = now
             if peer.ingress.incomplete_since != since:
-                self._watch_frame(peer)
+                self.watch_frame(peer)
             elif last:
                 self.truncated(peer, "a frame stayed incomplete")
             else:  # what came while the relay itself was held up is read before that
@@ -366,16 +380,17 @@ class Hub:
     def lose(self, peer: Peer) -> None:
         """Nothing more of what it sent is looked at."""
         if peer.ingress.held or peer.ingress.unscanned:
-            peer.ingress.discard(self.tally, self._now)
+            peer.ingress.discard(self.tally, self.now)
 
     # --- the other end of a connection ---
 
     def ended(self, peer: Peer, now: int) -> None:
         """No more input (end of file, or a reset seen by a read)."""
-        self._now = now
+        self.now = now
         peer.input_over = True
         if peer.leaving or peer.closed:
             return
+        peer.record.unmark(MARK_READING)
         if peer.ingress.held:
             self.truncated(peer, "the connection ended inside a frame")
         elif peer.phase == Phase.NEW and peer.rights.consume:
@@ -385,12 +400,12 @@ class Hub:
 
     def hung_up(self, peer: Peer, now: int) -> None:
         """Both directions are shut: the peer is gone."""
-        self._now = now
+        self.now = now
         self.finish(peer)
 
     def unwritable(self, peer: Peer, now: int) -> None:
         """A send failed for good. A producer need not read; a consumer must."""
-        self._now = now
+        self.now = now
         outlet = peer.outlet
         outlet.rest = outlet.tail = b""
         if peer.input_over or peer.leaving or peer.closed:
@@ -411,7 +426,7 @@ class Hub:
 
     def moved(self, peer: Peer, now: int) -> None:
         """After bytes of it were sent, or could not be."""
-        self._now = now
+        self.now = now
         if peer.leaving and peer.outlet.idle:
             self.finish(peer)
         elif peer.outlet.snapshots is not None and peer.outlet.snapshots.overrun:
@@ -436,7 +451,7 @@ class Hub:
 
     def writable(self, peer: Peer, now: int) -> None:
         """The socket takes bytes again; called before the edge sends."""
-        self._now = now
+        self.now = now
         if peer.consuming and peer.breaker.state == OPEN and not peer.leaving:
             self.feeds.writable(peer, now)
 
@@ -456,7 +471,7 @@ class Hub:
 
     def tick(self, now: int) -> None:
         """Whatever is due."""
-        self._now = now
+        self.now = now
         self.deadlines.run(now)
 
     def shift(self, by: int) -> None:

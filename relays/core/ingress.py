@@ -124,9 +124,18 @@ class Ingress:
         if not self.carry:
             self.incomplete_since = 0
         elif tally.need and len(self.carry) >= SMALL_CARRY:
-            self.filled = len(self.carry)
-            self.large = bytearray(self.filled + tally.need)
-            self.large[: self.filled] = self.carry
+            self._grow(tally.need)
+
+    def _grow(self, missing: int) -> None:
+        self.filled = len(self.carry)
+        self.large = self.carry + bytes(missing)
+
+    def restore(self, held: bytes, missing: int, now: int) -> None:
+        """Go on behind `held` bytes of an incomplete frame; of a large one `missing` more come."""
+        self.carry = bytearray(held)
+        self.incomplete_since = now if held else 0
+        if missing:
+            self._grow(missing)
 
     def discard(self, tally: Tally, now: int) -> None:
         """After a fatal reject nothing more of this connection is looked at."""

@@ -68,12 +68,15 @@ class Outbox:
     """What waits, by kind; `encode` writes it all down in the order of relays.md 3.
 
     `stamp` gives source and timestamp of a frame; `where` the session's position and lag, and the
-    TLVs of its Heartbeat.
+    TLVs of its Heartbeat; `owe` is told of what nobody could say again.
     """
 
-    def __init__(self, source: int, where: Callable[[], tuple[int, int, bytes]]) -> None:
+    def __init__(
+        self, source: int, where: Callable[[], tuple[int, int, bytes]],
+        owe: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self.source = source
-        self.where = where
+        self.where, self.owe = where, owe
         self.welcome: Welcome | None = None
         self.gap: Lost | None = None
         self.errors: dict[Reject, Refusal] = {}
@@ -84,8 +87,14 @@ class Outbox:
     def __bool__(self) -> bool:
         return bool(self.heartbeat or self.ack or self.errors or self.gap or self.welcome)
 
+    def greet(self, welcome: Welcome) -> None:
+        """The first frame of the session."""
+        self.owe()
+        self.welcome = welcome
+
     def add_gap(self, lost: Lost) -> None:
         """A Gap is due; one that waits already grows by it, for they follow each other."""
+        self.owe()
         if self.gap is None:
             self.gap = lost
         else:
@@ -100,6 +109,7 @@ class Outbox:
 
     def add_error(self, new: Refusal) -> None:
         """An Error is due; one of that code that waits already takes it in."""
+        self.owe()
         old = self.errors.setdefault(new.code, new)
         if old is new:
             return

@@ -54,7 +54,8 @@ class Peer:
         self.closed = False
         self.reason: Reject | None = None
         self.leaving = False
-        self.waiting = False  # for the answer to its Hello: nothing is read meanwhile
+        self.hello = b""
+        self.waiting = b""  # the Hello that is not answered yet: nothing is read meanwhile
         self.acknowledged_at = -1  # as of which commit, by the last Ack that waits
         self.expected_told: int | None = None
         self.frame_watched = False

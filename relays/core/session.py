@@ -148,6 +148,16 @@ def plan(
     )
 
 
+def plan_again(
+    frame: bytes, kept: Kept, rights: Rights, on_lag: str, heartbeat_ms: int, position: int
+) -> Plan:
+    """The plan of a session that an earlier process opened for this Hello, and that is at
+    `position` by now. Raises Refused where the peer may not do that any more."""
+    live = Hello.decode(frame).replace(start=Start.LIVE)
+    begun = plan(live.frame(), kept, rights, on_lag, heartbeat_ms)
+    return replace(begun, asked=position, start=position)
+
+
 def _check_role(role: Role, rights: Rights) -> None:
     if role & Role.SNAPSHOT and not role & Role.CONSUME:
         raise Refused(Reject.BAD_HELLO, "a snapshot is for sessions that consume (role bit 0)")

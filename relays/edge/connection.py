@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+from protocol._core.connection import MARK_READING
 from relays.core.peer import Peer
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Connection:
         try:
             size = self.sock.recv_into(room if most is None else room[:most])
         except BlockingIOError:
+            peer.record.unmark(MARK_READING)
             return 0
         except OSError:
             size = 0
@@ -116,6 +118,7 @@ class Connection:
             try:
                 taken = self.sock.send(chunk)
             except BlockingIOError:
+                outlet.took_nothing()
                 waits = True
                 break
             except OSError:

@@ -7,15 +7,19 @@ needed. Nothing here knows what a relay is; journal fields are in `relays.edge.l
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import MutableMapping
+from pathlib import Path
 
 from relays.errors import ConfigError
 
 FIRST_HANDED = 3
 READY_PATIENCE = 5.0
+ASKING = 2.0
 
 
 class Manager:
@@ -52,6 +56,24 @@ class Manager:
             return True
         return False
 
+    @property
+    def keeps(self) -> str:
+        """The address at which it takes copies of descriptors; empty where nobody does."""
+        return self._address
+
+    async def restarts(self) -> bool:
+        """Whether this process is told to end because another follows at once: the manager's job
+        for its unit is a restart. False where nobody can say."""
+        unit = _unit() if self._address else ""
+        if not unit:
+            return False
+        command = ("systemctl", "list-jobs", "--no-legend", "--plain", "--no-pager", unit)
+        with contextlib.suppress(OSError, TimeoutError):
+            asked = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL)
+            said, _ = await asyncio.wait_for(asked.communicate(), ASKING)
+            return "restart" in said.decode(errors="replace").split()
+        return False
+
     def listening(self, path: str) -> socket.socket | None:
         """The socket that already listens at `path`, if it was handed over; it is not ours to
         unlink. ConfigError where one was handed over that listens somewhere else."""
@@ -71,6 +93,15 @@ class Manager:
                 found.setblocking(False)
                 return found
         return None
+
+
+def _unit() -> str:
+    """The unit that this process is the main one of, by its control group."""
+    with contextlib.suppress(OSError):
+        path = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2]
+        name = path.rpartition("/")[2]
+        return name if name.endswith(".service") else ""
+    return ""
 
 
 def _watched(environ: MutableMapping[str, str]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from protocol._core.ring import PAGE, Mapping, Ring
 from protocol._core.state import State
 from protocol.header import HEADER_SIZE
 from relays.config import RelayConfig
+from relays.core.adoption import crashes
 from relays.core.decisions import relay_died
 from relays.core.hub import KEPT_PLACES
 from relays.core.journal.recovery import Recovered
@@ -35,14 +36,16 @@ SHARED_MEMORY = "/dev/shm"
 FILE_MODE = 0o640
 WINDOW_BYTES = 8192
 FRAMES_THAT_FIT = 4
+DEATHS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where one relay's memory files are."""
+    """Where one relay's memory files are; `letter` is what it has left for its successor."""
 
     log: Path
     state: Path
+    letter: Path
 
 
 def files(domain: str, runtime_dir: str) -> Files:
@@ -52,7 +55,7 @@ def files(domain: str, runtime_dir: str) -> Files:
         owner = os.stat(runtime_dir).st_uid if os.path.isdir(runtime_dir) else os.geteuid()
         name = f"alphapulse-{owner}-{crc32(os.path.abspath(runtime_dir).encode()):08x}"
         place = Path(SHARED_MEMORY, name)
-    return Files(place / f"{domain}.log", place / f"{domain}.state")
+    return Files(*(place / f"{domain}.{kind}" for kind in ("log", "state", "letter")))
 
 
 def on_tmpfs(path: str) -> bool:
@@ -84,11 +87,15 @@ class Memory:
     remarks: tuple[str, ...]
 
 
+Claim = Callable[[State], Container[int]]
+
+
 def open_memory(
-    domain: str, config: RelayConfig, now_ns: int, journal: Found | None = None
-) -> Memory:
+    domain: str, config: RelayConfig, now_ns: int, journal: Found | None = None,
+    window_ns: int = 0, claim: Claim = lambda state: (),
+) -> Memory:  # fmt: skip
     """Adopt what a predecessor left, or begin a new log, where the journal ends if there is one.
-    The caller holds the relay's lock.
+    The caller holds the relay's lock. `window_ns` and `claim` are as in `adopt`.
 
     Raises RelayError when there is no room for the files.
     """
@@ -97,7 +104,7 @@ def open_memory(
     damage = ""
     if where.state.exists() or where.log.exists():
         try:
-            state = adopt(_found(where), journal, now_ns)
+            state = adopt(_found(where), journal, now_ns, window_ns, claim)
         except (ValueError, OSError, AssertionError) as error:
             damage = str(error)
             _set_aside(where)
@@ -114,19 +121,32 @@ def _found(where: Files) -> State:
     return State(memory, ring)
 
 
-def adopt(state: State, journal: Found | None, now_ns: int) -> State:
-    """Go on with a dead relay's memory: what it had begun is finished, its connections have ended.
+def adopt(
+    state: State, journal: Found | None, now_ns: int,
+    window_ns: int = 0, claim: Claim = lambda state: (),
+) -> State:  # fmt: skip
+    """Go on with a dead relay's memory: what it had begun is finished, and its connections have
+    ended but those in the places that `claim` names. It names none after the second death in a row
+    within `window_ns` of an adoption; after the third nothing is adopted.
     Raises ValueError where it cannot be what it says it is."""
     state.recover()
     state.check()
+    deaths = crashes(state.read_status(), now_ns, window_ns)
+    if deaths >= DEATHS:
+        text = f"{deaths} relays in a row died within {window_ns / 1e9:g} s of having adopted it"
+        raise ValueError(text)
     if journal is not None and journal.is_ahead_of(state):
         end = journal.journal.position
         raise ValueError(f"the journal has positions up to {end}, the log to {state.end_position}")
     if journal is None:
         journal_set(state, on=0)
-    relay_died(state, now_ns)
-    abandon(state)
-    state.set_status(adoptions=state.read_status()["adoptions"] + 1, damaged=0)
+    places = claim(state) if deaths < DEATHS - 1 else ()
+    relay_died(state, now_ns, places)
+    abandon(state, places)
+    state.set_status(
+        adoptions=state.read_status()["adoptions"] + 1, damaged=0, handed=0, adopted_ns=now_ns,
+        crashes=deaths,
+    )  # fmt: skip
     return state
 
 

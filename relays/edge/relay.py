@@ -7,8 +7,6 @@ drains. What happens to a frame or a connection is decided in `relays.core`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import os
 import select
 import socket
@@ -16,7 +14,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from protocol.reject import Reject
 from relays.config import RelayConfig
 from relays.core import breaker
 from relays.core.decisions import Decisions
@@ -25,21 +22,19 @@ from relays.core.hub import Hub
 from relays.core.journal.catalogue import Lineage
 from relays.core.journal.durability import Journaling
 from relays.core.journal.history import Missing, Part
-from relays.core.outbox import Refusal
 from relays.core.peer import Peer
 from relays.domains import Domain
+from relays.edge.acceptor import Acceptor
 from relays.edge.clock import Clock
 from relays.edge.connection import Connection
 from relays.edge.journal.reader import Reader
 from relays.edge.journal.writer import JournalThread
-from relays.edge.listener import credentials, set_send_buffer, unread, unsent
+from relays.edge.listener import unread, unsent
 from relays.edge.logs import Log
 from relays.edge.memory import Memory, Windows
+from relays.edge.store import Store
 
 SECOND = 1_000_000_000
-ACCEPTS = 64
-OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
-ACCEPT_PAUSE = 0.1
 PATIENCE = 0.1
 PREFAULT_SLICE = 1 << 20
 PREFAULT_EVERY = 0.002
@@ -60,7 +55,8 @@ class Relay:
         self.domain, self.config, self.log = domain, config, log
         self.clock = Clock()
         self.state = memory.state
-        self.listening = listening
+        self.acceptor = Acceptor(self, listening)
+        self.store: Store | None = None
         self.decisions = Decisions(memory.state, os.getpid())
         journaling = None
         self.reader: Reader | None = None
@@ -82,15 +78,13 @@ class Relay:
         self._timer_at = 0
         self._hang_ups = select.epoll()
         self._watched: dict[int, Connection] = {}
-        self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        self._own_uid = os.geteuid()
         self.turned: Callable[[], None] = lambda: None
 
     # --- start ---
 
     def start(self) -> None:
         """Accept from here on."""
-        self.loop.add_reader(self.listening.fileno(), self._accept)
+        self.acceptor.start()
         self.loop.add_reader(self._hang_ups.fileno(), self._hung_up)
         if self.journal is not None:
             self.loop.add_reader(self._done, self._journaled)
@@ -113,62 +107,6 @@ class Relay:
         count = fields.pop("count", 1)
         who = {"consumer": peer.label, "position": peer.record.position} if peer is not None else {}
         self.log.episode(event, now, count, **who, **fields)
-
-    # --- accepting ---
-
-    def _accept(self) -> None:
-        for _ in range(ACCEPTS):
-            try:
-                sock, _ = self.listening.accept()
-            except BlockingIOError:
-                break
-            except OSError as error:
-                if error.errno in OUT_OF_DESCRIPTORS:
-                    self._turn_away()
-                break
-            self._welcome(sock)
-        self.work()
-
-    def _welcome(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        peer = self.hub.connect(credentials(sock), self._own_uid, self.clock.now())
-        if isinstance(peer, Reject):
-            self._refuse(sock, peer)
-            return
-        set_send_buffer(sock, self.config.send_buffer)
-        self.connections[peer.number] = Connection(self, sock, peer)
-        self.watch_hang_up(self.connections[peer.number])
-
-    def _refuse(self, sock: socket.socket, reason: Reject) -> None:
-        now, who = self.clock.now(), credentials(sock)
-        self.state.count("disconnects", reason)
-        self.decisions.refused(who.uid, who.pid, reason, now)
-        self.log.episode("connection refused", now, reason=reason.name, uid=who.uid, pid=who.pid)
-        refusal = Refusal(reason, 0, True, 0, 0, 1, reason.name.lower().replace("_", " "))
-        frame = refusal.frame({"source": self.domain.source, "timestamp": self.clock.now()})
-        # Gone already, or never reads: closing says the same.
-        with contextlib.suppress(OSError):
-            sock.send(frame)
-        sock.close()
-
-    def _turn_away(self) -> None:
-        """Out of descriptors: with the one in reserve take a connection and close it, and rest."""
-        os.close(self._reserve)
-        try:
-            sock, _ = self.listening.accept()
-            self._refuse(sock, Reject.TOO_MANY_CONNECTIONS)
-        except OSError:
-            pass  # somebody else was quicker with the descriptor; the next turn tries again
-        try:
-            self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            self._reserve = os.dup(self.listening.fileno())
-        self.loop.remove_reader(self.listening.fileno())
-        self.loop.call_later(ACCEPT_PAUSE, self._accept_again)
-
-    def _accept_again(self) -> None:
-        if not self.draining:
-            self.loop.add_reader(self.listening.fileno(), self._accept)
 
     # --- the work between two waits ---
 
@@ -216,6 +154,8 @@ class Relay:
         self._held.pop(peer.number, None)
         self._hung.discard(peer.number)
         self._watched.pop(connection.fd, None)
+        if self.store is not None:
+            self.store.drop(connection)
         connection.close()
 
     def fence(self, now: int) -> None:
@@ -305,6 +245,18 @@ class Relay:
         else:
             self._accept_on()
         self.work()
+
+    def go_on(self, connection: Connection, behind: bool, now: int) -> None:
+        """An adopted connection: what its predecessor had read of it (`behind`) is taken first."""
+        peer = connection.peer
+        if peer.closed or peer.leaving:
+            return
+        connection.behind = behind
+        if behind and not peer.waiting and self.hub.may_read(peer):
+            connection.behind = False
+            connection.resume(now)
+        elif behind or peer.waiting:
+            self.hold(connection)
 
     def _release(self, number: int) -> None:
         connection = self._held.pop(number, None)
@@ -411,14 +363,34 @@ class Relay:
         self.config = config
         self.hub.apply(config)
 
+    async def settle(self, patience: float, hurry: asyncio.Event) -> None:
+        """Before another process takes over: nothing more is read, and what is half said or half
+        closed comes to its end, as far as `patience` seconds allow."""
+        self.draining = True
+        self.state.set_status(accepting=0)
+        self._read_no_more()
+        # Whoever hangs up now may have said something before: the successor reads that.
+        self.loop.remove_reader(self._hang_ups.fileno())
+
+        def done() -> bool:
+            stored = self.store is None or self.store.settled
+            return stored and not any(
+                peer.leaving or peer.outlet.telling for peer in self.hub.peers.values()
+            )
+
+        await self._until(done, patience, hurry)
+
+    def _read_no_more(self) -> None:
+        self.acceptor.stop()
+        for connection in self.connections.values():
+            connection.read_off()
+
     async def drain(self, hurry: asyncio.Event) -> None:
         """Stop: read what was sent by now, let consumers finish, tell sessions (relays.md 9)."""
         self.draining = True
         self.state.set_status(draining=1, accepting=0)
-        self.loop.remove_reader(self.listening.fileno())
         sent = {each: unread(each.sock) for each in self.connections.values()}
-        for connection in sent:
-            connection.read_off()
+        self._read_no_more()
         await self._until(lambda: self._read_sent(sent), self.config.drain_timeout, hurry)
         await self._until(self._delivered, self.config.drain_timeout, hurry)
         self._say_undelivered()

@@ -29,6 +29,7 @@ from protocol.errors import ProtocolError
 from relays.config import Loaded, RelayConfig, diff
 from relays.core.hub import KEPT_PLACES
 from relays.edge import listener
+from relays.edge.handover import Inheritance, inherited, make_way
 from relays.edge.journal.start import Found, attach, find
 from relays.edge.journal.writer import JournalThread
 from relays.edge.logs import Log, open_log
@@ -36,6 +37,7 @@ from relays.edge.manager import Manager
 from relays.edge.memory import Memory, Windows, files, on_tmpfs, open_memory
 from relays.edge.notices import Notices
 from relays.edge.relay import Relay
+from relays.edge.store import Store
 from relays.errors import ConfigError, RelayError
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
 SPARE_DESCRIPTORS = 64
 CHECK_EVERY = 1.0
+SECOND = 1_000_000_000
+MAKING_WAY = 0.1
 
 
 def self_test() -> None:
@@ -101,12 +105,22 @@ def run(load: Callable[[], Loaded], accept_damage: bool = False) -> int:
             manager.tell(STATUS="opening the log")
             found = find(domain.name, config, accept_damage)
             _say_journal(log, found)
-            memory = open_memory(domain.name, config, time.time_ns(), found)
+            letter = files(domain.name, config.runtime_dir).letter
+            heritage = inherited(manager.handed, letter)
+            window = round(config.crash_window * SECOND) if manager.keeps else 0
+            memory = open_memory(
+                domain.name, config, time.time_ns(), found, window, heritage.claim
+            )  # fmt: skip
             _say_memory(log, memory)
             if found is not None and found.journal.damage:
                 memory.state.set_status(damaged=1)
-            service = Service(loaded, config, memory, listening, log, metrics, load, manager, found)
-            return uvloop.run(service.main())
+            service = Service(
+                loaded, config, memory, listening, log, metrics, load, manager, found, heritage
+            )
+            code = uvloop.run(service.main())
+            if service.makes_way:
+                log.line("handed over", connections=make_way(service.relay, letter))
+            return code
         finally:
             listening.close()
             if handed is None:
@@ -161,9 +175,10 @@ class Service:
     def __init__(
         self, loaded: Loaded, config: RelayConfig, memory: Memory, listening: socket.socket,
         log: Log, metrics: MetricsChild | None, load: Callable[[], Loaded], manager: Manager,
-        found: Found | None = None,
+        found: Found | None, heritage: Inheritance,
     ) -> None:  # fmt: skip
-        self.manager, self.found = manager, found
+        self.manager, self.found, self.heritage = manager, found, heritage
+        self.makes_way = False
         self.domain, self.config, self.memory = loaded.domain, config, memory
         self.listening, self.log, self.metrics, self.load = listening, log, metrics, load
 
@@ -181,6 +196,8 @@ class Service:
         )  # fmt: skip
         self.notices = Notices(self.manager, self.relay.hub)
         self.relay.turned = self.notices.turned
+        if self.manager.keeps:
+            self.relay.store = Store(loop, self.manager.keeps)
 
         def ask() -> None:
             (hurry if stop.is_set() else stop).set()
@@ -193,6 +210,7 @@ class Service:
         state.set_status(pid=os.getpid(), started_ns=time.time_ns(), metrics_port=port)
         gc.collect()
         gc.freeze()
+        self._take_over()
         self.relay.start()
         if self.metrics:
             self.metrics.start()
@@ -200,17 +218,29 @@ class Service:
         watching = asyncio.create_task(self._watch_metrics())
         spinning = asyncio.create_task(self._spin()) if self.config.busy_poll else None
         await stop.wait()
-        self.log.line("stopping")
+        self.makes_way = await self.manager.restarts()
+        self.log.line("stopping", what="another follows" if self.makes_way else "draining")
         self.notices.stopping(self.config)
-        await self.relay.drain(hurry)
+        if self.makes_way:
+            loop.call_later(MAKING_WAY, hurry.set)
+            await self.relay.settle(MAKING_WAY, hurry)
+        else:
+            await self.relay.drain(hurry)
         await self._end_journal(journal, hurry)
         if self.relay.reader is not None:
             self.relay.reader.close()
         for task in (watching, spinning):
             if task is not None:
                 task.cancel()
-        state.set_status(ready=0, pid=0)
+        if not self.makes_way:
+            state.set_status(ready=0, pid=0)
         return os.EX_OK
+
+    def _take_over(self) -> None:
+        """Go on with the connections that a predecessor had."""
+        kept, closed = self.heritage.enter(self.relay, self.relay.store)
+        if kept or closed:
+            self.log.line("connections adopted", adopted=kept, closed=closed)
 
     def _journal(
         self, loop: asyncio.AbstractEventLoop, events: tuple[int, int]

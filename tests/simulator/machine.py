@@ -23,7 +23,7 @@ from relays.config import RelayConfig
 from relays.core.hub import KEPT_PLACES
 from relays.core.journal.recovery import Depth, recover
 from relays.domains import Domain
-from relays.edge import memory
+from relays.edge import acceptor, memory
 from relays.edge import relay as edge
 from relays.edge.journal import start, writer
 from relays.edge.memory import WINDOW_BYTES, Memory
@@ -251,7 +251,13 @@ class Machine:
             "select": SimpleNamespace(epoll=lambda: Epoll(kernel)),
         }  # fmt: skip
         if disk is None or self._folder is None:
-            return [(edge, relay)]
+            return [(edge, relay), (acceptor, {"os": relay["os"]})]
         relay["Reader"] = lambda path: PlayedReader(disk, kernel)
         journal = played(kernel, self._folder)
-        return [(edge, relay), (start, journal["start"]), (writer, journal["writer"])]
+        accepting = {"os": relay["os"]}
+        return [
+            (edge, relay),
+            (acceptor, accepting),
+            (start, journal["start"]),
+            (writer, journal["writer"]),
+        ]
