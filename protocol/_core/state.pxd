@@ -28,7 +28,7 @@ cdef struct Status:                    # written by the daemon, for those who lo
     uint64_t pid, started_ns, tick_ns, ready, draining, accepting, damaged, metrics_port
     uint64_t generation                # odd while a connection comes or goes
     uint64_t adoptions
-    uint64_t handed                    # 1 where the relay ended to be followed by another at once
+    uint64_t handed                    # pid of a relay that ended to be followed at once, else 0
     uint64_t adopted_ns, crashes       # when it was last adopted; deaths soon after that, in a row
     uint64_t snapshot_instruments, snapshot_bytes     # held now, by protocol._core.keep
     uint64_t snapshot_dropped[SNAPSHOT_DROPS]         # times something was not kept

@@ -77,6 +77,7 @@ def command(given: Given, consumer: str, domain: str | None, as_json: bool) -> N
       closed          by the relay: the reason, and what was wrong
       ended           what it was delivered, what was lost or undelivered
       relay had died  the same, told by the successor
+      went on         the relay was restarted, and this connection stayed
       now             what it is, if it is connected (or was, in a dead relay)
 
     A relay keeps the last 4,096 decisions about all its connections, across restarts and kills;

@@ -55,7 +55,6 @@ EVENTS = {
     "rejected": Kind.REJECTED,
     "connection closed": Kind.CLOSED,
     "connection ended": Kind.ENDED,
-    "connection adopted": Kind.ADOPTED,
 }
 # What may happen many times a second; within a second of the last time it is the same decision.
 REPEATED = {Kind.LAGGED, Kind.CAUGHT_UP, Kind.GAP, Kind.REJECTED, Kind.REFUSED}
@@ -99,6 +98,12 @@ class Decisions:
     def started(self, now: int) -> None:
         """This relay accepts from here on."""
         self._keep(Kind.RELAY_STARTED, now, {"end": self._state.end_position})
+
+    def adopted(self, now: int, predecessor: int, count: int) -> None:
+        """This relay goes on with `count` connections of the process `predecessor`: what that
+        decided about them belongs to those of the same numbers here."""
+        words = {"end": self._state.end_position, "first": predecessor, "count": count}
+        self._keep(Kind.ADOPTED, now, words)
 
     def stopped(self, now: int, undelivered: int) -> None:
         """This relay drained and ends; `undelivered` messages were owed to all together."""

@@ -47,7 +47,7 @@ def make_way(relay: Relay, path: Path) -> int:
             letter.left[connection.peer.number] = left
     with open(path, "wb", opener=_opener) as file:
         file.write(msgspec.msgpack.encode(letter))
-    relay.state.set_status(handed=1, ready=0, pid=0)
+    relay.state.set_status(handed=os.getpid(), ready=0, pid=0)
     return len(letter.left)
 
 
@@ -62,11 +62,14 @@ class Inheritance:
     path: Path
     sockets: list[tuple[str, socket.socket]] = field(default_factory=list)
     left: dict[int, Left] = field(default_factory=dict)
+    predecessor: int = 0
     _claimed: dict[int, socket.socket] = field(default_factory=dict)
 
     def claim(self, state: State) -> frozenset[int]:
         """The places in an adopted state of the connections that go on."""
-        letter = self._letter(state) if state.read_status()["handed"] else None
+        status = state.read_status()
+        self.predecessor = status["handed"] or status["pid"]
+        letter = self._letter(state) if status["handed"] else None
         found = {cookie(each): each for _, each in self.sockets}
         oldest = state.oldest_offset
         for row in state.read_connections():
@@ -104,6 +107,8 @@ class Inheritance:
                 store.remove(called)
         self.sockets, self._claimed, self.left = [], {}, {}
         kept = sum(not connection.peer.closed for connection, _ in going)
+        if kept:
+            relay.decisions.adopted(now, self.predecessor, kept)
         return kept, len(closed) + len(going) - kept
 
     def _left(self, hub: Hub, place: int) -> Left:
@@ -120,7 +125,6 @@ def _seated(
     connection = relay.connections[peer.number] = Connection(relay, sock, peer)
     if not peer.closed:
         relay.watch_hang_up(connection)
-        relay.decisions.report("connection adopted", peer, now)
     return connection, left
 
 

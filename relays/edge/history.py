@@ -36,7 +36,8 @@ PAUSE = 0.005
 Row = Mapping[str, Any]
 PROCESS = ("domain", "memory", "state", "pid", "alive", "started_ns", "last_seen_ns", "log")
 SUMS = ("delivered", "dropped", "filtered")
-OF_THE_RELAY = {Kind.RELAY_STARTED, Kind.RELAY_STOPPED}
+ADOPTED = Kind.ADOPTED.name.lower()
+OVER = {kind.name.lower() for kind in (Kind.CLOSED, Kind.ENDED, Kind.RELAY_DIED)}
 
 
 def decisions(state: State, after: int = 0) -> list[dict[str, Any]]:
@@ -99,6 +100,8 @@ def _details(kind: Kind, row: Row) -> dict[str, Any]:
             return {"reason": label(row["reason"])}
         case Kind.RELAY_STOPPED:
             return {"undelivered": row["depth"]}
+        case Kind.ADOPTED:
+            return {"predecessor": row["first"], "connections": row["count"]}
     return {}
 
 
@@ -143,7 +146,9 @@ def connections(seen: Look, rows: Iterable[Row]) -> list[Connection]:
     """Every connection that is there or that a decision kept is about, in the order they came."""
     found: dict[tuple[int, ...], Connection] = {}
     for row in rows:
-        if row["id"] or row["pid"]:
+        if row["event"] == ADOPTED:
+            _go_on(found, row)
+        elif row["id"] or row["pid"]:
             one = found.setdefault(_key(row), _of(row))
             one.decisions.append(dict(row))
             one.name, one.phase = row["name"] or one.name, row["phase"]
@@ -151,6 +156,16 @@ def connections(seen: Look, rows: Iterable[Row]) -> list[Connection]:
         one = found.setdefault(_key(who), _of(who))
         one.now, one.name, one.phase = now, who["name"], who["phase"]
     return list(found.values())
+
+
+def _go_on(found: dict[tuple[int, ...], Connection], row: Row) -> None:
+    """The connections of a process that another has adopted are that one's from here on."""
+    for key, one in [*found.items()]:
+        over = one.decisions and one.decisions[-1]["event"] in OVER
+        if key[:1] == (row["predecessor"],) and one.id and not over:
+            one.relay_pid = row["relay_pid"]
+            one.decisions.append(dict(row))
+            found[(one.relay_pid, one.id)] = found.pop(key)
 
 
 def _key(row: Row) -> tuple[int, ...]:

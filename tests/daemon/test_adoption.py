@@ -23,7 +23,7 @@ from relays.config import Principal, RelayConfig, load
 from relays.core.adoption import crashes, is_whole
 from relays.core.breaker import HALF_OPEN, OPEN
 from relays.core.peer import Peer
-from relays.edge.memory import files, open_memory
+from relays.edge.memory import open_memory
 from tests.daemon.fake_edge import PLACES, FakeSocket, World
 from tests.daemon.succession import after_a_crash, handed_over, store
 from tests.harness import CONTROL, frame, hello, split
@@ -383,18 +383,3 @@ def test_the_second_death_in_a_row_claims_nobody_and_the_third_adopts_nothing(
         assert ("3 relays in a row" in memory.damage) == (death == 3)
     assert ids[0] == ids[1] == ids[2] != ids[3] == ids[4]
     assert claims == [0, 0]
-
-
-def test_the_state_of_another_format_is_set_aside_and_both_formats_are_named(
-    config: RelayConfig,
-) -> None:
-    open_memory("market_data", config, 100)
-    path = files("market_data", config.runtime_dir).state
-    with path.open("r+b") as file:
-        file.seek(8)
-        file.write((3).to_bytes(8, "little"))
-    memory = open_memory("market_data", config, 100)
-    assert not memory.adopted
-    assert "not a relay state of format 4" in memory.damage
-    assert memory.damage.endswith("format 3")
-    assert path.with_name(path.name + ".bad").exists()

@@ -19,10 +19,13 @@ from protocol._core.places import layout
 from protocol._core.state import VERSION, State
 from protocol.control import GapReason, hello_tlvs
 from protocol.reject import Reject
+from relays.cli.looking.sentences import sentence
 from relays.config import RelayConfig, load
 from relays.core.decisions import Decisions, Kind, relay_died
 from relays.core.peer import Phase
+from relays.edge.history import connections, decisions
 from relays.edge.memory import files, open_memory, open_state
+from relays.edge.status import look
 from relays.errors import RelayError
 from tests.daemon.fake_edge import PLACES, World, new_state
 from tests.harness import frame, hello
@@ -376,6 +379,19 @@ def test_the_death_of_a_relay_with_thousands_of_connections_leaves_room_for_what
         assert named["name"] == "strategy"
         assert len(others) == 255
         assert (rest["connection"], rest["count"]) == (0, 3000 - 256)
+
+
+def test_a_connection_that_another_process_goes_on_with_has_one_history() -> None:
+    state = new_state(LOG)
+    state.set_status(pid=1, tick_ns=time.time_ns())
+    for pid, number, kind in ((1, 7, Kind.JOINED), (1, 8, Kind.JOINED), (1, 8, Kind.ENDED)):
+        ring.note(state, 50, kind=kind, relay=pid, connection=number, name=f"c{number}")
+    Decisions(state, 2).adopted(60, predecessor=1, count=1)
+    ring.note(state, 70, kind=Kind.CAUGHT_UP, relay=2, connection=7, name="c7")
+    found = connections(look(state), decisions(state))
+    told = {(one.relay_pid, one.id): [row["event"] for row in one.decisions] for one in found}
+    assert told == {(1, 8): ["joined", "ended"], (2, 7): ["joined", "adopted", "caught_up"]}
+    assert sentence(decisions(state)[3]) == "went on in another relay process, pid 2"
 
 
 def test_a_state_of_an_older_format_is_set_aside_and_said(config: RelayConfig) -> None:

@@ -75,6 +75,10 @@ def _died(row: Data) -> str:
     return f"the relay (pid {row['relay_pid']}) had died, last seen {when}: {_sums(row)}"
 
 
+def _adopted(row: Data) -> str:
+    return f"went on in another relay process, pid {row['relay_pid']}"
+
+
 def _refused(row: Data) -> str:
     return f"connection refused: {row['reason']}"
 
@@ -86,7 +90,7 @@ def _other(row: Data) -> str:
 SENTENCES = {
     "joined": _joined, "lagged": _lagged, "breaker_opened": _opened, "gap": _gap,
     "rejected": _rejected, "closed": _closed, "ended": _ended, "relay_died": _died,
-    "refused": _refused,
+    "refused": _refused, "adopted": _adopted,
 }  # fmt: skip
 
 
