@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from . import latency, machine, native, snapshots, tables, throughput
+from . import capacity, latency, machine, native, snapshots, tables, throughput
 from .children import RunFailed
 from .runs import Load, Pins
 
@@ -26,6 +26,7 @@ SERVERS = ("relay", "copyloop")
 SIZES = {
     "relay": {False: (20_000_000, 20), True: (5_000_000, 3)},
     "latency": {False: (20_000, 20), True: (5_000, 3)},
+    "capacity": {False: (20_000_000, 3), True: (1_000_000, 1)},
     "protocol": {False: (100_000, 20), True: (20_000, 5)},
     "client": {False: (1_000_000, 10), True: (200_000, 2)},
     # 4 GiB of 64-byte frames.
@@ -128,6 +129,10 @@ def _measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> 
         timed = latency.run(load, pairs, only, progress)
         console.print(tables.of_latency(timed))
         return {"latency": timed.as_json()}
+    if arguments.suite == "capacity":
+        needs = capacity.run(load, pairs, progress)
+        console.print(tables.of_capacity(needs))
+        return {"capacity": [capacity.as_json(row) for row in needs]}
     if arguments.snapshots:
         compared = [snapshots.run(name, load, pairs, progress) for name in snapshots.ROWS]
         console.print(tables.of_snapshots(compared))

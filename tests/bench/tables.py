@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from . import latency, snapshots, throughput
+from . import capacity, latency, snapshots, throughput
 from .statistic import Interval, median_interval, ratio, summary
 
 
@@ -30,6 +30,20 @@ def of_latency(result: latency.Result) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for percentile in latency.PERCENTILES:
         table.add_row(percentile.replace("_", "."), *_latency_row(result, percentile))
+    return table
+
+
+def of_capacity(rows: Sequence[capacity.Row]) -> Table:
+    """One row a number of consumers and rate."""
+    table = Table(title="what one relay needs (64-byte messages)")
+    headings = ("consumers", "messages/s", "deliveries/s", "of a core", "CPU ns a delivery", "MiB")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            f"{row.consumers:,}", f"{row.rate:,.0f}", f"{row.rate * row.consumers:,.0f}",
+            f"{row.core:.1%}", f"{row.cpu_ns:,.0f}", f"{row.memory / 2**20:,.0f}",
+        )  # fmt: skip
     return table
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from . import native, servers, statistic
+from . import capacity, native, servers, statistic
 from .children import Child, RunFailed
 from .runs import Load, measure, workspace
 from .throughput import CONFIGURATIONS
@@ -50,6 +50,14 @@ def test_every_row_of_the_relay_bench_is_measured_beside_the_copy_loop(tmp_path:
             assert [len(sample["consumers"]) for sample in samples] == [
                 row["configuration"]["consumers"]
             ] * 2
+
+
+def test_what_a_relay_needs_is_measured_by_rate_and_consumers() -> None:
+    rows = capacity.run(Load(count=20_000), 1, lambda text: None, consumers=(3,), seconds=0.05)
+    assert [(row.wanted, row.consumers) for row in rows] == [
+        (rate, 3) for rate in capacity.RATES
+    ]  # fmt: skip
+    assert all(row.rate > 0 and row.cpu_ns > 0 and row.memory > 1 << 20 for row in rows)
 
 
 def test_snapshots_on_are_measured_beside_off(tmp_path: Path) -> None:
