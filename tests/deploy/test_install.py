@@ -14,6 +14,7 @@ import pytest
 from relays.domains import DOMAINS
 from tests.deploy.conftest import must_be_possible
 from tests.deploy.machine import CHECKOUT, DEPLOY, ROOT, Machine
+from tests.harness import Client, frame
 
 WHEELS = "/opt/wheels"
 PLACES = (
@@ -80,6 +81,18 @@ def listed(machine: Machine) -> set[str]:
     return set(found.splitlines()) | set(users.splitlines())
 
 
+def is_kept(machine: Machine, domain: str) -> None:
+    """Wait until systemd has a copy of both connections."""
+    machine.becomes(f"relay@{domain}", "NFileDescriptorStore", "2")
+
+
+def passes(domain: str, producer: Client, consumer: Client) -> None:
+    """A frame from one connection to the other, as if nothing had happened."""
+    sent = frame(1, DOMAINS[domain].types[-1])
+    producer.send(sent)
+    assert consumer.data(1) == [sent]
+
+
 @pytest.mark.full
 def test_it_installs_comes_again_keeps_an_edited_configuration_and_leaves_nothing(
     bare: Machine,
@@ -100,7 +113,11 @@ def test_it_installs_comes_again_keeps_an_edited_configuration_and_leaves_nothin
     bare.run(f"sh -c 'echo \"# of before\" > {'/opt/alphapulse-relays/share/relays.toml'}'")
     assert "was edited and stays" in bare.run(INSTALL)
     assert "# mine" in bare.run("cat /etc/alphapulse/relays.toml")
-    bare.run("systemctl restart relays")
+    with bare.client("signals") as consumer, bare.client("signals") as producer:
+        consumer.hello()
+        is_kept(bare, "signals")
+        bare.run("systemctl restart relays")
+        passes("signals", producer, consumer)
 
     bare.run(f"{INSTALL} --uninstall")
     assert "# mine" in bare.run("cat /etc/alphapulse/relays.toml")
@@ -119,14 +136,18 @@ def test_the_package_installs_upgrades_what_runs_and_purges_to_nothing(bare: Mac
     before = listed(bare)
     bare.run(f"dpkg -i {there}")
     bare.run("systemctl enable --now relays")
-    with bare.client("execution") as client:
-        log_id = client.hello().log_id
+    consumer, producer = bare.client("execution"), bare.client("execution")
+    log_id = consumer.hello().log_id
+    is_kept(bare, "execution")
     old = bare.show("relay@execution", "MainPID")
     bare.run("sh -c 'echo \"# mine\" >> /etc/alphapulse/relays.toml'")
 
     bare.run(f"dpkg -i {there}")
     assert bare.show("relay@execution", "MainPID") != old
     assert "# mine" in bare.run("cat /etc/alphapulse/relays.toml")
+    passes("execution", producer, consumer)
+    producer.close()
+    consumer.close()
     with bare.client("execution") as client:
         assert client.hello().log_id == log_id
 
