@@ -74,13 +74,17 @@ def leave(peer: Peer, now: int) -> Left | None:
     return Left(bytes(held), missing, outlet.tail, outlet.rest, peer.waiting, hello, due)
 
 
-def adopt(hub: Hub, place: int, who: Credentials, left: Left, now: int) -> Peer:
-    """Go on with the connection whose record is in `place`; it is closed where it may not be that
-    any more, or where its Hello is not known. Call `answer` when all are adopted."""
+def adopt(
+    hub: Hub, place: int, who: Credentials, left: Left, now: int, line: object = None
+) -> Peer:
+    """Go on with the connection whose record is in `place`, and whose socket is `line`; it is
+    closed where it may not be that any more, or where its Hello is not known. Call `answer` when
+    all are adopted."""
     hub.now = now
     record, row = Record(hub.state, place), hub.state.read_connection(place)
     assert row is not None, place
     peer = hub.seat(record, who, rights(who, hub.config))
+    peer.outlet.line = line
     peer.phase, peer.opened = Phase(row["role"]), row["role"] != Phase.NEW
     peer.hello = record.hello or left.hello
     if not _go_on(hub, peer, row, now):

@@ -30,6 +30,7 @@ class Outlet:
     `feeding` is whether the log is served (not before Welcome, not while a breaker is open);
     `past` whether the cursor is before what the log keeps: then it is served from `window`, a
     stretch of the journal, and `fetch` asks for the next one, once;
+    `line` is what the edge writes to, for who sends to many in one go;
     `scratch` is the relay's one buffer for filtered sends, valid from `offer` to `took`.
     """
 
@@ -44,6 +45,7 @@ class Outlet:
         "feeding",
         "fetch",
         "fetching",
+        "line",
         "log",
         "outbox",
         "past",
@@ -60,6 +62,7 @@ class Outlet:
         self.log, self.record, self.scratch = log, record, scratch
         self.rest = b""
         self.tail = b""
+        self.line: object = None
         self.outbox: Outbox | None = None
         self.wanted: Filter | None = None
         self.snapshots: Snapshots | None = None

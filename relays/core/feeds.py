@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from protocol._core.fan import Fan
 from protocol.control import GapReason
 from protocol.reject import Reject
 from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, REPLAYING, Breaker, Limits
@@ -23,7 +24,8 @@ SETTLE_EVERY = 100_000_000
 class Feeds:
     """The consumers of one log.
 
-    `live`, `behind` and `past` (those whose cursor is before what the log keeps, and who are served
+    `live` (of them in `fan` those that get everything, in `sifted` those with a filter), `behind`
+    and `past` (those whose cursor is before what the log keeps, and who are served
     from the journal, where `journaled`: `fetch(peer)` asks for what comes next) are ordered sets.
     `wake(peer)` asks for a send, `watch(peer)` for the next time its socket is writable,
     `cut(peer, reason, text)` closes it, `at(when, action)` is a deadline,
@@ -45,6 +47,7 @@ class Feeds:
     ) -> None:
         self.log, self.limits = log, limits
         self.live: dict[Peer, None] = {}
+        self.fan, self.sifted = Fan(log.state, log.view), dict[Peer, None]()
         self.behind: dict[Peer, None] = {}
         self.past: dict[Peer, None] = {}
         self._fetch, self._journaled = fetch, journaled
@@ -78,8 +81,22 @@ class Feeds:
     def leave(self, peer: Peer) -> None:
         peer.consuming = False
         peer.outlet.stop()
-        for some in (self.live, self.behind, self.past):
-            some.pop(peer, None)
+        self._not_live(peer)
+        self.behind.pop(peer, None)
+        self.past.pop(peer, None)
+
+    def _enliven(self, peer: Peer) -> None:
+        self.live[peer] = None
+        if peer.outlet.wanted is None:
+            self.fan.add(peer.record, peer.outlet.line)
+        else:
+            self.sifted[peer] = None
+
+    def _not_live(self, peer: Peer) -> None:
+        if peer in self.live:
+            del self.live[peer]
+            self.sifted.pop(peer, None)
+            self.fan.remove(peer.record)
 
     def moved(self, peer: Peer, now: int) -> None:
         """After a send: is it live or behind, and does its breaker settle?"""
@@ -97,14 +114,14 @@ class Feeds:
                 self._report("breaker closed", peer)
         if record.lag:
             self.past.pop(peer, None)
-            self.live.pop(peer, None)
+            self._not_live(peer)
             self.behind[peer] = None
             peer.outlet.block()
             self._remember(peer)
         elif peer.outlet.blocked or peer not in self.live:
             self.behind.pop(peer, None)
             self.past.pop(peer, None)
-            self.live[peer] = None
+            self._enliven(peer)
             peer.outlet.blocked = False
             if peer.lagged:
                 peer.lagged = False
@@ -169,7 +186,7 @@ class Feeds:
 
     def _stop(self, peer: Peer) -> None:
         self.behind.pop(peer, None)
-        self.live.pop(peer, None)
+        self._not_live(peer)
         peer.outlet.stop()
         # Of a PLAIN one too: it may yet turn out to be a producer, or say Hello.
         peer.outlet.detach()
@@ -254,7 +271,7 @@ class Feeds:
 
     def _into_the_past(self, peer: Peer) -> None:
         peer.outlet.detach()
-        self.live.pop(peer, None)
+        self._not_live(peer)
         self.behind.pop(peer, None)
         self.past[peer] = None
         peer.outlet.past = True

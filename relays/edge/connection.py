@@ -10,6 +10,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from protocol._core.connection import MARK_READING
+from protocol._core.fan import BEHIND, MORE
 from relays.core.peer import Peer
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Connection:
     def __init__(self, relay: Relay, sock: socket.socket, peer: Peer) -> None:
         self.relay, self.sock, self.peer = relay, sock, peer
         self.fd = sock.fileno()
+        peer.outlet.line = sock
         self.reading = self.writing = False
         self.behind = False  # what was read behind its Hello is still to be taken
         self.read_on()
@@ -103,6 +105,16 @@ class Connection:
             more = hub.proceed(self.peer, now)
             self.relay.fan_out(now)
         self.relay.fence(now)
+
+    def fanned(self, outcome: int, now: int) -> None:
+        """It was sent what was committed with all others, and did not take it all."""
+        if outcome == MORE:
+            self.send(now)
+        elif outcome == BEHIND:
+            self.relay.hub.moved(self.peer, now)
+            self.write_on()
+        else:
+            self.relay.hub.unwritable(self.peer, now)
 
     def send(self, now: int) -> None:
         """Send what the peer is owed, until the kernel takes no more or its turn is over."""

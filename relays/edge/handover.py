@@ -121,7 +121,7 @@ def _seated(
     relay: Relay, place: int, sock: socket.socket, left: Left, now: int
 ) -> tuple[Connection, Left]:
     sock.setblocking(False)
-    peer = adopt(relay.hub, place, credentials(sock), left, now)
+    peer = adopt(relay.hub, place, credentials(sock), left, now, sock)
     connection = relay.connections[peer.number] = Connection(relay, sock, peer)
     if not peer.closed:
         relay.watch_hang_up(connection)

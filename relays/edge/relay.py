@@ -116,7 +116,9 @@ class Relay:
         if end == self._fanned_out:
             return
         self._fanned_out = end
-        for peer in tuple(self.hub.feeds.live):
+        for number, outcome in self.hub.feeds.fan.send(now):
+            self.connections[number].fanned(outcome, now)
+        for peer in tuple(self.hub.feeds.sifted):
             self.connections[peer.number].send(now)
         self.hub.committed(now)
 

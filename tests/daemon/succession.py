@@ -46,8 +46,8 @@ def _successor(world: World, left: dict[int, Left]) -> World:
     hub, now, going = after.relay.hub, after.clock.now(), []
     for number, rest in left.items():
         who = Credentials(rows[number]["uid"], rows[number]["pid"], frozenset())
-        peer = adopt(hub, rows[number]["slot"], who, rest, now)
         sock: Any = world.sockets[number]
+        peer = adopt(hub, rows[number]["slot"], who, rest, now, sock)
         connection = after.relay.connections[number] = Connection(after.relay, sock, peer)
         going.append((connection, rest))
     for connection, rest in going:
