@@ -193,6 +193,7 @@ cdef class State:
     cdef uint64_t note(self, uint64_t next, uint64_t position, uint64_t offset,
                        uint64_t now) noexcept nogil
     cdef void count_frames(self, Tally tally) noexcept nogil
+    cdef void add_all(self, uint64_t *to, uint32_t *counted) noexcept nogil
     cdef void apply_log(self, Tally tally, uint64_t position, uint64_t next,
                         uint64_t now) noexcept nogil
     cdef void note_commit(self, ConnectionRecord *c, Tally tally, Track track, int64_t producer,

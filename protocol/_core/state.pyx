@@ -28,6 +28,11 @@ MAGIC = 0x59414C4552504C41          # "ALPRELAY"
 VERSION = 4                         # 2: decisions, 3: journal, 4: connections that go on
 BUCKET_BOUNDS_NS = tuple(m * 10**e for e in range(3, 10) for m in (1, 2, 5)) + (10**10, 6 * 10**10)
 
+# The first words of Status, in their order; `generation` is not for others to set.
+STATUS_WORDS = {name: n for n, name in enumerate(
+    ("pid", "started_ns", "tick_ns", "ready", "draining", "accepting", "damaged", "metrics_port",
+     "", "adoptions", "handed", "adopted_ns", "crashes")) if name}
+
 cdef uint64_t NEVER_SO_LATE = 60 * 10**9   # a clock this far off says nothing of latency
 cdef uint64_t BOUNDS[BUCKETS]
 for _n, _bound in enumerate(BUCKET_BOUNDS_NS):
@@ -199,21 +204,8 @@ cdef class State:
 
     def set_status(self, **words):
         """Set words of Status by name: pid, started_ns, tick_ns, ready, draining, accepting, ..."""
-        cdef Status *s = self.status
         for name, value in words.items():
-            if name == "pid": s.pid = value
-            elif name == "started_ns": s.started_ns = value
-            elif name == "tick_ns": s.tick_ns = value
-            elif name == "ready": s.ready = value
-            elif name == "draining": s.draining = value
-            elif name == "accepting": s.accepting = value
-            elif name == "damaged": s.damaged = value
-            elif name == "metrics_port": s.metrics_port = value
-            elif name == "adoptions": s.adoptions = value
-            elif name == "handed": s.handed = value
-            elif name == "adopted_ns": s.adopted_ns = value
-            elif name == "crashes": s.crashes = value
-            else: raise KeyError(name)
+            (<uint64_t *>self.status)[<int>STATUS_WORDS[name]] = value
 
     def count(self, str what, uint64_t which, uint64_t delta=1):
         """Add to a counter: "rejected", "disconnects", "arrivals", "trips" or "skew"."""
@@ -376,15 +368,24 @@ cdef class State:
 
     cdef void count_frames(self, Tally tally) noexcept nogil:
         cdef int n
-        for n in range(256):
-            self.add(&self.counters.by_type[n], tally.by_type[n])
-            self.add(&self.counters.by_source[n], tally.by_source[n])
-            if tally.gaps:
-                self.add(&self.counters.gaps_by_source[n], tally.gaps_by_source[n])
-            if tally.duplicates:
-                self.add(&self.counters.duplicates_by_source[n], tally.duplicates_by_source[n])
-        for n in range(32):
-            self.add(&self.counters.by_reason[n], tally.by_reason[n].count)
+        self.add_all(self.counters.by_type, tally.by_type)
+        self.add_all(self.counters.by_source, tally.by_source)
+        if tally.gaps:
+            self.add_all(self.counters.gaps_by_source, tally.gaps_by_source)
+        if tally.duplicates:
+            self.add_all(self.counters.duplicates_by_source, tally.duplicates_by_source)
+        if tally.offence_count:
+            for n in range(32):
+                self.add(&self.counters.by_reason[n], tally.by_reason[n].count)
+
+    cdef void add_all(self, uint64_t *to, uint32_t *counted) noexcept nogil:
+        """Most of the 256 are 0: eight at a time are looked at."""
+        cdef uint64_t *pairs = <uint64_t *>counted
+        cdef int n, k
+        for n in range(0, 256, 8):
+            if pairs[n // 2] | pairs[n // 2 + 1] | pairs[n // 2 + 2] | pairs[n // 2 + 3]:
+                for k in range(n, n + 8):
+                    self.add(&to[k], counted[k])
 
     def commit(self, Tally tally not None, Track track not None, uint64_t slot, int64_t producer,
                uint64_t base, uint64_t read, uint64_t unfinished, uint64_t discarded, uint64_t now):
@@ -414,7 +415,7 @@ cdef class State:
         self.add(&c.sums.accepted, tally.accepted)
         self.add(&c.sums.rejected, tally.rejected)
         self.put(&c.last_sequence, track.last)
-        if not tally.control_bytes and not tally.rejected:   # else that is still to be acted on
+        if not tally.control_bytes and not tally.offence_count:   # which are acted on later
             self.put(&c.marks, c.marks & ~<uint64_t>READING)
         if self.journal.on:
             self.note_commit(c, tally, track, producer, now)
