@@ -112,9 +112,9 @@ class Client:
 
     def control(self, kind: int) -> Any:
         """The next control frame of this type, decoded; others and data are passed over."""
-        return decode(self.first(lambda got: got[4] == kind))
+        return decode(self._first(lambda got: got[4] == kind))
 
-    def first(self, wanted: Callable[[bytes], bool]) -> bytes:
+    def _first(self, wanted: Callable[[bytes], bool]) -> bytes:
         """The next frame that is wanted; heartbeats do not keep a test waiting for ever."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
@@ -125,7 +125,7 @@ class Client:
 
     def data(self, count: int) -> list[bytes]:
         """The next `count` domain frames; control frames are passed over."""
-        return [self.first(lambda got: got[4] not in CONTROL) for _ in range(count)]
+        return [self._first(lambda got: got[4] not in CONTROL) for _ in range(count)]
 
     def raw(self, size: int) -> bytes:
         """Exactly `size` bytes, whatever they are."""

@@ -74,7 +74,7 @@ class Idle:
 
 def next_frame(client: Client) -> bytes:
     """The next frame that is not a Heartbeat or an Ack: a Gap would be one."""
-    return client.first(lambda got: got[4] not in PASSED_OVER)
+    return client._first(lambda got: got[4] not in PASSED_OVER)
 
 
 @contextlib.contextmanager

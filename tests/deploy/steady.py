@@ -90,6 +90,10 @@ class Steady:
                 self.count += 1
         self.kept = stream[at:]
 
+    def has_read_all(self) -> bool:
+        """Whether it has what was in the log when it was welcomed."""
+        return bool(self.controls) and self.count >= self.controls[0][1].end_position
+
     def wanted(self, frames: list[bytes]) -> list[bytes]:
         return [one for one in frames if self.wants and self.wants(one)]
 
@@ -234,7 +238,10 @@ class Crowd(threading.Thread):
         late = Steady(self.path, "late", hello(start=OLDEST), wants=everything)
         self.everyone.append(late)
         last = [one.sent[-1] for one in self.everyone if one.sent and not one.ended]
-        self._until(lambda: all(one in late.data for one in last), "what was sent is in the log")
+        self._until(
+            lambda: late.has_read_all() and all(one in late.data for one in last),
+            "what was sent is in the log",
+        )
         frames = list(split(bytes(late.data)))
         print(f"{len(frames)} frames of {len(late.data)} bytes")
         sizes = {one: sum(map(len, one.wanted(frames))) for one in self.everyone}
