@@ -83,7 +83,7 @@ class Relay:
     # --- start ---
 
     def start(self) -> None:
-        """Accept from here on."""
+        """Accept from here on, and go on with what was taken over."""
         self.acceptor.start()
         self.loop.add_reader(self._hang_ups.fileno(), self._hung_up)
         if self.journal is not None:
@@ -92,6 +92,7 @@ class Relay:
         self.state.set_status(accepting=1, ready=1, draining=0)
         self.decisions.started(self.clock.now())
         self._tick()
+        self.work()
         self.loop.call_later(PREFAULT_EVERY, self._prefault, 0)
 
     def _prefault(self, offset: int) -> None:

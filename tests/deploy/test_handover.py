@@ -39,7 +39,7 @@ from tests.deploy.conftest import (
 from tests.deploy.idle import idle, next_frame
 from tests.deploy.machine import Machine
 from tests.deploy.steady import Crowd
-from tests.harness import Client, eventually, frame, hello
+from tests.harness import PATIENCE, Client, eventually, frame, hello
 
 KIND = {name: domain.types[-1] for name, domain in DOMAINS.items()}
 # What a restart may take from SIGTERM to the end of the process is 200 ms; this is for machines
@@ -197,9 +197,9 @@ def test_a_restart_says_what_it_handed_over_and_what_it_took(machine: Machine) -
         first = machine.show("relay@execution", "InvocationID")
         machine.run("systemctl restart relay@execution")
         told = machine.log(f"_SYSTEMD_INVOCATION_ID={first}")
-        assert re.search(rf"handed over .*connections={count}\b", told), told
+        assert re.search(rf"handed over. .*connections={count}\b", told), told
         told = said(machine, "execution")
-        assert re.search(rf"connections adopted .*adopted={count} closed=0", told), told
+        assert re.search(rf"connections adopted. .*adopted={count} closed=0", told), told
         assert consumers(machine, "execution") == rows
         stored(machine, "execution", count)
 
@@ -276,3 +276,18 @@ def test_as_many_connections_as_there_may_be_live_through_a_restart_and_a_crash(
             producer.send(sent)
             assert all(next_frame(one) == sent for one in hearers)
         stored(machine, "signals", MOST)
+
+
+def test_who_only_waits_goes_on_getting_heartbeats(machine: Machine) -> None:
+    override(machine, "signals", WAIT_AT_GATE)
+    machine.run("systemctl start relay@signals")
+    with machine.client("signals") as client:
+        client.hello(heartbeat_ms=100)
+        stored(machine, "signals", 1)
+        with nobody_serves(machine, "signals", "restart"):
+            client.sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while client.sock.recv(1 << 16):
+                    pass
+            client.sock.settimeout(PATIENCE)
+        assert client.control(100).position == 0

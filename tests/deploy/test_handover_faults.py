@@ -125,7 +125,7 @@ def test_a_state_of_another_format_is_set_aside_and_everybody_is_closed(machine:
             at.write((99).to_bytes(8, "little"))
         there.all_end()
         told = said(machine, "execution")
-        assert re.search(rf"state set aside .*format {ours}\b.*format 99\b", told), told
+        assert re.search(rf"state set aside. .*format {ours}\b.*format 99\b", told), told
     stored(machine, "execution", 0)
     assert log_id(machine) != there.log_id
 
