@@ -9,13 +9,13 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass
-from functools import partial
 
 import pytest
 
 from tests.adversity.test_clients_and_crashes import PRODUCERS, Feed, join, readers, seed
+from tests.deploy.conftest import configure, pid, served_by_another
 from tests.deploy.machine import Machine
-from tests.harness import RelayProcess, eventually
+from tests.harness import RelayProcess
 
 WAYS = {
     "killed": "systemctl kill --kill-whom=main -s KILL relay@{}",
@@ -31,14 +31,6 @@ class Served(RelayProcess):
     path: str
 
 
-def pid(machine: Machine, domain: str) -> str:
-    return machine.show(f"relay@{domain}", "MainPID")
-
-
-def another(machine: Machine, domain: str, before: str) -> bool:
-    return pid(machine, domain) not in (before, "0")
-
-
 @pytest.mark.parametrize("way", list(WAYS))
 @pytest.mark.parametrize(
     ("domain", "times"),
@@ -52,6 +44,7 @@ def test_nothing_is_lost_doubled_or_reordered_when_systemd_brings_a_relay_back(
     machine: Machine, domain: str, way: str, times: int
 ) -> None:
     chance = random.Random(seed())
+    configure(machine, domain, "crash_window = 0")
     machine.run(f"systemctl start relay@{domain}")
     relay = Served(domain, machine.path(f"/run/alphapulse/{domain}.sock"))
     reading = readers(relay, loop=False)
@@ -62,7 +55,7 @@ def test_nothing_is_lost_doubled_or_reordered_when_systemd_brings_a_relay_back(
         before = pid(machine, domain)
         time.sleep(chance.uniform(0.01, 0.2))  # a random moment; nothing is right for it
         machine.run(WAYS[way].format(domain))
-        eventually(partial(another, machine, domain, before), "there is another")
+        served_by_another(machine, domain, before)
     for feed in feeds:
         feed.stopping.set()
     join(feeds)
