@@ -49,9 +49,14 @@ import sys
 from relays.cli import main
 sys.exit(main())
 """
-# In memory and in a mount namespace of its own: nothing is left to unmount.
+# In memory and in a mount namespace of its own: nothing is left to unmount. In control groups of
+# its own: two machines in one would take each other's processes for theirs.
+GROUPS = [Path("/sys/fs/cgroup", name) for name in ("", "systemd", "unified")]
 START = """
 set -e
+for group in $ROOTS; do
+    test -w "$group/cgroup.procs" && mkdir "$group/$NAME" && echo $$ >"$group/$NAME/cgroup.procs"
+done 2>/dev/null || true
 mount -t tmpfs -o mode=755 tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
 cp -a "$2/." "$1/upper/"
@@ -81,6 +86,7 @@ class Machine:
         self.folder, self.files = folder, folder / "files"
         self.seen = {ROOT: CHECKOUT, **(seen or {})}
         self.leader = 0
+        self._group = f"relays-test-{os.getpid()}-{folder.name}"
         self._console = folder / "console.txt"
         self._nspawn: subprocess.Popen[bytes] | None = None
 
@@ -132,10 +138,12 @@ class Machine:
         command += ["--private-network", "--console=pipe"]
         command += [f"--bind-ro={here}:{there}" for here, there in self.seen.items()]
         command += ["--boot", f"--directory={scratch}/root", "systemd.unit=relays-test.target"]
+        environ = os.environ | {"NAME": self._group, "ROOTS": " ".join(map(str, GROUPS))}
         with self._console.open("wb") as console:
             self._nspawn = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT
-            )
+                command, env=environ, stdin=subprocess.DEVNULL, stdout=console,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
         self.leader = eventually(self._find_leader, "the container's process 1 is there", BOOT)
         eventually(self._is_up, "the container has booted", BOOT)
 
@@ -164,6 +172,10 @@ class Machine:
         except subprocess.TimeoutExpired:
             self._nspawn.kill()
             self._nspawn.wait()
+        for group in GROUPS:
+            for found, _, _ in os.walk(group / self._group, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(found)
 
     # --- while it runs ---
 
