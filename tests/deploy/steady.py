@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from protocol.control import Ack, Heartbeat, hello_tlvs, type_filter
+from protocol.instruments import InstrumentId, VenueId
 from protocol.message import decode
 from relays.domains import DOMAINS
 from tests.adversity.test_clients_and_crashes import FEEDS, message
@@ -152,6 +153,8 @@ class Crowd(threading.Thread):
     def _consumers(self) -> list[Steady]:
         kind = type(message(0, 0, self.domain)).TYPE
         others = [message(n, 0, self.domain).frame()[32:44] for n in (0, 2)]
+        many = [InstrumentId.spot(VenueId.BINANCE, f"MANY{n}") for n in range(200)]
+        one_of_many = hello_tlvs("many", [*many, FEEDS[1]])
 
         def consumer(name: str, first: bytes = b"", **options: Any) -> Steady:
             return Steady(self.path, name, first, **{"wants": everything, **options})
@@ -167,6 +170,11 @@ class Crowd(threading.Thread):
                      wants=lambda got: got[4] == kind),
             consumer("of one instrument", hello(start=OLDEST, tlvs=hello_tlvs("one", FEEDS[1:2])),
                      wants=lambda got: got[32:44] not in others),
+            consumer(
+                "of many instruments",
+                hello(start=OLDEST, tlvs=one_of_many),
+                wants=lambda got: got[32:44] not in others,
+            ),
             consumer("catch_up", hello(start=OLDEST, on_lag=CATCH_UP)),
             consumer("slow catch_up", hello(start=OLDEST, on_lag=CATCH_UP), sip=200),
         ]  # fmt: skip

@@ -79,13 +79,22 @@ def missing(path: str) -> bool:
     return not os.path.exists(path)
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.full)])
-@pytest.mark.parametrize("domain", ["execution", "market_data"])
+# With the small log those who are slow are served from the journal by then.
+@pytest.mark.parametrize(
+    ("domain", "log_bytes", "times"),
+    [
+        ("execution", 64 << 20, 2),
+        ("market_data", 64 << 20, 2),
+        pytest.param("execution", 64 << 20, 20, marks=pytest.mark.full),
+        pytest.param("execution", 1 << 20, 20, marks=pytest.mark.full),
+        pytest.param("market_data", 64 << 20, 20, marks=pytest.mark.full),
+    ],
+)
 def test_a_restart_under_load_is_noticed_by_no_client_of_any_kind(
-    machine: Machine, domain: str, times: int
+    machine: Machine, domain: str, log_bytes: int, times: int
 ) -> None:
     chance = random.Random(seed())
-    configure(machine, domain, "send_buffer = 16384")
+    configure(machine, domain, f"send_buffer = 16384\nlog_bytes = {log_bytes}")
     machine.run(f"systemctl start relay@{domain}")
     path = path_of(machine, domain)
     with Client(path) as client:
@@ -106,12 +115,13 @@ def test_a_restart_under_load_is_noticed_by_no_client_of_any_kind(
     stored(machine, domain, 0)
 
 
-def test_the_old_process_is_gone_at_once(machine: Machine) -> None:
+@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.full)])
+def test_the_old_process_is_gone_at_once(machine: Machine, times: int) -> None:
     chance = random.Random(seed())
     machine.run("systemctl start relay@execution")
     took = []
     with Crowd(path_of(machine, "execution"), "execution", chance) as crowd:
-        for _ in range(10):
+        for _ in range(times):
             old = pid(machine, "execution")
             process = machine.path(f"/proc/{old}")
             machine.run(WAYS["restart"].format("execution"))

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from relays.domains import DOMAINS
-from tests.deploy.conftest import override
+from tests.deploy.conftest import override, pid
 from tests.deploy.machine import Machine
 from tests.harness import eventually, frame
 
@@ -19,11 +19,6 @@ from tests.harness import eventually, frame
 FREE_TYPE = {name: domain.types[-1] for name, domain in DOMAINS.items()}
 
 IN_GROUP = "setpriv --reuid nobody --regid alphapulse-clients --clear-groups"
-
-
-def pid(machine: Machine, domain: str) -> int:
-    """The relay's process, as the machine numbers it."""
-    return int(machine.show(f"relay@{domain}.service", "MainPID"))
 
 
 def socket_file(machine: Machine, domain: str) -> Path:
