@@ -182,6 +182,20 @@ def test_a_restart_of_the_umbrella_hands_over_all_three(machine: Machine) -> Non
             each.all_hear()
 
 
+def test_every_way_to_restart_a_relay_hands_over_also_after_systemd_began_anew(
+    machine: Machine,
+) -> None:
+    machine.run("systemctl start relay@signals")
+    with idle(machine, "signals") as there:
+        machine.run("systemctl daemon-reexec")
+        for command in ("try-restart relay@signals", "restart relay@signals.socket"):
+            stored(machine, "signals", len(there.everyone))
+            old = pid(machine, "signals")
+            machine.run(f"systemctl {command}")
+            served_by_another(machine, "signals", old)
+            there.all_hear()
+
+
 def test_a_stop_drains_and_closes_although_connections_could_be_kept(machine: Machine) -> None:
     machine.run("systemctl start relay@execution")
     with idle(machine, "execution") as there:
