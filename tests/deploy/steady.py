@@ -21,9 +21,8 @@ from relays.domains import DOMAINS
 from tests.adversity.test_clients_and_crashes import FEEDS, message
 from tests.harness import CONTROL, Client, eventually, frame, hello, split
 
-# Between two turns of the thread; with BURST, the load: some thousand frames a second.
+# Between two turns of the thread; with `burst`, the load: some thousand frames a second.
 PACE = 0.001
-BURST = 3
 LARGE = (5_000, 20_000)
 ALL = 1 << 20
 CAUGHT_UP = 60.0
@@ -136,10 +135,12 @@ def differs(one: bytes | bytearray, other: bytes | bytearray) -> int | None:
 
 
 class Crowd(threading.Thread):
-    """Everybody who is connected to one relay, which has an empty log. Served from `with` on."""
+    """Everybody who is connected to one relay, which has an empty log. Served from `with` on; in a
+    turn of the thread a producer makes at most `burst` frames."""
 
-    def __init__(self, path: str, domain: str, chance: random.Random) -> None:
+    def __init__(self, path: str, domain: str, chance: random.Random, burst: int = 3) -> None:
         super().__init__(name="crowd")
+        self.burst = burst
         self.path, self.domain, self.chance = path, domain, chance
         self.error: BaseException | None = None
         self.finishing, self.finished, self.over = (threading.Event() for _ in range(3))
@@ -222,7 +223,7 @@ class Crowd(threading.Thread):
                     if one.ended:
                         continue
                     if not one.out and not self.finishing.is_set():
-                        one.produce(self.chance.randint(0, BURST))
+                        one.produce(self.chance.randint(0, self.burst))
                     one.turn(self.chance)
                 if self.finishing.is_set() and not self.finished.is_set():
                     self._finish()

@@ -68,7 +68,7 @@ def test_who_is_still_connected_after_a_crash_under_load_has_missed_nothing(
     configure(machine, domain, "send_buffer = 16384\ncrash_window = 0")
     machine.run(f"systemctl start relay@{domain}")
     path = machine.path(f"/run/alphapulse/{domain}.sock")
-    with Crowd(path, domain, chance) as crowd:
+    with Crowd(path, domain, chance, burst=20) as crowd:
         for _ in range(kills):
             time.sleep(chance.uniform(0.01, 0.2))  # a random moment; nothing is right for it
             old = pid(machine, domain)
