@@ -93,6 +93,7 @@ class Relay:
         self.decisions.started(self.clock.now())
         self._tick()
         self.loop.call_later(PREFAULT_EVERY, self._prefault, 0)
+        self.work()  # adopted connections are owed something, and have deadlines
 
     def _prefault(self, offset: int) -> None:
         """The log's pages, a slice at a time: nobody waits for all of them."""

@@ -1,0 +1,156 @@
+"""What a death or a restart finds at instants that are few and short (relays.md 2, 9).
+
+Before every line of the relay's own code the record of a connection is looked at, as a successor
+would find it if the process died there. The relays are played, one after the other.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from protocol.control import Role
+from protocol.message import decode
+from relays.core.adoption import is_whole
+from relays.core.handshake import Handshake, Waiting
+from relays.core.peer import Peer
+from tests.daemon.fake_edge import FakeSocket, World
+from tests.daemon.played_manager import PlayedManager
+from tests.daemon.succession import store
+from tests.harness import CONTROL, eventually, frame, hello, split
+
+HERE = "/relays/"
+
+
+def frames(first: int, last: int) -> list[bytes]:
+    return [frame(number, timestamp=5) for number in range(first, last + 1)]
+
+
+def data(sock: FakeSocket) -> list[bytes]:
+    return [one for one in split(bytes(sock.got)) if one[4] not in CONTROL]
+
+
+def said(sock: FakeSocket, kind: type) -> list[Any]:
+    found = [decode(one) for one in split(bytes(sock.got)) if one[4] in CONTROL]
+    return [message for message in found if isinstance(message, kind)]
+
+
+def consumes(world: World, role: int = Role.CONSUME, **wanted: int) -> tuple[Peer, FakeSocket]:
+    peer, sock = world.connect()
+    world.send(sock, hello(role, **wanted))
+    return peer, sock
+
+
+def produces(world: World) -> tuple[Peer, FakeSocket]:
+    """An anonymous producer that has sent frame 1."""
+    peer, sock = world.connect()
+    world.send(sock, frame(1, timestamp=5))
+    return peer, sock
+
+
+def whole(world: World, peer: Peer) -> bool:
+    row = world.state.read_connection(peer.record.slot)
+    return row is not None and is_whole(row, world.state.oldest_offset)
+
+
+def instants(
+    world: World, peer: Peer, act: Callable[[], object], after: Callable[[], bool]
+) -> list[str]:
+    """The lines of the relay's code before which `peer` was whole, once `after` held."""
+    store(world)
+    found: list[str] = []
+
+    def look(frame: FrameType, event: str, _: object) -> Any:
+        code = frame.f_code
+        if event == "line" and HERE in code.co_filename and after() and whole(world, peer):
+            found.append(f"{code.co_filename.rpartition('/')[2]}:{frame.f_lineno}")
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return found
+
+
+# --- one that is being closed ---
+
+BROKEN = b"\0" * 64
+
+
+# --- one whose marks stay ---
+
+
+# --- how it goes on ---
+
+
+class Counting:
+    """A state at whose `count` something happens."""
+
+    def __init__(self, state: Any, count: Callable[..., None]) -> None:
+        self._state, self.count = state, count
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._state, name)
+
+
+# --- delivery that waits for the journal ---
+
+
+# --- Hellos that wait ---
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
+    """How often the Hello of a connection waits for the journal; one that is not here does not."""
+    times: dict[int, int] = {}
+    answers = Handshake._hello
+
+    def hello(self: Handshake, peer: Peer, hello: Waiting, now: int) -> bool:
+        if times.get(peer.number, 0):
+            times[peer.number] -= 1
+            self._wait(peer, hello, now)
+            return False
+        return answers(self, peer, hello, now)
+
+    monkeypatch.setattr(Handshake, "_hello", hello)
+    return times
+
+
+def carried(world: World, peer: Peer, sock: FakeSocket, *parts: bytes) -> None:
+    """All of it is read at once; what is behind a Hello that waits is kept."""
+    sock.coming += b"".join(parts)
+    connection = world.relay.connections[peer.number]
+    connection.readable()
+
+
+# --- the manager's copies ---
+
+
+# --- whole relays ---
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[PlayedManager]:
+    found = PlayedManager(tmp_path)
+    yield found
+    found.clean()
+
+
+def test_a_session_gets_heartbeats_also_where_nothing_else_happens(manager: PlayedManager) -> None:
+    manager.start()
+    client = manager.relay.client()
+    client.hello(heartbeat_ms=100)
+    eventually(lambda: manager.stored(1), "there is a copy")
+    manager.relay.kill()
+    while not client.silent(0.05):
+        client.kept = b""  # what the dead one said
+    manager.start()
+    assert client.control(100)
