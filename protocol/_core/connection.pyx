@@ -10,8 +10,8 @@ from libc.string cimport memcpy, memset
 
 from protocol._core.gather cimport Filter
 from protocol._core.scan cimport FrameHeader, HEADER
-from protocol._core.state cimport (DROPS, HELLO, OWED, PAGES, READING, SENDING, ConnectionRecord,
-                                   HelloRecord, OffencePage, State, Sums)
+from protocol._core.state cimport (DROPS, HELLO, LEAVING, OWED, PAGES, READING, SENDING,
+                                   ConnectionRecord, HelloRecord, OffencePage, State, Sums)
 
 cdef enum:
     LEFT = 0
@@ -25,7 +25,7 @@ cdef extern from *:
     void STORE(uint64_t *p, uint64_t v) noexcept nogil
 
 
-MARK_READING, MARK_SENDING, MARK_OWED = READING, SENDING, OWED
+MARK_READING, MARK_SENDING, MARK_OWED, MARK_LEAVING = READING, SENDING, OWED, LEAVING
 
 
 cdef class Record:

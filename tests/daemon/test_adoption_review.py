@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from protocol.control import Role
+from protocol.control import Error, Role
 from protocol.message import decode
 from relays.core.adoption import is_whole
 from relays.core.handshake import Handshake, Waiting
@@ -83,6 +83,54 @@ def instants(
 # --- one that is being closed ---
 
 BROKEN = b"\0" * 64
+
+
+def test_a_producer_that_lost_its_framing_is_at_no_instant_whole() -> None:
+    world = World()
+    peer, sock = produces(world)
+    bad = [*frames(2, 3), BROKEN, *frames(4, 5)]
+    found = instants(world, peer, lambda: world.send(sock, *bad), lambda: not sock.coming)
+    assert sock.closed
+    assert not found
+
+
+def test_a_producer_that_is_closed_for_its_first_gap_is_at_no_instant_whole() -> None:
+    world = World(require_sequence=True)
+    peer, sock = produces(world)
+    found = instants(world, peer, lambda: world.send(sock, *frames(3, 3)), lambda: not sock.coming)
+    assert sock.closed
+    assert not found
+
+
+def test_a_sequence_with_other_bytes_is_at_no_instant_whole_nor_acknowledged() -> None:
+    world = World(require_sequence=True)
+    windows: dict[int, memoryview] = {}
+    world.relay.hub.window = lambda place: windows.setdefault(place, memoryview(bytearray(8192)))
+    peer, sock = consumes(world, Role.PRODUCE, producer_id=9)
+    world.send(sock, *frames(1, 2))
+    other = frame(2, timestamp=6)
+    found = instants(world, peer, lambda: world.send(sock, other), lambda: not sock.coming)
+    assert sock.closed
+    assert not found
+
+
+def test_one_that_was_told_why_it_is_closed_is_not_whole_before_it_is() -> None:
+    world = World()
+    peer, sock = consumes(world)
+    told = lambda: bool(said(sock, Error))  # noqa: E731
+    found = instants(world, peer, lambda: world.send(sock, frame(1, timestamp=5)), told)
+    assert sock.closed
+    assert not found
+
+
+def test_one_that_is_given_up_is_at_no_instant_whole() -> None:
+    """What it was owed is counted as lost before its place is free."""
+    world = World()
+    peer, _ = world.connect()
+    world.pass_time(101)
+    finish = world.relay.hub.finish
+    assert not instants(world, peer, lambda: finish(peer), lambda: peer.closed)
+    assert world.state.read_connection(peer.record.slot) is None
 
 
 # --- one whose marks stay ---
