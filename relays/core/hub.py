@@ -410,19 +410,16 @@ class Hub:
         self.now = now
         outlet = peer.outlet
         outlet.rest = outlet.tail = b""
-        if peer.input_over or peer.leaving or peer.closed:
+        produces = peer.may_produce or (peer.phase == Phase.PLAIN and peer.rights.produce)
+        if peer.input_over or peer.leaving or peer.closed or not produces:
             self.finish(peer)
-        elif peer.phase in (Phase.PLAIN, Phase.PRODUCER) and peer.rights.produce:
-            self.feeds.leave(peer)
-            peer.record.stop_consuming()
-            if peer.phase == Phase.PLAIN:
-                self.set_phase(peer, Phase.NEW)
-        elif peer.may_produce:
-            self.feeds.leave(peer)
-            peer.record.stop_consuming()
-            outlet.outbox = None
-        else:
-            self.finish(peer)
+            return
+        self.feeds.leave(peer)
+        peer.record.stop_consuming()
+        if peer.phase == Phase.PLAIN:
+            self.set_phase(peer, Phase.NEW)
+        outlet.outbox = None
+        peer.record.unmark(MARK_SENDING | MARK_OWED)  # what was said or owed nobody waits for
 
     # --- sending and time ---
 

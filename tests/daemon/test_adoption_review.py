@@ -21,7 +21,7 @@ from relays.core.handshake import Handshake, Waiting
 from relays.core.peer import Peer
 from tests.daemon.fake_edge import FakeSocket, World
 from tests.daemon.played_manager import PlayedManager
-from tests.daemon.succession import store
+from tests.daemon.succession import after_a_crash, store
 from tests.harness import CONTROL, eventually, frame, hello, split
 
 HERE = "/relays/"
@@ -134,6 +134,27 @@ def test_one_that_is_given_up_is_at_no_instant_whole() -> None:
 
 
 # --- one whose marks stay ---
+
+
+@pytest.mark.parametrize("role", [None, Role.PRODUCE, Role.PRODUCE | Role.CONSUME])
+def test_a_producer_that_reads_nothing_any_more_is_whole_while_it_is_idle(
+    role: Role | None,
+) -> None:
+    world = World()
+    peer, sock = world.connect()
+    if role is not None:
+        world.send(sock, hello(role))
+    else:
+        world.pass_time(101)
+    sock.gone = True
+    _, other = produces(world)
+    world.send(other, *frames(2, 3))
+    world.pass_time(1001)
+    store(world)
+    assert not sock.closed
+    assert whole(world, peer)
+    after = after_a_crash(world)
+    assert peer.number in after.relay.hub.peers
 
 
 # --- how it goes on ---
