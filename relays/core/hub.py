@@ -158,10 +158,10 @@ class Hub:
         if peer.leaving:
             self._new.pop(peer, None)
             return
+        record = peer.record
+        record.consume_from(record.position, record.offset)  # first: no PLAIN one is without it
         self.set_phase(peer, Phase.PLAIN)
         peer.on_lag = self.config.on_lag
-        record = peer.record
-        record.consume_from(record.position, record.offset)
         self.report("connection opened", peer, why=f"plain; on_lag {peer.on_lag}")
         self.feeds.join(peer, now)
 

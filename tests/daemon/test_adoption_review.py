@@ -160,6 +160,27 @@ def test_a_producer_that_reads_nothing_any_more_is_whole_while_it_is_idle(
 # --- how it goes on ---
 
 
+def test_one_that_is_plain_by_a_hair_gets_what_it_is_owed() -> None:
+    """The record says that it is PLAIN before it says that it consumes, or the other way round."""
+    world = World()
+    peer, sock = world.connect()
+
+    def dies(*_: object) -> None:
+        raise InterruptedError
+
+    world.relay.hub.state = Counting(world.state, dies)  # type: ignore[assignment]
+    with pytest.raises(InterruptedError):
+        world.pass_time(101)
+    world.relay.hub.state = world.state
+    after = after_a_crash(world)
+    _, producer = produces(after)
+    after.pass_time(101)
+    after.send(producer, *frames(2, 3))
+    assert data(sock) == frames(1, 3)
+    after.accounted()
+    assert peer.number in after.relay.hub.peers
+
+
 class Counting:
     """A state at whose `count` something happens."""
 
