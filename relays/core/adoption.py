@@ -129,7 +129,7 @@ def _go_on(hub: Hub, peer: Peer, row: Row, now: int) -> bool:
 
 def _track(peer: Peer, row: Row, fail_fast: bool) -> Track:
     """How far an anonymous producer's sequence is."""
-    known = row["sums"]["accepted"] > 0 or row["sums"]["rejected"] > 0
+    known = row["sums"]["accepted"] > 0 or row["last_sequence"] > 0
     return Track(
         last=row["last_sequence"], known=known, sources=peer.rights.sources, fail_fast=fail_fast
     )

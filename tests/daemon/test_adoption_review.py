@@ -21,7 +21,7 @@ from relays.core.handshake import Handshake, Waiting
 from relays.core.peer import Peer
 from tests.daemon.fake_edge import FakeSocket, World
 from tests.daemon.played_manager import PlayedManager
-from tests.daemon.succession import after_a_crash, store
+from tests.daemon.succession import after_a_crash, handed_over, store
 from tests.harness import CONTROL, eventually, frame, hello, split
 
 HERE = "/relays/"
@@ -189,6 +189,21 @@ class Counting:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._state, name)
+
+
+@pytest.mark.parametrize("successor", [handed_over, after_a_crash])
+def test_a_sequence_that_was_refused_is_not_one_that_was_taken(
+    successor: Callable[[World], World],
+) -> None:
+    world = World(require_sequence=True, validate_checksums=True)
+    _, sock = consumes(world, Role.PRODUCE)
+    damaged = bytearray(frame(70, timestamp=5))
+    damaged[-1] ^= 1
+    world.send(sock, bytes(damaged))
+    assert len(said(sock, Error)) == 1
+    after = successor(world)
+    after.send(sock, *frames(70, 71))
+    assert after.state.end_position == 2
 
 
 # --- delivery that waits for the journal ---
