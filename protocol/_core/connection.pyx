@@ -86,9 +86,10 @@ cdef class Record:
         """Everything up to the log's end is lost to this consumer, a frame begun in it with it."""
         cdef ConnectionRecord *c = self.row
         self.window = NULL
-        self.state.add(&c.sums.dropped[reason], self.state.consumers_position() - c.position)
-        self.state.put(&c.position, self.state.consumers_position())
-        self.state.put(&c.offset, self.state.consumers_end())
+        if self.state.consumers_position() > c.position:   # else it has had what is withheld now
+            self.state.add(&c.sums.dropped[reason], self.state.consumers_position() - c.position)
+            self.state.put(&c.position, self.state.consumers_position())
+            self.state.put(&c.offset, self.state.consumers_end())
         self.state.put(&c.begun, 0)
         self.state.put(&c.waiting_since_ns, 0)
         self.store()

@@ -73,7 +73,7 @@ class Relay:
         self._patience: asyncio.TimerHandle | None = None
         self.connections: dict[int, Connection] = {}
         self.draining = False
-        self._fanned_out = memory.state.end_offset
+        self._fanned_out = memory.state.shown_offset
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
         self._hang_ups = select.epoll()

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from protocol.control import Error, Role
+from protocol.control import Error, Gap, Role
 from protocol.message import decode
 from relays.core.adoption import is_whole
+from relays.core.breaker import OPEN
 from relays.core.handshake import Handshake, Waiting
 from relays.core.peer import Peer
 from tests.daemon.fake_edge import FakeSocket, World
@@ -206,7 +207,57 @@ def test_a_sequence_that_was_refused_is_not_one_that_was_taken(
     assert after.state.end_position == 2
 
 
+@pytest.mark.parametrize("successor", [handed_over, after_a_crash])
+def test_one_whose_breaker_is_open_goes_on_also_where_the_log_has_overtaken_it(
+    successor: Callable[[World], World],
+) -> None:
+    world = World(circuit_breaker=20, max_queue_size=30, on_lag="gap", recovery_timeout=1.0)
+    peer, sock = consumes(world)
+    sock.room = 64
+    _, producer = produces(world)
+    last = 1
+    while world.state.oldest_offset <= peer.record.offset:
+        world.send(producer, *frames(last + 1, last + 100))
+        last += 100
+    assert peer.breaker.state == OPEN
+    after = successor(world)
+    sock.room = 1 << 30
+    after.pass_time(1001)
+    after.write(sock)
+    (gap,) = said(sock, Gap)
+    after.send(producer, frame(last + 1, timestamp=5))
+    assert data(sock)[-1:] == [frame(last + 1, timestamp=5)]
+    assert gap.last_position + 1 == last
+    after.accounted()
+
+
 # --- delivery that waits for the journal ---
+
+
+def test_what_is_withheld_when_it_is_adopted_is_delivered_when_it_is_shown() -> None:
+    world = World()
+    _, sock = consumes(world)
+    _, producer = produces(world)
+    world.state.show(1, 64)
+    world.send(producer, *frames(2, 3))
+    after = handed_over(world)
+    assert data(sock) == frames(1, 1)
+    after.state.show(3, 192)
+    after.relay.fan_out(after.clock.now())
+    assert data(sock) == frames(1, 3)
+
+
+def test_one_that_is_ahead_of_what_is_shown_does_not_go_on() -> None:
+    """As where delivery waits for the journal since the restart, and the disk is slow."""
+    world = World()
+    _, sock = consumes(world)
+    _, producer = produces(world)
+    world.send(producer, *frames(2, 3))
+    world.state.show(1, 64)
+    after = handed_over(world)
+    after.pass_time(1001)
+    assert data(sock) == frames(1, 3)
+    assert sock.closed
 
 
 # --- Hellos that wait ---
