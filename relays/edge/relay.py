@@ -184,7 +184,9 @@ class Relay:
                 self.hold(connection)
                 return
             connection.resume(now)
-        self._release(peer.number)
+        self.fence(now)
+        if not peer.waiting:  # again, for something else
+            self._release(peer.number)
 
     # --- what the journal has ---
 
@@ -252,6 +254,7 @@ class Relay:
     def go_on(self, connection: Connection, behind: bool, now: int) -> None:
         """An adopted connection: what its predecessor had read of it (`behind`) is taken first."""
         peer = connection.peer
+        self.fence(now)  # its Hello may have been answered just now
         if peer.closed or peer.leaving:
             return
         connection.behind = behind

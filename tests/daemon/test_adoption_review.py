@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from protocol.control import Error, Gap, Role
+from protocol.control import Ack, Error, Gap, Role, Welcome
 from protocol.message import decode
+from protocol.reject import Reject
 from relays.core.adoption import is_whole
 from relays.core.breaker import OPEN
 from relays.core.handshake import Handshake, Waiting
@@ -278,6 +279,39 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
 
     monkeypatch.setattr(Handshake, "_hello", hello)
     return times
+
+
+def test_what_came_behind_a_hello_waits_as_long_as_that(waits: dict[int, int]) -> None:
+    world = World(require_sequence=True)
+    waits[1] = 3
+    before, sock = world.connect()
+    carried(world, before, sock, hello(Role.PRODUCE, producer_id=9), *frames(1, 2))
+    after = handed_over(world)
+    peer = after.relay.hub.peers[1]
+    for _ in range(2):
+        assert peer.waiting
+        assert after.state.end_position == 0
+        after.relay.hub.handshake.answers.append((peer, Waiting(peer.waiting)))
+        after.relay.work()
+    assert after.state.end_position == 2
+    assert said(sock, Ack)[-1].sequence == 2
+    after.accounted()
+
+
+def test_two_hellos_of_one_producer_that_waited_are_answered_one_after_the_other(
+    waits: dict[int, int],
+) -> None:
+    world = World(require_sequence=True)
+    waits.update({1: 1, 2: 1})
+    one, first = world.connect()
+    carried(world, one, first, hello(Role.PRODUCE, producer_id=9), *frames(1, 2))
+    other, second = world.connect()
+    carried(world, other, second, hello(Role.PRODUCE, producer_id=9), *frames(3, 4))
+    after = handed_over(world)
+    assert said(first, Error)[-1].code == Reject.FENCED
+    assert said(second, Welcome)[-1].last_sequence == 2
+    assert after.state.end_position == 4
+    after.accounted()
 
 
 def carried(world: World, peer: Peer, sock: FakeSocket, *parts: bytes) -> None:
