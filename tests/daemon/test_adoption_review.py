@@ -6,6 +6,7 @@ would find it if the process died there. The relays are played, one after the ot
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ from relays.core.adoption import is_whole
 from relays.core.breaker import OPEN
 from relays.core.handshake import Handshake, Waiting
 from relays.core.peer import Peer
-from tests.daemon.fake_edge import FakeSocket, World
+from relays.edge.store import Store
+from tests.daemon.fake_edge import FakeLoop, FakeSocket, World
 from tests.daemon.played_manager import PlayedManager
 from tests.daemon.succession import after_a_crash, handed_over, store
 from tests.harness import CONTROL, eventually, frame, hello, split
@@ -322,6 +324,26 @@ def carried(world: World, peer: Peer, sock: FakeSocket, *parts: bytes) -> None:
 
 
 # --- the manager's copies ---
+
+
+def test_a_manager_that_is_not_there_has_confirmed_nothing(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as gone:
+        gone.bind(str(tmp_path / "notify"))
+        loop = FakeLoop()
+        played: Any = loop
+        store = Store(played, str(tmp_path / "notify"))
+    world = World()
+    peer, _ = world.connect()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connection = world.relay.connections[peer.number]
+        connection.sock, connection.fd = ours, ours.fileno()
+        store.keep(connection)
+        for answered in [*loop.readers.values()]:
+            answered()
+    store._socket.close()
+    assert store.settled
+    assert not world.state.read_connection(peer.record.slot)["stored"]  # type: ignore[index]
 
 
 # --- whole relays ---
