@@ -111,8 +111,9 @@ class MetricsChild:
             self._child.stdin.close()
         self._child = None
 
-    def stop(self) -> None:
-        """End the process and free the port. The end of its standard input tells it."""
+    def stop(self, patience: float = GOODBYE) -> None:
+        """End the process and free the port. The end of its standard input tells it; after
+        `patience` seconds it is killed."""
         self._listening.close()
         child = self._child
         self._release()
@@ -120,7 +121,7 @@ class MetricsChild:
         if child is None:
             return
         try:
-            child.wait(GOODBYE)
+            child.wait(patience)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()

@@ -120,6 +120,8 @@ def run(load: Callable[[], Loaded], accept_damage: bool = False) -> int:
             code = uvloop.run(service.main())
             if service.makes_way:
                 log.line("handed over", connections=make_way(service.relay, letter))
+                if metrics is not None:
+                    metrics.stop(0.0)  # who follows has its own, and clients wait for that
             return code
         finally:
             listening.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -22,6 +23,7 @@ from relays.core.adoption import is_whole
 from relays.core.breaker import OPEN
 from relays.core.handshake import Handshake, Waiting
 from relays.core.peer import Peer
+from relays.edge.metrics_child import GOODBYE, MetricsChild
 from relays.edge.store import Store
 from tests.daemon.fake_edge import FakeLoop, FakeSocket, World
 from tests.daemon.played_manager import PlayedManager
@@ -366,3 +368,12 @@ def test_a_session_gets_heartbeats_also_where_nothing_else_happens(manager: Play
         client.kept = b""  # what the dead one said
     manager.start()
     assert client.control(100)
+
+
+def test_who_makes_way_does_not_wait_for_its_metrics_process(tmp_path: Path) -> None:
+    child = MetricsChild("signals", str(tmp_path), "127.0.0.1", 0)
+    child.start()  # it does not yet look at its standard input
+    pid, began = child.pid, time.monotonic()
+    child.stop(0.0)
+    assert time.monotonic() - began < GOODBYE / 2
+    assert not Path(f"/proc/{pid}").exists()
