@@ -156,7 +156,10 @@ class Relay:
         connection = self.connections.pop(peer.number)
         self._held.pop(peer.number, None)
         self._hung.discard(peer.number)
-        self._watched.pop(connection.fd, None)
+        if self._watched.pop(connection.fd, None) is not None:
+            # To close it does not do that where the manager has a copy: the next connection of this
+            # number would be taken for it.
+            self._hang_ups.unregister(connection.fd)
         if self.store is not None:
             self.store.drop(connection)
         connection.close()
@@ -308,7 +311,7 @@ class Relay:
     def _hung_up(self) -> None:
         for fd, _ in self._hang_ups.poll(0):
             self._hang_ups.unregister(fd)
-            self._let_go(self._watched[fd])
+            self._let_go(self._watched.pop(fd))
         self.work()
 
     def _let_go(self, connection: Connection) -> None:

@@ -6,6 +6,7 @@ would find it if the process died there. The relays are played, one after the ot
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 import time
@@ -368,6 +369,23 @@ def test_a_session_gets_heartbeats_also_where_nothing_else_happens(manager: Play
         client.kept = b""  # what the dead one said
     manager.start()
     assert client.control(100)
+
+
+def test_who_comes_where_another_was_closed_is_not_taken_for_it(manager: PlayedManager) -> None:
+    """The manager's copy keeps what was closed alive, and with it what waits for its hang-up."""
+    manager.start()
+    closed = manager.relay.client()
+    eventually(lambda: manager.stored(1), "there is a copy")
+    manager.relay.signal(signal.SIGSTOP)
+    closed.send(BROKEN)
+    other = manager.relay.client()  # gets the same descriptor
+    manager.relay.signal(signal.SIGCONT)
+    assert closed.rest() == b""
+    other.hello()
+    manager.relay.client().hello()
+    other.send(hello())  # which is refused, so it is still there
+    assert other.control(102).code == Reject.BAD_HELLO
+    assert "Traceback" not in manager.relay.log()
 
 
 def test_who_makes_way_does_not_wait_for_its_metrics_process(tmp_path: Path) -> None:
