@@ -380,6 +380,7 @@ class Relay:
         self._read_no_more()
         # Whoever hangs up now may have said something before: the successor reads that.
         self.loop.remove_reader(self._hang_ups.fileno())
+        self._hung.clear()
 
         def done() -> bool:
             stored = self.store is None or self.store.settled

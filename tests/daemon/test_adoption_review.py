@@ -6,6 +6,7 @@ would find it if the process died there. The relays are played, one after the ot
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sys
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -324,6 +325,26 @@ def carried(world: World, peer: Peer, sock: FakeSocket, *parts: bytes) -> None:
     sock.coming += b"".join(parts)
     connection = world.relay.connections[peer.number]
     connection.readable()
+
+
+def test_what_one_had_said_that_hung_up_while_the_journal_was_slow_is_read_by_the_successor() -> (
+    None
+):
+    world = World()
+    _, consumer = consumes(world)
+    peer, sock = produces(world)
+    relay, played = world.relay, cast(Any, world.relay.loop)
+    sock.coming += b"".join(frames(2, 3))
+    relay.hold(relay.connections[peer.number])
+    relay._hung.add(peer.number)
+    played.time = lambda: 0.0
+    asyncio.run(relay.settle(0.0, asyncio.Event()))
+    relay._release(peer.number)  # the journal is further
+    relay.work()
+    after = handed_over(world)
+    after.send(sock)
+    assert data(consumer) == frames(1, 3)
+    after.accounted()
 
 
 # --- the manager's copies ---
