@@ -7,6 +7,7 @@ from protocol._core.state import State
 MARK_READING: int
 MARK_SENDING: int
 MARK_OWED: int
+MARK_LEAVING: int
 
 class Record:
     state: State

@@ -10,8 +10,8 @@ from libc.string cimport memcpy, memset
 
 from protocol._core.gather cimport Filter
 from protocol._core.scan cimport FrameHeader, HEADER
-from protocol._core.state cimport (DROPS, HELLO, OWED, PAGES, READING, SENDING, ConnectionRecord,
-                                   HelloRecord, OffencePage, State, Sums)
+from protocol._core.state cimport (DROPS, HELLO, LEAVING, OWED, PAGES, READING, SENDING,
+                                   ConnectionRecord, HelloRecord, OffencePage, State, Sums)
 
 cdef enum:
     LEFT = 0
@@ -25,7 +25,7 @@ cdef extern from *:
     void STORE(uint64_t *p, uint64_t v) noexcept nogil
 
 
-MARK_READING, MARK_SENDING, MARK_OWED = READING, SENDING, OWED
+MARK_READING, MARK_SENDING, MARK_OWED, MARK_LEAVING = READING, SENDING, OWED, LEAVING
 
 
 cdef class Record:
@@ -86,9 +86,10 @@ cdef class Record:
         """Everything up to the log's end is lost to this consumer, a frame begun in it with it."""
         cdef ConnectionRecord *c = self.row
         self.window = NULL
-        self.state.add(&c.sums.dropped[reason], self.state.consumers_position() - c.position)
-        self.state.put(&c.position, self.state.consumers_position())
-        self.state.put(&c.offset, self.state.consumers_end())
+        if self.state.consumers_position() > c.position:   # else it has had what is withheld now
+            self.state.add(&c.sums.dropped[reason], self.state.consumers_position() - c.position)
+            self.state.put(&c.position, self.state.consumers_position())
+            self.state.put(&c.offset, self.state.consumers_end())
         self.state.put(&c.begun, 0)
         self.state.put(&c.waiting_since_ns, 0)
         self.store()

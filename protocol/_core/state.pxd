@@ -18,6 +18,7 @@ cdef enum Mark:            # what of a connection is not in its record: relays.c
     READING = 1            # something may have been read that is not committed or acted on
     SENDING = 2            # something may have been sent that the cursor does not know of
     OWED = 4               # something waits outside the log: Welcome, Gap, the rest of a frame
+    LEAVING = 8            # it is being closed, and that is never taken back
 
 cdef struct Geometry:                  # fixed when the file is made, checked when it is adopted
     uint64_t magic, version, log_bytes, log_id, connections, producers, index, windows

@@ -14,6 +14,7 @@ from typing import Any
 from protocol._core.connection import MARK_OWED, MARK_READING, Record
 from protocol._core.scan import Track
 from relays.core.access import Credentials, rights
+from relays.core.breaker import OPEN
 from relays.core.hub import Hub
 from relays.core.peer import Peer, Phase
 from relays.core.session import Kept, Plan, Refused, plan_again
@@ -110,7 +111,7 @@ def answer(hub: Hub, peer: Peer, left: Left, now: int) -> None:
 def _go_on(hub: Hub, peer: Peer, row: Row, now: int) -> bool:
     """By its phase: what it may do, and what it gets. False where it may not."""
     may = peer.rights
-    if row["consuming"] and row["offset"] < hub.state.oldest_offset and hub.journal is None:
+    if row["consuming"] and not _is_kept(hub, row):
         return False
     match peer.phase:
         case Phase.SESSION:
@@ -127,9 +128,17 @@ def _go_on(hub: Hub, peer: Peer, row: Row, now: int) -> bool:
     return may.consume
 
 
+def _is_kept(hub: Hub, row: Row) -> bool:
+    """Whether what is next for it is there, or is skipped anyhow: its breaker is open. What it has
+    had is not ahead of what others may have, as where delivery waits for the journal since."""
+    begun = hub.journal is not None or row["offset"] >= hub.state.oldest_offset
+    skipped = row["breaker"] == OPEN
+    return bool((begun or skipped) and row["offset"] <= hub.state.shown_offset)
+
+
 def _track(peer: Peer, row: Row, fail_fast: bool) -> Track:
     """How far an anonymous producer's sequence is."""
-    known = row["sums"]["accepted"] > 0 or row["sums"]["rejected"] > 0
+    known = row["sums"]["accepted"] > 0 or row["last_sequence"] > 0
     return Track(
         last=row["last_sequence"], known=known, sources=peer.rights.sources, fail_fast=fail_fast
     )

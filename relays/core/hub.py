@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from protocol._core.connection import MARK_OWED, MARK_READING, Record
+from protocol._core.connection import MARK_LEAVING, MARK_OWED, MARK_READING, MARK_SENDING, Record
 from protocol._core.gather import Filter
 from protocol._core.keep import Keep, keep_nothing
 from protocol._core.scan import STOP_CONTROL, STOP_LIMIT, Rules, Tally, Track
@@ -158,10 +158,10 @@ class Hub:
         if peer.leaving:
             self._new.pop(peer, None)
             return
+        record = peer.record
+        record.consume_from(record.position, record.offset)  # first: no PLAIN one is without it
         self.set_phase(peer, Phase.PLAIN)
         peer.on_lag = self.config.on_lag
-        record = peer.record
-        record.consume_from(record.position, record.offset)
         self.report("connection opened", peer, why=f"plain; on_lag {peer.on_lag}")
         self.feeds.join(peer, now)
 
@@ -206,6 +206,7 @@ class Hub:
         """Close for `reason`; a session is told, if that can be written within a second."""
         if peer.closed or peer.leaving:
             return
+        peer.record.mark(MARK_LEAVING)
         self.lose(peer)
         peer.reason = reason
         self.report("connection closed", peer, reason=reason.name, why=text)
@@ -225,7 +226,7 @@ class Hub:
             peer.outlet.detach()
         self.feeds.leave(peer)
         peer.leaving = True
-        peer.record.mark(MARK_OWED)
+        peer.record.mark(MARK_LEAVING)
         self.todo.wake.append(peer)
         self.deadlines.at(self.now + GOODBYE, lambda _: self.finish(peer))
 
@@ -233,6 +234,7 @@ class Hub:
         """The end of a connection: its place is free, its sums are kept."""
         if peer.closed:
             return
+        peer.record.mark(MARK_LEAVING)
         if peer.opened or peer.reason is not None:
             self._say_end(peer)
         peer.closed = True
@@ -301,7 +303,7 @@ class Hub:
             self.refusals.scanned(peer, stop, now)
         if peer.leaving or peer.closed:
             return False
-        if tally.rejected and not tally.control_bytes:
+        if tally.rejected and stop in (0, STOP_LIMIT):
             peer.record.unmark(MARK_READING)
         if tally.accepted or tally.duplicates or ingress.track.last != before:
             self.acknowledge(peer)
@@ -408,19 +410,16 @@ class Hub:
         self.now = now
         outlet = peer.outlet
         outlet.rest = outlet.tail = b""
-        if peer.input_over or peer.leaving or peer.closed:
+        produces = peer.may_produce or (peer.phase == Phase.PLAIN and peer.rights.produce)
+        if peer.input_over or peer.leaving or peer.closed or not produces:
             self.finish(peer)
-        elif peer.phase in (Phase.PLAIN, Phase.PRODUCER) and peer.rights.produce:
-            self.feeds.leave(peer)
-            peer.record.stop_consuming()
-            if peer.phase == Phase.PLAIN:
-                self.set_phase(peer, Phase.NEW)
-        elif peer.may_produce:
-            self.feeds.leave(peer)
-            peer.record.stop_consuming()
-            outlet.outbox = None
-        else:
-            self.finish(peer)
+            return
+        self.feeds.leave(peer)
+        peer.record.stop_consuming()
+        if peer.phase == Phase.PLAIN:
+            self.set_phase(peer, Phase.NEW)
+        outlet.outbox = None
+        peer.record.unmark(MARK_SENDING | MARK_OWED)  # what was said or owed nobody waits for
 
     # --- sending and time ---
 

@@ -73,7 +73,7 @@ class Relay:
         self._patience: asyncio.TimerHandle | None = None
         self.connections: dict[int, Connection] = {}
         self.draining = False
-        self._fanned_out = memory.state.end_offset
+        self._fanned_out = memory.state.shown_offset
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
         self._hang_ups = select.epoll()
@@ -92,7 +92,7 @@ class Relay:
         self.state.set_status(accepting=1, ready=1, draining=0)
         self.decisions.started(self.clock.now())
         self._tick()
-        self.work()
+        self.work()  # adopted connections are owed something, and have deadlines
         self.loop.call_later(PREFAULT_EVERY, self._prefault, 0)
 
     def _prefault(self, offset: int) -> None:
@@ -156,7 +156,10 @@ class Relay:
         connection = self.connections.pop(peer.number)
         self._held.pop(peer.number, None)
         self._hung.discard(peer.number)
-        self._watched.pop(connection.fd, None)
+        if self._watched.pop(connection.fd, None) is not None:
+            # To close it does not do that where the manager has a copy: the next connection of this
+            # number would be taken for it.
+            self._hang_ups.unregister(connection.fd)
         if self.store is not None:
             self.store.drop(connection)
         connection.close()
@@ -184,7 +187,9 @@ class Relay:
                 self.hold(connection)
                 return
             connection.resume(now)
-        self._release(peer.number)
+        self.fence(now)
+        if not peer.waiting:  # again, for something else
+            self._release(peer.number)
 
     # --- what the journal has ---
 
@@ -252,6 +257,7 @@ class Relay:
     def go_on(self, connection: Connection, behind: bool, now: int) -> None:
         """An adopted connection: what its predecessor had read of it (`behind`) is taken first."""
         peer = connection.peer
+        self.fence(now)  # its Hello may have been answered just now
         if peer.closed or peer.leaving:
             return
         connection.behind = behind
@@ -305,7 +311,7 @@ class Relay:
     def _hung_up(self) -> None:
         for fd, _ in self._hang_ups.poll(0):
             self._hang_ups.unregister(fd)
-            self._let_go(self._watched[fd])
+            self._let_go(self._watched.pop(fd))
         self.work()
 
     def _let_go(self, connection: Connection) -> None:
@@ -374,6 +380,7 @@ class Relay:
         self._read_no_more()
         # Whoever hangs up now may have said something before: the successor reads that.
         self.loop.remove_reader(self._hang_ups.fileno())
+        self._hung.clear()
 
         def done() -> bool:
             stored = self.store is None or self.store.settled

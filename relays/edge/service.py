@@ -120,6 +120,9 @@ def run(load: Callable[[], Loaded], accept_damage: bool = False) -> int:
             code = uvloop.run(service.main())
             if service.makes_way:
                 log.line("handed over", connections=make_way(service.relay, letter))
+                if metrics is not None:
+                    metrics.stop()
+                os._exit(code)  # clients wait: thousands of objects need not be taken down first
             return code
         finally:
             listening.close()

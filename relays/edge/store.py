@@ -90,9 +90,9 @@ class Store:
         try:
             while self._queue:
                 text, connection = self._queue[0]
-                self._send(text, [] if connection is None else [connection.fd])
+                sent = self._send(text, [] if connection is None else [connection.fd])
                 self._queue.popleft()
-                if connection is not None:
+                if sent and connection is not None:
                     self._sent.append(connection)
             if self._sent and self._answer < 0:
                 self._ask()
@@ -101,24 +101,30 @@ class Store:
         else:
             self._wait(False)
 
-    def _send(self, text: str, fds: list[int]) -> None:
+    def _send(self, text: str, fds: list[int]) -> bool:
+        """Whether the manager has it: one that is not there confirms nothing."""
         try:
             socket.send_fds(self._socket, [text.encode()], fds)
         except BlockingIOError:
             raise
         except OSError:
-            return  # a manager that is not there confirms nothing
+            return False
+        return True
 
     def _ask(self) -> None:
         """Once the manager has worked off what came before, it closes what comes with this."""
         answer, question = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            self._send("BARRIER=1", [question])
+            asked = self._send("BARRIER=1", [question])
         except BlockingIOError:
             os.close(answer)
             raise
         finally:
             os.close(question)
+        if not asked:
+            os.close(answer)
+            self._sent = []
+            return
         self._answer, self._asked, self._sent = answer, self._sent, []
         self._loop.add_reader(answer, self._answered)
 
