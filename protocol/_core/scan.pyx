@@ -228,6 +228,49 @@ cdef inline void accept(const FrameHeader *header, Tally tally, size_t size,
     tally.by_type[header.message_type] += 1
 
 
+cdef inline uint64_t kind_of(const uint8_t *frame) noexcept nogil:
+    """Magic, type, version, source and flags."""
+    return (<const uint64_t *>frame)[0]
+
+
+cdef inline size_t alike(const uint8_t *frame, size_t size, size_t end, Rules rules, Track track,
+                         Tally tally, uint64_t limit, size_t lands) noexcept nogil:
+    """Accept what follows a frame just accepted, at `frame`, as long as it is of the same type,
+    version, source, flags and size, and the next in sequence: all that is left to check is the
+    checksum. Gives the bytes; `end` were there, and the first of them lands at `lands`."""
+    cdef const FrameHeader *header = <const FrameHeader *>frame
+    cdef uint64_t kind = kind_of(frame), last = track.last
+    cdef uint32_t payload = header.payload_size
+    cdef size_t at = size, mark
+    while at + size <= end and limit:
+        header = <const FrameHeader *>(frame + at)
+        if (kind_of(frame + at) != kind or header.payload_size != payload
+                or header.sequence != last + 1 or header.sequence == 0):
+            break
+        if rules.checksums and crc_frame(frame + at, payload) != header.checksum:
+            break
+        last += 1
+        if track.window != NULL:
+            track.window[last % WINDOW] = (last << 32) | (
+                header.checksum if rules.checksums else crc_frame(frame + at, payload))
+        at += size
+        limit -= 1
+    at -= size
+    if at:
+        mark = MARK_EVERY - 1 - (tally.accepted - 1) % MARK_EVERY
+        while mark < at // size and tally.mark_count < MARKS:
+            tally.marks[tally.mark_count] = lands + mark * size
+            tally.mark_count += 1
+            mark += MARK_EVERY
+        header = <const FrameHeader *>frame
+        tally.accepted += at // size
+        tally.accepted_bytes += at
+        tally.by_type[header.message_type] += at // size
+        tally.by_source[header.source] += at // size
+        track.last = last
+    return at
+
+
 cdef inline void clear(Tally tally) noexcept nogil:
     tally.accepted = tally.accepted_bytes = tally.rejected = tally.rejected_bytes = 0
     tally.control_bytes = tally.duplicates = tally.gaps = tally.expected = 0
@@ -274,6 +317,9 @@ cdef int scan_frames(uint8_t *base, size_t dst, size_t src, size_t end, Rules ru
             if code == OK:
                 accept(header, tally, size, dst + (src - run))
                 src += size
+                if end - src >= HEADER and kind_of(base + src) == kind_of(<uint8_t *>header):
+                    src += alike(<uint8_t *>header, size, end - (src - size), rules, track, tally,
+                                 limit - tally.accepted, dst + (src - run))
                 continue
         if src > run:
             if dst != run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -171,6 +172,36 @@ def test_frames_marks_are_where_the_frames_land_after_compaction() -> None:
     marks, size = result[16], HEADER_SIZE + 32
     assert marks == [size * 240 * n for n in range(1, len(marks) + 1)]
     assert len(marks) == (result[4] - 1) // 240
+
+
+BREAKS: dict[str, Callable[[int], list[bytes]]] = {
+    "nothing": lambda n: [],
+    "a hole": lambda n: [frame(n + 3), frame(n + 4)],
+    "a repetition": lambda n: [frame(n), frame(n + 1)],
+    "another source": lambda n: [frame(n + 1, source=7), frame(n + 2, source=7), frame(n + 3)],
+    "another size": lambda n: [frame(n + 1, kind=12, payload=b"q"), frame(n + 2)],
+    "a wrong checksum": lambda n: [frame(n + 1, checksum=1), frame(n + 2), frame(n + 3)],
+    "a control frame": lambda n: [frame(n + 1, kind=104), frame(n + 1)],
+    "part of a frame": lambda n: [frame(n + 1)[:50]],
+    "the last sequence": lambda n: [frame(2**64 - 2), frame(2**64 - 1), frame(0)],
+}
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("what", list(BREAKS))
+def test_long_runs_of_frames_alike_are_judged_as_one_by_one(
+    what: str, strict: bool, windowed: bool
+) -> None:
+    for length in (1, 2, 238, 239, 240, 241, 500):
+        run_of = [frame(n) for n in range(1, length + 1)]
+        after = [frame(n) for n in range(length + 4, length + 260)]
+        stream = b"".join([*run_of, *BREAKS[what](length), *after])
+        for limit in (1, 240, 241, 2**63):
+            said = {"strict": strict, "windowed": windowed, "limit": limit, "identified": windowed}
+            for checksums in (True, False):
+                both = [full(front, stream, checksums=checksums, **said) for front in BOTH]
+                assert both[0] == both[1], (length, limit, checksums)
 
 
 def test_offsets_out_of_order_raise() -> None:
