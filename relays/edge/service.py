@@ -119,7 +119,7 @@ def run(load: Callable[[], Loaded], accept_damage: bool = False) -> int:
             )
             code = uvloop.run(service.main())
             if service.makes_way:
-                log.line("handed over", connections=make_way(service.relay, letter))
+                _hand_over(log, service.relay, letter)
                 if metrics is not None:
                     metrics.stop()
                 os._exit(code)  # clients wait: thousands of objects need not be taken down first
@@ -134,6 +134,14 @@ def run(load: Callable[[], Loaded], accept_damage: bool = False) -> int:
         if metrics is not None:
             metrics.stop()
         lock.release()
+
+
+def _hand_over(log: Log, relay: Relay, letter: Path) -> None:
+    """Without a letter the successor does what it does after a crash."""
+    try:
+        log.line("handed over", connections=make_way(relay, letter))
+    except OSError as error:
+        log.line("handed over", connections="those that are idle", why=f"no letter: {error}")
 
 
 def _metrics(loaded: Loaded) -> MetricsChild | None:
