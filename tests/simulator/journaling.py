@@ -65,10 +65,12 @@ class Folder:
     def remove(self, name: str) -> None:
         self.disk.files.pop(name, None)
 
-    def set_aside(self, names: list[str]) -> str:
-        for name in names:
-            self.disk.files.pop(name, None)
+    def keep_aside(self, names: list[str]) -> str:
         return "aside"
+
+    def set_aside(self, names: list[str]) -> None:
+        for name in names:
+            self.remove(name)
 
     def release(self) -> None:
         """Nobody else wants its lock."""

@@ -98,15 +98,22 @@ class Folder:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path / name)
 
-    def set_aside(self, names: list[str]) -> Path:
-        """Move segments that count no more into a folder of their own; gives it."""
+    def keep_aside(self, names: list[str]) -> Path:
+        """Give segments that count no more a second name, in a folder of their own; gives it."""
         place = self.path / ASIDE.format(time.time_ns())
         place.mkdir(mode=0o750)
         for name in names:
-            os.rename(self.path / name, place / name)
+            os.link(self.path / name, place / name)
         _settle(place)
         _settle(self.path)
         return place
+
+    def set_aside(self, names: list[str]) -> None:
+        """Take their first name from segments that have a second one; the newest goes first, so
+        that what is left is a journal, however far this comes."""
+        for name in sorted(names, reverse=True):
+            self.remove(name)
+        _settle(self.path)
 
 
 def _settle(place: Path) -> None:

@@ -86,15 +86,17 @@ def attach(
         # The memory of who died knows whether a sync had failed; without it, it may have.
         again = found.journal.log_id != state.log_id or bool(journal_words(state)["failing"])
         folder.make_sure(found.journal.unsynced, again)
-        journal = _joined(found, state, report)
+        journal, aside = _joined(found, state, report)
         _know(thread.writer, journal, state)
         with opened(folder.path) as catalogue:
-            thread.kept = catalogue.kept
+            thread.kept = [each for each in catalogue.kept if each.name not in aside]
         if journal.last is not None and journal.mark is not None and journal.log_id == state.log_id:
             last = journal.last
             thread.go_on(last.name, last.header, journal.mark.number, journal.chain)
         else:
             thread.begin(journal.chain)
+        # Only now, for without a segment that begins there those before it would count for more.
+        folder.set_aside([name for name in aside if name != thread.kept[-1].name])
     except OSError as error:
         if journal_words(state)["on"]:  # of a sync that failed who starts next must know
             journal_set(state, failing=error.errno or 1)
@@ -105,9 +107,10 @@ def attach(
     return thread
 
 
-def _joined(found: Found, state: State, report: Callable[..., None]) -> Recovered:
+def _joined(found: Found, state: State, report: Callable[..., None]) -> tuple[Recovered, list[str]]:
     """What of the journal goes on with this log, and the writer set to its end: all that is whole,
-    or nothing, where it is of another log or commits are missing in between."""
+    or nothing, where it is of another log or commits are missing in between. And the files that
+    are to be set aside when a segment has been begun."""
     journal, aside = found.journal, list(found.journal.aside)
     fits = journal.log_id is not None and found.goes_on(state)
     begin = (journal.position, journal.offset) if fits else _unjournaled(state)
@@ -118,9 +121,12 @@ def _joined(found: Found, state: State, report: Callable[..., None]) -> Recovere
         journal = Recovered()
         report("journal of another time set aside", log_goes_on_at=position)
     if aside:
-        place = found.folder.set_aside(aside)
+        place = found.folder.keep_aside(aside)
         report("journal: segments set aside", files=len(aside), kept_in=str(place))
-    return journal
+    if journal.log_id is None:  # beside them a segment of this log would be taken for theirs
+        found.folder.set_aside(aside)
+        aside = []
+    return journal, aside
 
 
 def _unjournaled(state: State) -> tuple[int, int]:
