@@ -15,9 +15,8 @@ from protocol.reject import Reject
 from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, REPLAYING, Breaker, Limits
 from relays.core.log import Log
 from relays.core.outbox import Lost
-from relays.core.peer import Peer, Phase
+from relays.core.peer import FAR, Peer, Phase
 
-FAR = 2**64
 SETTLE_EVERY = 100_000_000
 
 
@@ -287,10 +286,16 @@ class Feeds:
         self._skip(peer, position, offset, GapReason.TOO_OLD)
         self._wake(peer)
 
-    @property
-    def needed(self) -> int:
-        """The least position that somebody still needs of the journal."""
-        return min((peer.record.position for peer in self.past), default=FAR - 1)
+    def needs(self, peer: Peer) -> int:
+        """The least position that a connection may want of the journal, now or when the log
+        overtakes it; FAR for one that does not."""
+        if (
+            peer.phase == Phase.NEW
+            or peer.outlet.past
+            or (peer.consuming and self._has_a_past(peer))
+        ):
+            return min(peer.asked, peer.record.position)
+        return peer.asked
 
     def _give_up(self, peer: Peer, now: int) -> bool:
         """An overtaken consumer that may not be gapped, or whose breaker is armed, is cut off."""

@@ -19,7 +19,7 @@ from protocol.reject import Reject
 from relays.core.breaker import Breaker
 from relays.core.journal.history import Missing
 from relays.core.outbox import Outbox, Refusal
-from relays.core.peer import Peer, Phase
+from relays.core.peer import FAR, Peer, Phase
 from relays.core.session import ByTime, Kept, Plan, Refused, plan
 from relays.core.snapshot import Snapshots
 
@@ -156,6 +156,7 @@ class Handshake:
     def _look_up(self, peer: Peer, hello: Waiting, now: int, wants: Wanted) -> bool:
         self._wait(peer, hello, now)
         hello.wants, hello.safe = wants, -1
+        peer.asked = FAR if wants.position is None else wants.position
         self.lookups.append((peer, hello))
         return False
 
@@ -197,6 +198,7 @@ class Handshake:
         hub.report("session opened", peer, role=wanted.role, start=wanted.start, why=str(wanted))
         if wanted.consumes:
             self._feed(peer, wanted, hello.offset, now)
+        peer.asked = FAR
         hub.todo.wake.append(peer)
 
     def equip(self, peer: Peer, wanted: Plan, now: int) -> int:

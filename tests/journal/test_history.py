@@ -140,6 +140,26 @@ def test_one_that_stops_reading_is_caught_up_from_the_journal_with_no_gap(start:
     assert sequences(got) == list(range(1, MANY + 1))
 
 
+def test_what_a_consumer_has_not_read_stays_although_retention_would_have_it_go(
+    start: Start_,
+) -> None:
+    relay = start(
+        send_buffer=65_536, log_bytes=20 << 20, journal_segment=8 << 20, journal_bytes=16 << 20
+    )
+    client = relay.client(receive_buffer=4096)
+    client.hello(on_lag=int(OnLag.CATCH_UP), heartbeat_ms=60_000)
+    count = 900
+    with Client(relay.path) as producer:
+        producer.hello(role=int(Role.PRODUCE), producer_id=IDENTITY)
+        for begin in range(1, count + 1, 100):  # the log overtakes it after that has begun
+            producer.send(*(frame(n, 19, bytes(60_000)) for n in range(begin, begin + 100)))
+        while producer.control(MessageType.ACK).sequence < count:
+            pass
+    assert kept_from(relay) == 0
+    assert sequences(client.data(count)) == list(range(1, count + 1))
+    eventually(lambda: relay.consumers()[0]["position"] == count, "it is at the end")
+
+
 def test_a_plain_consumer_that_catches_up_gets_every_byte(start: Start_) -> None:
     relay = start(on_lag="catch_up", send_buffer=65_536)
     client = relay.client(receive_buffer=4096)

@@ -74,6 +74,56 @@ def test_who_comes_to_the_logs_end_out_of_the_journal_is_live_from_there_on() ->
     place.accounted()
 
 
+def test_what_anybody_may_still_want_of_the_journal_is_known_at_every_moment() -> None:
+    frames = [frame(n, timestamp=5) for n in range(1, 2001)]
+    place, reader = journaled(frames)
+    needed = place.relay.hub.needed
+    _, producer = place.connect()
+    place.send(producer, *frames[:50])
+    place.pass_time(200)
+    _, sock = place.connect()
+    place.send(sock, hello(1, on_lag=CATCH_UP, heartbeat_ms=60_000))
+    _, gapped = place.connect()
+    place.send(gapped, hello(1, on_lag=GAP, heartbeat_ms=60_000))
+    assert needed() == 50
+    sock.room = gapped.room = 0
+    place.send(producer, *frames[50:100])
+    assert needed() == 50, "the log has it still, and may overtake it"
+    for at in range(100, 2000, 50):
+        place.send(producer, *frames[at : at + 50])
+    assert needed() == 50
+    place.read(sock)
+    reader.answer()
+    place.read(sock)
+    assert needed() == 2000
+
+
+def test_what_a_hello_has_asked_the_journal_for_is_kept_until_it_is_answered() -> None:
+    large = [frame(n, 19, bytes(1500), timestamp=5) for n in range(1, 101)]
+    place, _ = journaled([])
+    kept: Any = SimpleNamespace(
+        oldest=0, durability=0, committed=lambda: None, may_read=lambda *_: True
+    )
+    place.relay.hub.journal = kept
+    _, producer = place.connect()
+    place.send(producer, *large)
+    asked: list[Callable[[int], None]] = []
+    reader: Any = SimpleNamespace(
+        locate=lambda position, then, *_: asked.append(then), part=lambda *_: None
+    )
+    place.relay.reader = reader
+    peer, sock = place.connect()
+    assert place.relay.hub.needed() == 100
+    place.send(sock, hello(1, start=1, start_position=3, heartbeat_ms=60_000))
+    assert place.relay.hub.needed() == 3
+    asked.pop()(3 * 1532)
+    assert peer.outlet.past
+    assert place.relay.hub.needed() == 3
+    sock.over = True
+    place.relay._let_go(place.relay.connections[peer.number])
+    assert place.relay.hub.needed() == 100
+
+
 def test_who_is_served_from_the_journal_has_no_breaker_that_could_lag_too_far() -> None:
     frames = [frame(n, timestamp=5) for n in range(1, 2001)]
     place, reader = journaled(frames, circuit_breaker=100, max_queue_size=150)

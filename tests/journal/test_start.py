@@ -212,7 +212,8 @@ def test_killed_at_any_moment_of_setting_files_aside_the_next_start_has_all_that
         remove_memory("market_data", tmp_path)
         if ended:
             break
-    assert ended and calls > 8
+    assert ended
+    assert calls > 8
 
 
 @pytest.fixture
