@@ -65,6 +65,12 @@ class Folder:
     def remove(self, name: str) -> None:
         self.disk.files.pop(name, None)
 
+    def accepted(self) -> str:
+        return self.disk.accepted
+
+    def accept(self, text: str) -> None:
+        self.disk.accepted = text
+
     def keep_aside(self, names: list[str]) -> str:
         return "aside"
 

@@ -7,14 +7,16 @@ where a new log begins. Then `attach`, when there is one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from protocol._core.connection import producer_read
 from protocol._core.journal import Writer, journal_from, journal_set, journal_words
 from protocol._core.state import State
 from relays.config import RelayConfig
+from relays.core.journal.accepted import covers, listed
 from relays.core.journal.catalogue import Lineage
+from relays.core.journal.reading import Fault
 from relays.core.journal.recovery import Recovered, recover
 from relays.edge.journal.files import Folder
 from relays.edge.journal.opened import opened
@@ -53,17 +55,26 @@ def find(domain: str, config: RelayConfig, accept_damage: bool) -> Found | None:
     try:
         with opened(folder.path) as catalogue:
             journal, lineage = recover(catalogue), catalogue.lineage()
-        if journal.damage and not accept_damage:
-            first, count = journal.damage[0], len(journal.damage)
-            raise RelayError(
-                f"the journal in {folder.path} is damaged ({count} places): {first}; the rest can "
-                "be read: relays journal verify; to start without it: relays run --accept-damage",
-                os.EX_DATAERR,
-            )
+        _accept(folder, journal.damage, accept_damage)
     except BaseException:
         folder.release()
         raise
     return Found(folder, journal, _closed(lineage, journal))
+
+
+def _accept(folder: Folder, damage: Sequence[Fault], told: bool) -> None:
+    """Start on this damage only where all of it was accepted, now or before."""
+    before = folder.accepted()
+    new = [fault for fault in damage if not covers(before, fault)]
+    if new and not told:
+        places = "1 place" if len(new) == 1 else f"{len(new)} places"
+        raise RelayError(
+            f"the journal in {folder.path} is damaged ({places}): {new[0]}; the rest can be read: "
+            "relays journal verify; to start without it: relays run --accept-damage",
+            os.EX_DATAERR,
+        )
+    if listed(damage) != before:
+        folder.accept(listed(damage))
 
 
 def _closed(lineage: list[Lineage], journal: Recovered) -> tuple[Lineage, ...]:
