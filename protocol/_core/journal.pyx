@@ -309,10 +309,12 @@ cdef class Writer:
         records = PyBytes_FromStringAndSize(<char *>self.first_record(), self.taken * RECORD_SIZE)
         return [(self.taken_at, frames), (self.records_at(), records)]
 
-    def wrote(self):
-        """The batch taken is in the file."""
+    def wrote(self, bint safe=False):
+        """The batch taken is in the file; where that is `safe`, it is never written again."""
         with nogil:
             self._wrote()
+            if safe:
+                self._safe()
 
     def were_synced(self):
         """Everything written is on the disk."""

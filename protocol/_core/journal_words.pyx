@@ -58,3 +58,19 @@ def journal_from(State state not None, uint64_t position, uint64_t offset):
     j.written_position = j.safe_position = j.synced_position = position
     j.written_offset = j.safe_offset = offset
     return position
+
+
+def noted_since(State state not None, uint64_t position, uint64_t time_ns):
+    """`position`, or, where the commits from there on came before `time_ns`, the one behind them:
+    by the notes, for who knows what the file had when it was read."""
+    cdef Journal *j = state.journal
+    cdef Note *note
+    cdef uint64_t number = j.made
+    while number and j.made - number < NOTES and (
+            j.notes[(number - 1) % NOTES].position >= position):
+        number -= 1
+    while number < j.made and j.notes[number % NOTES].receive_ns < time_ns:
+        note = &j.notes[number % NOTES]
+        position = note.position + note.count
+        number += 1
+    return position

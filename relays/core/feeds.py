@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from protocol._core.fan import Fan
+from protocol._core.journal_words import journal_words
 from protocol.control import GapReason
 from protocol.reject import Reject
 from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, REPLAYING, Breaker, Limits
@@ -250,7 +251,7 @@ class Feeds:
             state.give_way(horizon)
             return
         overtaken = [peer for peer in self.behind if peer.record.offset < horizon]
-        for peer in [each for each in overtaken if self._has_a_past(each)]:
+        for peer in [each for each in overtaken if self._reaches(each, horizon)]:
             overtaken.remove(peer)
             self._into_the_past(peer)
         staying = [peer for peer in overtaken if not self._give_up(peer, now)]
@@ -267,6 +268,20 @@ class Feeds:
         that says what was before."""
         unarmed = peer.on_lag == "catch_up" or peer.breaker.state == REPLAYING
         return self._journaled and unarmed and peer.outlet.snapshots is None
+
+    def _reaches(self, peer: Peer, horizon: int) -> bool:
+        """Whether the journal goes on with one that is before `horizon`, perhaps after a Gap: it
+        may not have what was in memory only where that one began."""
+        state, kept = self.log.state, journal_words(self.log.state)["oldest_position"]
+        if not self._has_a_past(peer):
+            return False
+        if peer.record.position < kept and peer.phase != Phase.PLAIN:
+            offset = state.locate(kept)
+            if offset < horizon:
+                peer.outlet.detach()
+                self._skip(peer, kept, offset, GapReason.TOO_OLD)
+                self._wake(peer)
+        return peer.record.position >= kept
 
     def _into_the_past(self, peer: Peer) -> None:
         peer.outlet.detach()

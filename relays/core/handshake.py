@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from protocol._core.connection import MARK_OWED
+from protocol._core.journal_words import noted_since
 from protocol._core.scan import Track
 from protocol.catalogue import MessageType
 from protocol.control import Durability, GapReason, Heartbeat, Role, Welcome, chain_tlvs
@@ -172,7 +173,9 @@ class Handshake:
             hello.position, hello.offset = wanted or 0, found.offset
             hello.damage = found.position
         elif wanted is None:
-            hello.since = found
+            # What came last may not be in the file yet, or not be shown yet.
+            since = noted_since(self.hub.state, found, hello.wants.time_ns)
+            hello.since = min(since, self.hub.log.shown)
         else:
             hello.position, hello.offset, hello.damage = wanted, found, 0
         self.answers.append((peer, hello))
@@ -217,7 +220,7 @@ class Handshake:
             # One that is being let go is where it was, not at the end.
             if peer.plan is not None and peer.plan.consumes:
                 return peer.record.position, peer.record.lag, self._chain(peer)
-            return self.hub.log.end, 0, b""
+            return self.hub.log.shown, 0, b""
 
         return Outbox(self.hub.domain.source, where, partial(peer.record.mark, MARK_OWED))
 

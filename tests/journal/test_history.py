@@ -61,6 +61,10 @@ def publish(relay: RelayProcess, first: int, count: int) -> None:
             pass
 
 
+def wait_for(relay: RelayProcess, end: int) -> None:
+    eventually(lambda: relay.end() == end, f"{end} messages have positions")
+
+
 def forget(relay: RelayProcess) -> None:
     """The machine dies: what was in memory is gone."""
     relay.kill()
@@ -184,6 +188,20 @@ def test_a_start_by_receive_time_begins_with_the_first_message_of_that_time(
     assert sequences(client.data(100)) == list(range(MANY + 1, MANY + 101))
     later = relay.client().hello(start=int(Start.RECEIVED), start_position=2**63)
     assert later.position == MANY + 100
+
+
+def test_a_start_by_receive_time_knows_also_what_is_not_in_the_file_yet(start: Start_) -> None:
+    relay = start(journal_sync="interval", journal_interval=60)
+    producer, between = relay.client(), 0
+    for end in (10, 20):
+        between = time.time_ns()
+        producer.send(*(frame(n) for n in range(end - 9, end + 1)))
+        wait_for(relay, end)
+    assert journal_words(open_state(relay.domain, str(relay.folder)))["written_position"] == 0
+    welcome = relay.client().hello(start=int(Start.RECEIVED), start_position=between)
+    assert welcome.position == 10
+    welcome = relay.client().hello(start=int(Start.RECEIVED), start_position=time.time_ns())
+    assert welcome.position == 20
 
 
 def test_a_start_by_receive_time_needs_a_journal(start: Start_) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from protocol._core.journal import journal_set
 from protocol.control import Gap, Welcome
 from protocol.message import decode
 from relays.core.breaker import REPLAYING
@@ -122,6 +123,29 @@ def test_what_a_hello_has_asked_the_journal_for_is_kept_until_it_is_answered() -
     sock.over = True
     place.relay._let_go(place.relay.connections[peer.number])
     assert place.relay.hub.needed() == 100
+
+
+def test_who_began_where_only_memory_was_goes_on_where_the_journal_begins() -> None:
+    frames = [frame(n, timestamp=5) for n in range(1, 2001)]
+    place, reader = journaled(frames)
+    _, producer = place.connect()
+    place.send(producer, *frames[:500])
+    journal_set(place.relay.state, oldest_position=300)
+    peer, sock = place.connect()
+    sock.room = 0
+    place.send(sock, hello(1, on_lag=CATCH_UP, start=OLDEST, heartbeat_ms=60_000))
+    for at in range(500, 2000, 50):
+        place.send(producer, *frames[at : at + 50])
+    assert peer.outlet.past
+    place.read(sock)
+    reader.answer()
+    place.read(sock)
+    got = list(split(bytes(sock.got)))
+    gap = decode(got[1])
+    assert isinstance(gap, Gap)
+    assert (gap.first_position, gap.last_position) == (0, 299)
+    assert [one for one in got if one[4] not in CONTROL] == frames[300:]
+    place.accounted()
 
 
 def test_who_is_served_from_the_journal_has_no_breaker_that_could_lag_too_far() -> None:

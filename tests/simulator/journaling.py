@@ -12,7 +12,16 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from protocol._core.journal import BATCH, DUE, FULL, STOPPED, SYNC_FAILED, WRITE_FAILED, Writer
+from protocol._core.journal import (
+    BATCH,
+    DUE,
+    FULL,
+    NONE,
+    STOPPED,
+    SYNC_FAILED,
+    WRITE_FAILED,
+    Writer,
+)
 from relays.core.journal.catalogue import NAME, Catalogue
 from relays.core.journal.segment import Header
 from relays.edge.journal.reader import BUFFER, Reader
@@ -108,7 +117,7 @@ class PlayedWriter(Writer):
                 for place, data in self.pieces():
                     kernel.system_call()
                     file.write(place, data)
-                self.wrote()
+                self.wrote(safe=mode == NONE)
                 kernel.note("journal writes", self.count)
                 if mode != BATCH:
                     self.tell()
@@ -117,7 +126,7 @@ class PlayedWriter(Writer):
                     return DUE
         except OSError:
             return WRITE_FAILED
-        if mode == BATCH or self.is_full or self.stopping or kernel.chance.random() < 0.2:
+        if self._sync_due(mode):
             kernel.system_call()
             try:
                 file.sync()
@@ -130,6 +139,11 @@ class PlayedWriter(Writer):
         if self.is_full:
             return FULL
         return STOPPED if self.stopping else DUE
+
+    def _sync_due(self, mode: int) -> bool:
+        if mode == NONE:
+            return self.stopping
+        return mode == BATCH or self.is_full or self.stopping or self.kernel.chance.random() < 0.2
 
     @property
     def spare(self) -> int:
