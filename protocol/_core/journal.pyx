@@ -62,7 +62,7 @@ cdef int _FULL = 0, _WRITE_FAILED = 1, _SYNC_FAILED = 2, _STOPPED = 3, _DUE = 4
 cdef int _NONE = 0, _INTERVAL = 1, _BATCH = 2
 
 cdef struct Known:                     # a producer, as of the last commit that was written
-    uint64_t uid, producer_id, last_sequence, seen_ns
+    uint64_t uid, producer_id, last_sequence, seen_ns, commit
 
 
 cdef uint64_t clock() noexcept nogil:
@@ -138,16 +138,16 @@ cdef class Writer:
         """What the journal says already of the producer in `place` of the state's table."""
         if place >= self.state.geometry.producers:
             raise IndexError(place)
-        self.known[place] = Known(uid, producer_id, last_sequence, seen_ns)
+        self.known[place] = Known(uid, producer_id, last_sequence, seen_ns, 0)
 
     def producers(self):
         """(uid, producer_id, last sequence, seen ns) of each, as of the last commit written. One
         that was forgotten and came back may have two places: what it said last counts."""
         cdef uint64_t n
-        found = sorted((self.known[n].seen_ns, self.known[n].uid, self.known[n].producer_id,
-                        self.known[n].last_sequence)
+        found = sorted((self.known[n].commit, self.known[n].seen_ns, self.known[n].uid,
+                        self.known[n].producer_id, self.known[n].last_sequence)
                        for n in range(self.state.geometry.producers) if self.known[n].seen_ns)
-        rows = {(uid, producer_id): (last, seen) for seen, uid, producer_id, last in found}
+        rows = {(uid, producer_id): (last, seen) for _, seen, uid, producer_id, last in found}
         return [(*key, *row) for key, row in rows.items()]
 
     # --- segments ---
@@ -276,7 +276,7 @@ cdef class Writer:
             note = &journal.notes[n % NOTES]
             if note.producer:
                 self.known[note.producer - 1] = Known(note.uid, note.producer_id,
-                                                      note.last_sequence, note.receive_ns)
+                                                      note.last_sequence, note.receive_ns, n + 1)
         self.safe_chain = self.chain
         STORE(&journal.safe_position, journal.written_position)
         STORE(&journal.safe_offset, journal.written_offset)

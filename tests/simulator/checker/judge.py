@@ -296,13 +296,14 @@ class Judge:
 
     def _bury(self) -> None:
         for talk in self.finished:
+            self._end(talk)
+        for talk in self.finished:  # some for what others of them had done before
             self._audit(talk)
         self.finished.clear()
 
-    def _audit(self, talk: Talk) -> None:
+    def _end(self, talk: Talk) -> None:
         if talk.closed and not talk.reading.half():
             talk.reading.settle_beginning()
-        talk.cooled = self.senders.cooled(talk.uid, talk.pid)
         if talk.writing.identified and not talk.writing.begun:
             producer = self.senders.producer(talk.writing)
             talk.writing.begin(producer.spent(), producer.window)
@@ -310,6 +311,9 @@ class Judge:
         talk.writing.over = True
         if talk.writing.held_against >= self.facts.config.producer_breaker:
             self.senders.cut_off(talk.uid, talk.pid)
+
+    def _audit(self, talk: Talk) -> None:
+        talk.cooled = self.senders.cooled(talk.uid, talk.pid)
         if talk.closed and not talk.left:
             talk.audit_end()
         elif talk.closed and not talk.draining:
