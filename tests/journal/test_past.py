@@ -17,13 +17,14 @@ from protocol._core.journal import Writer, journal_set
 from protocol.control import Gap, Welcome
 from protocol.message import decode
 from relays.core.breaker import REPLAYING
+from relays.core.journal.catalogue import Catalogue
 from relays.core.journal.history import Missing, Part, locate, part
 from relays.core.journal.recovery import recover
 from relays.edge.journal.opened import opened
 from relays.edge.journal.reader import Reader
 from tests.daemon.fake_edge import World
 from tests.harness import CONTROL, PATIENCE, frame, hello, split
-from tests.journal.handmade import PAGE, Journal, commits, journal
+from tests.journal.handmade import PAGE, Disk, Journal, Sent, commits, journal
 
 GAP, CATCH_UP = 1, 3
 OLDEST, LAST = 2, 3
@@ -291,6 +292,29 @@ def test_a_segment_whose_header_is_damaged_is_passed_over(tmp_path: Path) -> Non
         for ask in (lambda at: part(catalogue, at, buffer), lambda at: locate(catalogue, at)):
             for position in (damaged, whole - 1):
                 assert ask(position) == Missing(whole, behind)
+
+
+@pytest.mark.parametrize("harm", ["record", "frames"])
+def test_what_is_behind_damage_is_found_without_reading_all_that_is_before(harm: str) -> None:
+    sent = [Sent([frame(n, 19, bytes(60_000), timestamp=5)]) for n in range(1, 261)]
+    made = journal(sent, 16 << 20)
+    hit, following = made.wrote[240], made.wrote[241]
+    read = 0
+
+    class Counted(Disk):
+        def read(self, offset: int, size: int) -> bytes:
+            nonlocal read
+            read += size
+            return super().read(offset, size)
+
+    disk = Counted(made.files[made.name].data)
+    at = hit.place + 100 if harm == "frames" else disk.size - 80 * (hit.number + 1)
+    disk.data[at] ^= 1
+    catalogue = Catalogue({made.name: disk})
+    read = 0
+    assert part(catalogue, hit.first, bytearray(4096)) == Missing(following.first, 241 * 60_032)
+    assert read < 6_000_000
+    assert locate(catalogue, following.first) == 241 * 60_032
 
 
 def test_who_begins_in_memory_by_the_time_that_damage_is_found_misses_nothing() -> None:
