@@ -125,15 +125,15 @@ JOURNAL_MUTATIONS = {
         Handshake, "_hello", _known_at_once, 160,
     ),
     "failed sync forgotten": Mutation(
-        "a file is gone on with whose sync has failed", JournalThread, "_anew", _goes_on, 80
+        "a file is gone on with whose sync has failed", JournalThread, "_anew", _goes_on, 160
     ),
     "not written again": Mutation(
         "after a failure the next file begins behind what was not safe",
-        PlayedWriter, "rewind", nothing, 160,
+        PlayedWriter, "rewind", nothing, 220,
     ),
     "not made sure": Mutation(
         "what a dead process had not synced is taken for synced",
-        Folder, "make_sure", nothing, 80,
+        Folder, "make_sure", nothing, 160,
     ),
     "forget the newest segment": Mutation(
         "recovery looks at all files but the newest", start, "recover", _but_the_newest, 40
