@@ -111,7 +111,7 @@ cdef class Writer:
     cdef uint64_t first, first_offset  # the first commit that this one wrote; its place in the log
     cdef uint32_t first_chain
     cdef uint64_t shown                # commits that consumers may have, where they wait for this
-    cdef uint64_t was_safe, was_written  # commits of which that held in the process before
+    cdef uint64_t was_shown            # commits that they had of the process before
     cdef readonly int error            # errno of the last failure
     cdef public uint64_t spare         # bytes of the next segment, which is there already
 
@@ -125,7 +125,7 @@ cdef class Writer:
         self.kick, self.done, self.fd = kick, done, -1
         self.sleeping = self.stopping = self.wanted = self.error = self.spare = 0
         self.taken = self.taken_size = 0
-        self.was_safe, self.was_written = self.journal.safe, self.journal.written
+        self.was_shown = (self.journal.shown or self.journal.made + 1) - 1
         self.synced_ns = clock()
 
     def __dealloc__(self):
@@ -439,20 +439,20 @@ cdef class Writer:
         return LOAD(&self.journal.safe if mode == _BATCH else &self.journal.written)
 
     def show(self, int mode):
-        """Let consumers have what an Ack could be sent for: up to the end of the last commit of
-        which that holds. Taken from its note, for the thread may be storing words just now. What
-        they had of the process before they keep, also where the journal has lost it since."""
+        """Let consumers have what an Ack could be sent for, by the note of its last commit: the
+        thread may be storing words just now. What they had of the process before they keep."""
         cdef Journal *journal = self.journal
         cdef uint64_t number = self.reached(mode)
         cdef Note *last
         if not self.state.withheld:
             self.state.show(journal.safe_position, journal.safe_offset)
             self.shown = journal.safe
-            number = max(number, self.was_safe if mode == _BATCH else self.was_written)
+            number = max(number, self.was_shown)
         if number > self.shown and journal.made - number < NOTES:
             last = &journal.notes[(number - 1) % NOTES]
             self.state.show(last.position + last.count, last.offset + last.size)
             self.shown = number
+        STORE(&journal.shown, self.shown + 1)
 
     def chain_at(self, uint64_t offset):
         """CRC-32 of every byte of the log before byte `offset`, from where the journal began; None

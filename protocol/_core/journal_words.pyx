@@ -19,11 +19,13 @@ def journal_words(State state not None):
             "room": j.room, "chain": j.chain,
             "syncs": j.syncs, "sync_ns": j.sync_ns, "written_bytes": j.written_bytes,
             "failures": j.failures, "failing": j.failing, "segments": j.segments,
-            "disk_bytes": j.disk_bytes, "oldest_position": j.oldest_position}
+            "disk_bytes": j.disk_bytes, "oldest_position": j.oldest_position,
+            "shown": j.shown}
 
 
 def journal_set(State state not None, **words):
-    """Set words of it by name: on, failures, failing, segments, disk_bytes, oldest_position."""
+    """Set words of it by name: on, failures, failing, segments, disk_bytes,
+    oldest_position, shown."""
     cdef Journal *j = state.journal
     for name, value in words.items():
         if name == "on": j.on = value
@@ -32,6 +34,7 @@ def journal_set(State state not None, **words):
         elif name == "segments": j.segments = value
         elif name == "disk_bytes": j.disk_bytes = value
         elif name == "oldest_position": j.oldest_position = value
+        elif name == "shown": j.shown = value
         else: raise KeyError(name)
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from protocol._core.journal import Writer, journal_set
+from protocol._core.journal import INTERVAL, Writer, journal_set
+from protocol._core.state import State
 from protocol.control import Gap, Welcome
 from protocol.message import decode
 from relays.core.breaker import REPLAYING
@@ -479,3 +480,21 @@ def test_a_producer_that_came_back_has_what_it_said_last_also_where_the_clock_wa
     sends(1, 8, 9)  # and comes back, in the place of the second
     known = {producer_id: last for _, producer_id, last, _ in writer.producers()}
     assert known[1] == 9
+
+
+def test_what_consumers_were_shown_stays_shown_when_a_file_failed_and_the_relay_died() -> None:
+    place = World()
+    journal_set(place.state, on=1)
+    writer = Writer(place.state, -1, -1)
+    writer.begin(0, header_size=PAGE, file_size=1 << 20, first_offset=0, seed=0, chain=0)
+    writer.show(INTERVAL)
+    _, sock = place.connect()
+    place.send(sock, *(frame(n, timestamp=5) for n in (1, 2, 3)))
+    assert writer.take()
+    writer.wrote()
+    writer.show(INTERVAL)
+    place.send(sock, frame(4, timestamp=5))
+    writer.rewind()
+    adopted = State(place.state.memory, place.state.ring)
+    Writer(adopted, -1, -1).show(INTERVAL)
+    assert adopted.shown_position == 3

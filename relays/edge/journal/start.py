@@ -115,6 +115,8 @@ def attach(
         raise RelayError(text, os.EX_IOERR) from None
     oldest = journal.oldest if journal.log_id is not None else thread.kept[0].first
     journal_set(state, on=1, failing=0, oldest_position=oldest)
+    if not config.journal_before_delivery:
+        journal_set(state, shown=0)  # consumers are given all there is
     return thread
 
 
