@@ -64,14 +64,20 @@ def journal_from(State state not None, uint64_t position, uint64_t offset):
 
 
 def noted_since(State state not None, uint64_t position, uint64_t time_ns):
-    """`position`, or, where the commits from there on came before `time_ns`, the one behind them:
-    by the notes, for who knows what the file had when it was read."""
+    """`position`, by the notes moved to the first commit of `time_ns` or later: the files that say
+    so lack what came last, and what only the log in memory still has."""
     cdef Journal *j = state.journal
     cdef Note *note
     cdef uint64_t number = j.made
     while number and j.made - number < NOTES and (
             j.notes[(number - 1) % NOTES].position >= position):
         number -= 1
+    while number and j.made - number < NOTES:
+        note = &j.notes[(number - 1) % NOTES]
+        if (note.receive_ns < time_ns or note.offset < state.log.oldest_offset
+                or note.position + note.count != position):
+            break
+        number, position = number - 1, note.position
     while number < j.made and j.notes[number % NOTES].receive_ns < time_ns:
         note = &j.notes[number % NOTES]
         position = note.position + note.count

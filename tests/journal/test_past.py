@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from protocol._core.journal import INTERVAL, Writer, journal_set
+from protocol._core.journal_words import noted_since
 from protocol._core.state import State
 from protocol.control import Gap, Welcome
 from protocol.message import decode
@@ -480,6 +481,21 @@ def test_a_producer_that_came_back_has_what_it_said_last_also_where_the_clock_wa
     sends(1, 8, 9)  # and comes back, in the place of the second
     known = {producer_id: last for _, producer_id, last, _ in writer.producers()}
     assert known[1] == 9
+
+
+def test_a_time_is_found_also_where_only_memory_has_it() -> None:
+    place = World()
+    journal_set(place.state, on=1)
+    _, sock = place.connect()
+    for number in range(1, 11):
+        place.clock.time += 1000
+        place.send(sock, frame(number, timestamp=5))
+    begin, found = place.clock.time - 10_000, []
+    for files_say in (6, 8, 10):  # they begin there, or end
+        found.append(
+            [noted_since(place.state, files_say, begin + ago) for ago in (0, 3500, 99_000)]
+        )
+    assert found == [[0, 3, 10]] * 3
 
 
 def test_what_consumers_were_shown_stays_shown_when_a_file_failed_and_the_relay_died() -> None:
