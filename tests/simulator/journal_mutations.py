@@ -122,7 +122,7 @@ JOURNAL_MUTATIONS = {
     ),
     "welcome before sync": Mutation(
         "a Welcome names a sequence that is not synced yet",
-        Handshake, "_hello", _known_at_once, 160,
+        Handshake, "_hello", _known_at_once, 800,
     ),
     "failed sync forgotten": Mutation(
         "a file is gone on with whose sync has failed", JournalThread, "_anew", _goes_on, 160
