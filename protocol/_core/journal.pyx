@@ -62,7 +62,7 @@ cdef int _FULL = 0, _WRITE_FAILED = 1, _SYNC_FAILED = 2, _STOPPED = 3, _DUE = 4
 cdef int _NONE = 0, _INTERVAL = 1, _BATCH = 2
 
 cdef struct Known:                     # a producer, as of the last commit that was written
-    uint64_t uid, producer_id, last_sequence, seen_ns
+    uint64_t uid, producer_id, last_sequence, seen_ns, commit
 
 
 cdef uint64_t clock() noexcept nogil:
@@ -111,7 +111,7 @@ cdef class Writer:
     cdef uint64_t first, first_offset  # the first commit that this one wrote; its place in the log
     cdef uint32_t first_chain
     cdef uint64_t shown                # commits that consumers may have, where they wait for this
-    cdef uint64_t was_safe, was_written  # commits of which that held in the process before
+    cdef uint64_t was_shown            # commits that they had of the process before
     cdef readonly int error            # errno of the last failure
     cdef public uint64_t spare         # bytes of the next segment, which is there already
 
@@ -125,7 +125,7 @@ cdef class Writer:
         self.kick, self.done, self.fd = kick, done, -1
         self.sleeping = self.stopping = self.wanted = self.error = self.spare = 0
         self.taken = self.taken_size = 0
-        self.was_safe, self.was_written = self.journal.safe, self.journal.written
+        self.was_shown = (self.journal.shown or self.journal.made + 1) - 1
         self.synced_ns = clock()
 
     def __dealloc__(self):
@@ -138,16 +138,16 @@ cdef class Writer:
         """What the journal says already of the producer in `place` of the state's table."""
         if place >= self.state.geometry.producers:
             raise IndexError(place)
-        self.known[place] = Known(uid, producer_id, last_sequence, seen_ns)
+        self.known[place] = Known(uid, producer_id, last_sequence, seen_ns, 0)
 
     def producers(self):
         """(uid, producer_id, last sequence, seen ns) of each, as of the last commit written. One
         that was forgotten and came back may have two places: what it said last counts."""
         cdef uint64_t n
-        found = sorted((self.known[n].seen_ns, self.known[n].uid, self.known[n].producer_id,
-                        self.known[n].last_sequence)
+        found = sorted((self.known[n].commit, self.known[n].seen_ns, self.known[n].uid,
+                        self.known[n].producer_id, self.known[n].last_sequence)
                        for n in range(self.state.geometry.producers) if self.known[n].seen_ns)
-        rows = {(uid, producer_id): (last, seen) for seen, uid, producer_id, last in found}
+        rows = {(uid, producer_id): (last, seen) for _, seen, uid, producer_id, last in found}
         return [(*key, *row) for key, row in rows.items()]
 
     # --- segments ---
@@ -276,7 +276,7 @@ cdef class Writer:
             note = &journal.notes[n % NOTES]
             if note.producer:
                 self.known[note.producer - 1] = Known(note.uid, note.producer_id,
-                                                      note.last_sequence, note.receive_ns)
+                                                      note.last_sequence, note.receive_ns, n + 1)
         self.safe_chain = self.chain
         STORE(&journal.safe_position, journal.written_position)
         STORE(&journal.safe_offset, journal.written_offset)
@@ -309,10 +309,12 @@ cdef class Writer:
         records = PyBytes_FromStringAndSize(<char *>self.first_record(), self.taken * RECORD_SIZE)
         return [(self.taken_at, frames), (self.records_at(), records)]
 
-    def wrote(self):
-        """The batch taken is in the file."""
+    def wrote(self, bint safe=False):
+        """The batch taken is in the file; where that is `safe`, it is never written again."""
         with nogil:
             self._wrote()
+            if safe:
+                self._safe()
 
     def were_synced(self):
         """Everything written is on the disk."""
@@ -437,20 +439,20 @@ cdef class Writer:
         return LOAD(&self.journal.safe if mode == _BATCH else &self.journal.written)
 
     def show(self, int mode):
-        """Let consumers have what an Ack could be sent for: up to the end of the last commit of
-        which that holds. Taken from its note, for the thread may be storing words just now. What
-        they had of the process before they keep, also where the journal has lost it since."""
+        """Let consumers have what an Ack could be sent for, by the note of its last commit: the
+        thread may be storing words just now. What they had of the process before they keep."""
         cdef Journal *journal = self.journal
         cdef uint64_t number = self.reached(mode)
         cdef Note *last
         if not self.state.withheld:
             self.state.show(journal.safe_position, journal.safe_offset)
             self.shown = journal.safe
-            number = max(number, self.was_safe if mode == _BATCH else self.was_written)
+            number = max(number, self.was_shown)
         if number > self.shown and journal.made - number < NOTES:
             last = &journal.notes[(number - 1) % NOTES]
             self.state.show(last.position + last.count, last.offset + last.size)
             self.shown = number
+        STORE(&journal.shown, self.shown + 1)
 
     def chain_at(self, uint64_t offset):
         """CRC-32 of every byte of the log before byte `offset`, from where the journal began; None

@@ -19,11 +19,13 @@ def journal_words(State state not None):
             "room": j.room, "chain": j.chain,
             "syncs": j.syncs, "sync_ns": j.sync_ns, "written_bytes": j.written_bytes,
             "failures": j.failures, "failing": j.failing, "segments": j.segments,
-            "disk_bytes": j.disk_bytes, "oldest_position": j.oldest_position}
+            "disk_bytes": j.disk_bytes, "oldest_position": j.oldest_position,
+            "shown": j.shown}
 
 
 def journal_set(State state not None, **words):
-    """Set words of it by name: on, failures, failing, segments, disk_bytes, oldest_position."""
+    """Set words of it by name: on, failures, failing, segments, disk_bytes,
+    oldest_position, shown."""
     cdef Journal *j = state.journal
     for name, value in words.items():
         if name == "on": j.on = value
@@ -32,6 +34,7 @@ def journal_set(State state not None, **words):
         elif name == "segments": j.segments = value
         elif name == "disk_bytes": j.disk_bytes = value
         elif name == "oldest_position": j.oldest_position = value
+        elif name == "shown": j.shown = value
         else: raise KeyError(name)
 
 
@@ -57,4 +60,26 @@ def journal_from(State state not None, uint64_t position, uint64_t offset):
     j.written = j.safe = number
     j.written_position = j.safe_position = j.synced_position = position
     j.written_offset = j.safe_offset = offset
+    return position
+
+
+def noted_since(State state not None, uint64_t position, uint64_t time_ns):
+    """`position`, by the notes moved to the first commit of `time_ns` or later: the files that say
+    so lack what came last, and what only the log in memory still has."""
+    cdef Journal *j = state.journal
+    cdef Note *note
+    cdef uint64_t number = j.made
+    while number and j.made - number < NOTES and (
+            j.notes[(number - 1) % NOTES].position >= position):
+        number -= 1
+    while number and j.made - number < NOTES:
+        note = &j.notes[(number - 1) % NOTES]
+        if (note.receive_ns < time_ns or note.offset < state.log.oldest_offset
+                or note.position + note.count != position):
+            break
+        number, position = number - 1, note.position
+    while number < j.made and j.notes[number % NOTES].receive_ns < time_ns:
+        note = &j.notes[number % NOTES]
+        position = note.position + note.count
+        number += 1
     return position

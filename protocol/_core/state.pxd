@@ -142,6 +142,7 @@ cdef struct Journal:                   # notes are numbered; note n is in place 
     uint64_t syncs, sync_ns, written_bytes
     uint64_t failures, failing         # failing: errno of what keeps it from going on
     uint64_t segments, disk_bytes, oldest_position
+    uint64_t shown                     # notes that consumers were given, + 1; 0: all there are
     Note notes[NOTES]
 
 cdef class State:

@@ -157,7 +157,8 @@ def _details(kind: Kind, peer: Peer, fields: dict[str, Any]) -> dict[str, int]:
     """What is kept of an event beyond whom it concerned and where the log was."""
     match kind:
         case Kind.JOINED:
-            return {"first": fields.get("start", peer.record.position)}
+            start = fields.get("start", peer.record.position)  # where its record is in a moment
+            return {"first": start, "position": start}
         case Kind.LAGGED | Kind.CAUGHT_UP:
             return {"depth": fields["lag"]}
         case Kind.BREAKER_OPENED:

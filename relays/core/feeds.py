@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from protocol._core.fan import Fan
+from protocol._core.journal_words import journal_words
 from protocol.control import GapReason
 from protocol.reject import Reject
 from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, REPLAYING, Breaker, Limits
 from relays.core.log import Log
 from relays.core.outbox import Lost
-from relays.core.peer import Peer, Phase
+from relays.core.peer import FAR, Peer, Phase
 
-FAR = 2**64
 SETTLE_EVERY = 100_000_000
 
 
@@ -251,7 +251,7 @@ class Feeds:
             state.give_way(horizon)
             return
         overtaken = [peer for peer in self.behind if peer.record.offset < horizon]
-        for peer in [each for each in overtaken if self._has_a_past(each)]:
+        for peer in [each for each in overtaken if self._reaches(each, horizon)]:
             overtaken.remove(peer)
             self._into_the_past(peer)
         staying = [peer for peer in overtaken if not self._give_up(peer, now)]
@@ -268,6 +268,20 @@ class Feeds:
         that says what was before."""
         unarmed = peer.on_lag == "catch_up" or peer.breaker.state == REPLAYING
         return self._journaled and unarmed and peer.outlet.snapshots is None
+
+    def _reaches(self, peer: Peer, horizon: int) -> bool:
+        """Whether the journal goes on with one that is before `horizon`, perhaps after a Gap: it
+        may not have what was in memory only where that one began."""
+        state, kept = self.log.state, journal_words(self.log.state)["oldest_position"]
+        if not self._has_a_past(peer):
+            return False
+        if peer.record.position < kept and peer.phase != Phase.PLAIN:
+            offset = state.locate(kept)
+            if offset < horizon:
+                peer.outlet.detach()
+                self._skip(peer, kept, offset, GapReason.TOO_OLD)
+                self._wake(peer)
+        return peer.record.position >= kept
 
     def _into_the_past(self, peer: Peer) -> None:
         peer.outlet.detach()
@@ -287,10 +301,16 @@ class Feeds:
         self._skip(peer, position, offset, GapReason.TOO_OLD)
         self._wake(peer)
 
-    @property
-    def needed(self) -> int:
-        """The least position that somebody still needs of the journal."""
-        return min((peer.record.position for peer in self.past), default=FAR - 1)
+    def needs(self, peer: Peer) -> int:
+        """The least position that a connection may want of the journal, now or when the log
+        overtakes it; FAR for one that does not."""
+        if (
+            peer.phase == Phase.NEW
+            or peer.outlet.past
+            or (peer.consuming and self._has_a_past(peer))
+        ):
+            return min(peer.asked, peer.record.position)
+        return peer.asked
 
     def _give_up(self, peer: Peer, now: int) -> bool:
         """An overtaken consumer that may not be gapped, or whose breaker is armed, is cut off."""

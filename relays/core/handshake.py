@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from protocol._core.connection import MARK_OWED
+from protocol._core.journal_words import noted_since
 from protocol._core.scan import Track
 from protocol.catalogue import MessageType
 from protocol.control import Durability, GapReason, Heartbeat, Role, Welcome, chain_tlvs
@@ -19,7 +20,7 @@ from protocol.reject import Reject
 from relays.core.breaker import Breaker
 from relays.core.journal.history import Missing
 from relays.core.outbox import Outbox, Refusal
-from relays.core.peer import Peer, Phase
+from relays.core.peer import FAR, Peer, Phase
 from relays.core.session import ByTime, Kept, Plan, Refused, plan
 from relays.core.snapshot import Snapshots
 
@@ -156,6 +157,7 @@ class Handshake:
     def _look_up(self, peer: Peer, hello: Waiting, now: int, wants: Wanted) -> bool:
         self._wait(peer, hello, now)
         hello.wants, hello.safe = wants, -1
+        peer.asked = FAR if wants.position is None else wants.position
         self.lookups.append((peer, hello))
         return False
 
@@ -171,7 +173,9 @@ class Handshake:
             hello.position, hello.offset = wanted or 0, found.offset
             hello.damage = found.position
         elif wanted is None:
-            hello.since = found
+            # What came last may not be in the file yet, or not be shown yet.
+            since = noted_since(self.hub.state, found, hello.wants.time_ns)
+            hello.since = min(since, self.hub.log.shown)
         else:
             hello.position, hello.offset, hello.damage = wanted, found, 0
         self.answers.append((peer, hello))
@@ -197,6 +201,7 @@ class Handshake:
         hub.report("session opened", peer, role=wanted.role, start=wanted.start, why=str(wanted))
         if wanted.consumes:
             self._feed(peer, wanted, hello.offset, now)
+        peer.asked = FAR
         hub.todo.wake.append(peer)
 
     def equip(self, peer: Peer, wanted: Plan, now: int) -> int:
@@ -215,7 +220,7 @@ class Handshake:
             # One that is being let go is where it was, not at the end.
             if peer.plan is not None and peer.plan.consumes:
                 return peer.record.position, peer.record.lag, self._chain(peer)
-            return self.hub.log.end, 0, b""
+            return self.hub.log.shown, 0, b""
 
         return Outbox(self.hub.domain.source, where, partial(peer.record.mark, MARK_OWED))
 

@@ -265,6 +265,15 @@ class Hub:
             return True
         return self.journal.may_read(peer.ingress.wants, self.log.size, peer.may_produce)
 
+    def needed(self) -> int:
+        """The least position that somebody connected may still want of the journal. Asked by the
+        thread that writes it: who is not looked at here connects later, and sees what it has said
+        by then to be the oldest."""
+        least = self.log.shown
+        for peer in self.peers.copy().values():
+            least = min(least, self.feeds.needs(peer))
+        return least
+
     def not_accepting(self) -> None:
         """The journal has not kept up for a while: sessions that produce are told."""
         self.report("not accepting", None, why="the journal does not keep up")

@@ -19,6 +19,8 @@ from relays.core.ingress import Ingress
 from relays.core.log import Log
 from relays.core.session import Plan
 
+FAR = 2**64
+
 
 class Phase(IntEnum):
     """What a connection is; the numbers stand in its record, the names are metric labels."""
@@ -56,6 +58,7 @@ class Peer:
         self.leaving = False
         self.hello = b""
         self.waiting = b""  # the Hello that is not answered yet: nothing is read meanwhile
+        self.asked = FAR  # the position its Hello has asked the journal for
         self.acknowledged_at = -1  # as of which commit, by the last Ack that waits
         self.expected_told: int | None = None
         self.frame_watched = False

@@ -101,6 +101,7 @@ def open_memory(
     """
     where = files(domain, config.runtime_dir)
     prepare_directory(str(where.log.parent), config.gid)
+    _forget_half_made(where)
     damage = ""
     if where.state.exists() or where.log.exists():
         try:
@@ -193,21 +194,38 @@ def _create(where: Files, config: RelayConfig, journal: Found | None, now_ns: in
     connections = config.max_connections + KEPT_PLACES
     places = layout(config.log_bytes, connections, config.max_producers, config.require_sequence)
     try:
-        log_fd = _new_file(where.log, config.log_bytes, config.log_bytes, config.gid)
-        state_fd = _new_file(where.state, places["end"], places["windows"], config.gid)
-    except OSError as error:
-        size = config.log_bytes + places["windows"]
+        log_fd = _new_file(_half(where.log), config.log_bytes, config.log_bytes, config.gid)
+        state_fd = _new_file(_half(where.state), places["end"], places["windows"], config.gid)
+        memory, ring = Mapping(state_fd, places["end"], True), Ring(log_fd, config.log_bytes, True)
+        os.close(log_fd)
+        os.close(state_fd)
+        state = begin(memory, ring, config, journal, secrets.randbits(63) | 1, now_ns)
         for path in (where.log, where.state):
-            path.unlink(missing_ok=True)
+            os.replace(_half(path), path)
+        return state
+    except BaseException as error:
+        _forget_half_made(where)
+        if not isinstance(error, OSError):
+            raise
+        size = config.log_bytes + places["windows"]
         raise RelayError(
             f"no room for {size} bytes of log and state in {where.log.parent} ({error.strerror}): "
             "make that tmpfs larger, or set a smaller log_bytes",
             os.EX_OSFILE,
         ) from None
-    memory, ring = Mapping(state_fd, places["end"], True), Ring(log_fd, config.log_bytes, True)
-    os.close(log_fd)
-    os.close(state_fd)
-    return begin(memory, ring, config, journal, secrets.randbits(63) | 1, now_ns)
+
+
+def _half(path: Path) -> Path:
+    """What a file is called until both are made: the state gets its name last."""
+    return path.with_name(path.name + ".new")
+
+
+def _forget_half_made(where: Files) -> None:
+    """Who made these files was interrupted: there is no log in them yet, and nothing is lost."""
+    if _half(where.state).exists() and not where.state.exists():
+        where.log.unlink(missing_ok=True)
+    _half(where.log).unlink(missing_ok=True)
+    _half(where.state).unlink(missing_ok=True)
 
 
 def begin(

@@ -68,6 +68,8 @@ class Relay:
             self.reader = Reader(journal.folder.path)
         self.hub = Hub(domain, config, memory.state, os.getpid(), self._report, windows, journaling)
         self.journal, self._done = journal, done
+        if journal is not None:
+            journal.needed = self.hub.needed
         self._held: dict[int, Connection] = {}
         self._hung: set[int] = set()
         self._patience: asyncio.TimerHandle | None = None
@@ -207,7 +209,6 @@ class Relay:
             else:
                 self.reader.locate(hello.wants.position, found, partial(_is_here, peer))
         lookups.clear()
-        self._say_needed()
 
     def _fetched(self, peer: Peer, found: Part | Missing | None) -> None:
         self.hub.fetched(peer, found)
@@ -216,10 +217,6 @@ class Relay:
     def _looked_up(self, peer: Peer, hello: Waiting, found: int | Missing | None) -> None:
         self.hub.handshake.looked_up(peer, hello, found)
         self.work()
-
-    def _say_needed(self) -> None:
-        if self.journal is not None:
-            self.journal.needed = self.hub.feeds.needed
 
     # --- who waits for the journal ---
 
@@ -357,7 +354,6 @@ class Relay:
             self.log.line("clock was set", step=step / 1e9)
         now = self.clock.now()
         self.state.set_status(tick_ns=now)
-        self._say_needed()
         for connection in self.connections.values():
             if connection.peer.consuming:
                 connection.peer.record.set_unread(unsent(connection.sock))

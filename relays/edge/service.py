@@ -170,7 +170,7 @@ def _say_journal(log: Log, found: Found | None) -> None:
         return
     journal = found.journal
     for fault in journal.damage:
-        log.line("journal damaged", where=str(fault), what="--accept-damage: the rest is kept")
+        log.line("journal damaged", where=str(fault), what="accepted: the rest is kept")
     if journal.torn is not None:
         log.line("journal cut", where=str(journal.torn), end=journal.position, seen=journal.seen)
     log.line("journal", directory=str(found.folder.path), oldest=journal.oldest,

@@ -180,6 +180,16 @@ def test_a_slow_consumer_joins_lags_trips_is_gapped_and_recovers() -> None:
     assert kinds(world.state, slow.number)[-1] == Kind.BREAKER_CLOSED
 
 
+def test_one_that_joins_in_the_past_stands_where_it_begins() -> None:
+    place = World(LOG)
+    _, producer = place.connect()
+    place.send(producer, *(frame(n) for n in range(1, 51)))
+    peer, sock = place.connect()
+    place.send(sock, hello(1, start=3, start_position=20))
+    joined = next(row for row in ring.read(place.state) if row["connection"] == peer.number)
+    assert (joined["kind"], joined["first"], joined["position"]) == (Kind.JOINED, 30, 30)
+
+
 def test_a_consumer_that_lagged_and_caught_up_says_both_once() -> None:
     world = World(circuit_breaker=20, max_queue_size=30)
     _, producer = world.connect()

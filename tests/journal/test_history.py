@@ -61,6 +61,10 @@ def publish(relay: RelayProcess, first: int, count: int) -> None:
             pass
 
 
+def wait_for(relay: RelayProcess, end: int) -> None:
+    eventually(lambda: relay.end() == end, f"{end} messages have positions")
+
+
 def forget(relay: RelayProcess) -> None:
     """The machine dies: what was in memory is gone."""
     relay.kill()
@@ -140,6 +144,26 @@ def test_one_that_stops_reading_is_caught_up_from_the_journal_with_no_gap(start:
     assert sequences(got) == list(range(1, MANY + 1))
 
 
+def test_what_a_consumer_has_not_read_stays_although_retention_would_have_it_go(
+    start: Start_,
+) -> None:
+    relay = start(
+        send_buffer=65_536, log_bytes=20 << 20, journal_segment=8 << 20, journal_bytes=16 << 20
+    )
+    client = relay.client(receive_buffer=4096)
+    client.hello(on_lag=int(OnLag.CATCH_UP), heartbeat_ms=60_000)
+    count = 900
+    with Client(relay.path) as producer:
+        producer.hello(role=int(Role.PRODUCE), producer_id=IDENTITY)
+        for begin in range(1, count + 1, 100):  # the log overtakes it after that has begun
+            producer.send(*(frame(n, 19, bytes(60_000)) for n in range(begin, begin + 100)))
+        while producer.control(MessageType.ACK).sequence < count:
+            pass
+    assert kept_from(relay) == 0
+    assert sequences(client.data(count)) == list(range(1, count + 1))
+    eventually(lambda: relay.consumers()[0]["position"] == count, "it is at the end")
+
+
 def test_a_plain_consumer_that_catches_up_gets_every_byte(start: Start_) -> None:
     relay = start(on_lag="catch_up", send_buffer=65_536)
     client = relay.client(receive_buffer=4096)
@@ -164,6 +188,20 @@ def test_a_start_by_receive_time_begins_with_the_first_message_of_that_time(
     assert sequences(client.data(100)) == list(range(MANY + 1, MANY + 101))
     later = relay.client().hello(start=int(Start.RECEIVED), start_position=2**63)
     assert later.position == MANY + 100
+
+
+def test_a_start_by_receive_time_knows_also_what_is_not_in_the_file_yet(start: Start_) -> None:
+    relay = start(journal_sync="interval", journal_interval=60)
+    producer, between = relay.client(), 0
+    for end in (10, 20):
+        between = time.time_ns()
+        producer.send(*(frame(n) for n in range(end - 9, end + 1)))
+        wait_for(relay, end)
+    assert journal_words(open_state(relay.domain, str(relay.folder)))["written_position"] == 0
+    welcome = relay.client().hello(start=int(Start.RECEIVED), start_position=between)
+    assert welcome.position == 10
+    welcome = relay.client().hello(start=int(Start.RECEIVED), start_position=time.time_ns())
+    assert welcome.position == 20
 
 
 def test_a_start_by_receive_time_needs_a_journal(start: Start_) -> None:

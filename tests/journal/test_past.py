@@ -13,16 +13,18 @@ from typing import Any
 
 import pytest
 
+from protocol._core.journal import journal_set
 from protocol.control import Gap, Welcome
 from protocol.message import decode
 from relays.core.breaker import REPLAYING
+from relays.core.journal.catalogue import Catalogue
 from relays.core.journal.history import Missing, Part, locate, part
 from relays.core.journal.recovery import recover
 from relays.edge.journal.opened import opened
 from relays.edge.journal.reader import Reader
 from tests.daemon.fake_edge import World
 from tests.harness import CONTROL, PATIENCE, frame, hello, split
-from tests.journal.handmade import PAGE, Journal, commits, journal
+from tests.journal.handmade import PAGE, Disk, Journal, Sent, commits, journal
 
 GAP, CATCH_UP = 1, 3
 OLDEST, LAST = 2, 3
@@ -71,6 +73,79 @@ def test_who_comes_to_the_logs_end_out_of_the_journal_is_live_from_there_on() ->
     frames.append(frame(2001, timestamp=5))
     place.send(producer, frames[-1])
     assert [one for one in split(bytes(sock.got)) if one[4] not in CONTROL] == frames
+    place.accounted()
+
+
+def test_what_anybody_may_still_want_of_the_journal_is_known_at_every_moment() -> None:
+    frames = [frame(n, timestamp=5) for n in range(1, 2001)]
+    place, reader = journaled(frames)
+    needed = place.relay.hub.needed
+    _, producer = place.connect()
+    place.send(producer, *frames[:50])
+    place.pass_time(200)
+    _, sock = place.connect()
+    place.send(sock, hello(1, on_lag=CATCH_UP, heartbeat_ms=60_000))
+    _, gapped = place.connect()
+    place.send(gapped, hello(1, on_lag=GAP, heartbeat_ms=60_000))
+    assert needed() == 50
+    sock.room = gapped.room = 0
+    place.send(producer, *frames[50:100])
+    assert needed() == 50, "the log has it still, and may overtake it"
+    for at in range(100, 2000, 50):
+        place.send(producer, *frames[at : at + 50])
+    assert needed() == 50
+    place.read(sock)
+    reader.answer()
+    place.read(sock)
+    assert needed() == 2000
+
+
+def test_what_a_hello_has_asked_the_journal_for_is_kept_until_it_is_answered() -> None:
+    large = [frame(n, 19, bytes(1500), timestamp=5) for n in range(1, 101)]
+    place, _ = journaled([])
+    kept: Any = SimpleNamespace(
+        oldest=0, durability=0, committed=lambda: None, may_read=lambda *_: True
+    )
+    place.relay.hub.journal = kept
+    _, producer = place.connect()
+    place.send(producer, *large)
+    asked: list[Callable[[int], None]] = []
+    reader: Any = SimpleNamespace(
+        locate=lambda position, then, *_: asked.append(then), part=lambda *_: None
+    )
+    place.relay.reader = reader
+    peer, sock = place.connect()
+    assert place.relay.hub.needed() == 100
+    place.send(sock, hello(1, start=1, start_position=3, heartbeat_ms=60_000))
+    assert place.relay.hub.needed() == 3
+    asked.pop()(3 * 1532)
+    assert peer.outlet.past
+    assert place.relay.hub.needed() == 3
+    sock.over = True
+    place.relay._let_go(place.relay.connections[peer.number])
+    assert place.relay.hub.needed() == 100
+
+
+def test_who_began_where_only_memory_was_goes_on_where_the_journal_begins() -> None:
+    frames = [frame(n, timestamp=5) for n in range(1, 2001)]
+    place, reader = journaled(frames)
+    _, producer = place.connect()
+    place.send(producer, *frames[:500])
+    journal_set(place.relay.state, oldest_position=300)
+    peer, sock = place.connect()
+    sock.room = 0
+    place.send(sock, hello(1, on_lag=CATCH_UP, start=OLDEST, heartbeat_ms=60_000))
+    for at in range(500, 2000, 50):
+        place.send(producer, *frames[at : at + 50])
+    assert peer.outlet.past
+    place.read(sock)
+    reader.answer()
+    place.read(sock)
+    got = list(split(bytes(sock.got)))
+    gap = decode(got[1])
+    assert isinstance(gap, Gap)
+    assert (gap.first_position, gap.last_position) == (0, 299)
+    assert [one for one in got if one[4] not in CONTROL] == frames[300:]
     place.accounted()
 
 
@@ -217,6 +292,29 @@ def test_a_segment_whose_header_is_damaged_is_passed_over(tmp_path: Path) -> Non
         for ask in (lambda at: part(catalogue, at, buffer), lambda at: locate(catalogue, at)):
             for position in (damaged, whole - 1):
                 assert ask(position) == Missing(whole, behind)
+
+
+@pytest.mark.parametrize("harm", ["record", "frames"])
+def test_what_is_behind_damage_is_found_without_reading_all_that_is_before(harm: str) -> None:
+    sent = [Sent([frame(n, 19, bytes(60_000), timestamp=5)]) for n in range(1, 261)]
+    made = journal(sent, 16 << 20)
+    hit, following = made.wrote[240], made.wrote[241]
+    read = 0
+
+    class Counted(Disk):
+        def read(self, offset: int, size: int) -> bytes:
+            nonlocal read
+            read += size
+            return super().read(offset, size)
+
+    disk = Counted(made.files[made.name].data)
+    at = hit.place + 100 if harm == "frames" else disk.size - 80 * (hit.number + 1)
+    disk.data[at] ^= 1
+    catalogue = Catalogue({made.name: disk})
+    read = 0
+    assert part(catalogue, hit.first, bytearray(4096)) == Missing(following.first, 241 * 60_032)
+    assert read < 6_000_000
+    assert locate(catalogue, following.first) == 241 * 60_032
 
 
 def test_who_begins_in_memory_by_the_time_that_damage_is_found_misses_nothing() -> None:

@@ -274,6 +274,10 @@ def test_damage_is_refused_in_one_line_and_accepted_when_told(relay: RelayProces
     assert sender.connect() == 10
     sender.send(1)
     sender.wait()
+    assert relay.stop() == 0
+    relay.options = ()
+    relay.start()  # it was accepted, and is damage all the same
+    assert "journal damaged" in relay.log()
     url = f"http://127.0.0.1:{relay.status()['metrics_port']}/healthz"
     with pytest.raises(urllib.error.HTTPError) as unwell:
         urllib.request.urlopen(url, timeout=20)

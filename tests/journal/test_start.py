@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,16 +13,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from protocol._core.journal import journal_set
 from protocol.control import Durability
 from relays.config import RelayConfig, load
-from relays.edge.journal import start
+from relays.edge.journal import files, start
 from relays.edge.journal.start import attach, find
 from relays.edge.journal.writer import JournalThread
 from relays.edge.memory import Memory, open_memory
 from tests.harness import RelayProcess, frame, remove_memory
 from tests.journal.handmade import Journal, commits, journal
+from tests.journal.written import frames_in, recovered
 
 MIB = 1 << 20
 
@@ -140,6 +143,77 @@ def test_what_may_have_been_synced_in_vain_is_written_again_first(
     assert sizes[-1] == 0
     assert sum(sizes) == (len(before) if again else 0)
     assert path.read_bytes() == before
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+class Dying:
+    """`os`, until the process dies in one of the calls that change a directory or sync a file."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("mkdir", "link", "rename", "unlink", "fsync", "fdatasync"):
+            self.left -= 1
+            if self.left < 0:
+                raise Killed
+        return getattr(os, name)
+
+
+def overlapping(folder: Path) -> Journal:
+    """A journal whose first file has records up to 90, but counts up to 60 only, where the second
+    one begins, which is torn at once; and there is a third."""
+    sent = [replace(each, synced=0) for each in commits(60)]
+    made = journal(sent[:20])
+    torn = Journal(position=60, offset=made.offset, chain=made.chain, producers=made.producers)
+    torn.commit(sent[20])
+    data = torn.files[torn.name].data
+    data[-80:] = bytes(80)
+    later = Journal(position=120, offset=2 * made.offset, chain=1)
+    later.commit(sent[40])
+    for each in sent[20:30]:
+        made.commit(each)
+    folder.mkdir(parents=True, mode=0o700)
+    for one in (made, torn, later):
+        (folder / one.name).write_bytes(one.files[one.name].data)
+    return made
+
+
+def test_killed_at_any_moment_of_setting_files_aside_the_next_start_has_all_that_counts(
+    config: RelayConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = structs.replace(config, journal_segment=8 * MIB)
+    ended = False
+    for calls in range(40):
+        place = tmp_path / "journal" / "market_data"
+        made = overlapping(place)
+        memory = None
+        with monkeypatch.context() as dying:
+            found = find("market_data", config, accept_damage=False)
+            assert found is not None
+            assert found.journal.position == 60
+            memory = open_memory("market_data", config, 1, found)
+            dying.setattr(files, "os", Dying(calls))
+            try:
+                attach(found, memory.state, config, (-1, -1), lambda event, **fields: None)
+                ended = True
+            except Killed:
+                pass
+            found.folder.release()
+        print(f"killed in call {calls}")
+        go_on(config, memory)
+        frames = b"".join(each.sent.data for each in made.wrote[:20])
+        assert b"".join(frames_in(place)) == frames
+        assert recovered(place).position == 60
+        shutil.rmtree(tmp_path / "journal")
+        remove_memory("market_data", tmp_path)
+        if ended:
+            break
+    assert ended
+    assert calls > 8
 
 
 @pytest.fixture

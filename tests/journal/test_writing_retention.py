@@ -85,16 +85,29 @@ def test_what_is_older_than_journal_age_goes_but_never_the_newest(make: Make) ->
 
 def test_what_a_consumer_still_needs_stays(make: Make) -> None:
     thread = make(7)
-    thread.needed = 150
+    thread.needed = lambda: 150
     assert left(thread) == [100, 200, 300, 400, 500, 600]
-    thread.needed = ENDLESS
+    thread.needed = lambda: ENDLESS
     assert left(thread) == [300, 400, 500, 600]
     assert thread.told == []  # type: ignore[attr-defined]
 
 
+def test_who_begins_while_old_segments_are_to_go_keeps_what_he_needs(make: Make) -> None:
+    thread = make(7)
+    said: list[int] = []
+
+    def needed() -> int:
+        said.append(journal_words(thread.state)["oldest_position"])
+        return ENDLESS if len(said) == 1 else 150
+
+    thread.needed = needed
+    assert left(thread) == [100, 200, 300, 400, 500, 600]
+    assert said == [0, 300], "it is not looked again once nobody can begin there any more"
+
+
 def test_beyond_the_hard_limit_also_what_is_needed_goes_and_that_is_said(make: Make) -> None:
     thread = make(9, journal_hard_limit=6 * SEGMENT)
-    thread.needed = 150
+    thread.needed = lambda: 150
     assert left(thread) == [300, 400, 500, 600, 700, 800]
     assert thread.told == ["journal is at its hard limit"]  # type: ignore[attr-defined]
 
@@ -128,14 +141,14 @@ def test_old_segments_go_also_while_there_is_no_space_for_the_next_one(
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    thread.needed = 150  # somebody catches up, and the disk is full
+    thread.needed = lambda: 150  # somebody catches up, and the disk is full
     thread._tidy()
     assert journal_words(thread.state)["failing"] == errno.ENOSPC
     waited = []
 
     def caught_up(seconds: float) -> bool:
         waited.append(seconds)
-        thread.needed = ENDLESS
+        thread.needed = lambda: ENDLESS
         return len(waited) > 3
 
     monkeypatch.setattr(thread._halt, "wait", caught_up)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from protocol._core.journal import BATCH, INTERVAL, Writer, journal_from, journal_set
+from protocol._core.state import State
 from protocol.control import Welcome
 from protocol.message import decode
 from relays.core.journal.durability import Journaling
@@ -133,6 +134,7 @@ def test_what_consumers_had_is_not_taken_back_where_the_journal_lost_it(mode: in
     for number in range(1, 6):
         world.send(sock, frame(number))
     journal_from(state, 5, 5 * 64)
+    Writer(State(state.memory, state.ring), -1, -1).show(mode)
     world.send(sock, frame(6))
     successor = Writer(state, -1, -1)
     assert journal_from(state, 2, 2 * 64) == 2

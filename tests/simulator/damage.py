@@ -19,11 +19,11 @@ FRAME = 32
 
 def damage(disk: Disk, catalogue: Catalogue, known: int, chance: random.Random) -> range | None:
     """Flip one bit of one commit; its positions. None where no commit is old enough. Positions from
-    `known` on are left alone: nobody has said what they have."""
+    `known` on are left alone: no record says that they are synced, or nobody what they have."""
     found = [
         (segment, number, commit)
         for segment in catalogue.segments
-        for number, commit in _sure(segment, segment is catalogue.segments[-1])
+        for number, commit in _commits(segment)
         if commit.frames and commit.end <= min(known, segment.until)
     ]
     if not found:
@@ -37,12 +37,8 @@ def damage(disk: Disk, catalogue: Catalogue, known: int, chance: random.Random) 
     return range(commit.first_position, commit.end)
 
 
-def _sure(segment: Segment, newest: bool) -> Iterator[tuple[int, Commit]]:
-    """The commits that a record behind them, or a file behind theirs, says to be synced."""
-    commits: list[Commit] = []
-    while (commit := segment.record(len(commits))) is not None:
-        commits.append(commit)
-    synced = max((each.synced for each in commits), default=0)
-    for number, commit in enumerate(commits):
-        if not newest or commit.end <= synced:
-            yield number, commit
+def _commits(segment: Segment) -> Iterator[tuple[int, Commit]]:
+    number = 0
+    while (commit := segment.record(number)) is not None:
+        yield number, commit
+        number += 1

@@ -81,6 +81,7 @@ class Disk:
         self.files: dict[str, File] = {}
         self.full = self.held = False
         self.weak = 0.0
+        self.accepted = ""  # of its damage, by an operator
 
     def fails(self) -> bool:
         return bool(self.weak) and self.chance.random() < self.weak

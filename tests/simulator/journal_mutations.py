@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from protocol._core.journal import INTERVAL
+from relays.core import handshake
 from relays.core.feeds import Feeds
 from relays.core.handshake import Handshake
+from relays.core.hub import Hub
 from relays.core.journal import history
 from relays.core.journal.catalogue import Catalogue
 from relays.core.journal.durability import Journaling
@@ -95,6 +97,22 @@ def _the_next(locate: Instead) -> Instead:
     return mutant
 
 
+def _not_withheld(init: Instead) -> Instead:
+    def mutant(journaling: Any, *arguments: Any, **named: Any) -> None:
+        init(journaling, *arguments, **named)
+        journaling.withholds = False
+
+    return mutant
+
+
+def _one_more(since: Instead) -> Instead:
+    return lambda catalogue, time: since(catalogue, time) + 1
+
+
+def _as_in_the_file(_: Instead) -> Instead:
+    return lambda state, position, time: position
+
+
 JOURNAL_MUTATIONS = {
     "ack before sync": Mutation(
         "an Ack does not wait for the disk", Journaling, "when_safe", _at_once, 40
@@ -104,18 +122,18 @@ JOURNAL_MUTATIONS = {
     ),
     "welcome before sync": Mutation(
         "a Welcome names a sequence that is not synced yet",
-        Handshake, "_hello", _known_at_once, 160,
+        Handshake, "_hello", _known_at_once, 800,
     ),
     "failed sync forgotten": Mutation(
-        "a file is gone on with whose sync has failed", JournalThread, "_anew", _goes_on, 80
+        "a file is gone on with whose sync has failed", JournalThread, "_anew", _goes_on, 160
     ),
     "not written again": Mutation(
         "after a failure the next file begins behind what was not safe",
-        PlayedWriter, "rewind", nothing, 160,
+        PlayedWriter, "rewind", nothing, 220,
     ),
     "not made sure": Mutation(
         "what a dead process had not synced is taken for synced",
-        Folder, "make_sure", nothing, 80,
+        Folder, "make_sure", nothing, 160,
     ),
     "forget the newest segment": Mutation(
         "recovery looks at all files but the newest", start, "recover", _but_the_newest, 40
@@ -151,6 +169,21 @@ JOURNAL_MUTATIONS = {
     "nobody continues": Mutation(
         "who has lost nothing is told that its log is gone",
         Journaling, "continues", always(False), 40,
+    ),
+    "delivered before it is safe": Mutation(
+        "consumers do not wait for the journal where they should",
+        Journaling, "__init__", _not_withheld, 160,
+    ),
+    "nobody needs it": Mutation(
+        "retention takes what a consumer still needs", Hub, "needed", always(2**63), 160
+    ),
+    "begin too late by time": Mutation(
+        "who begins by time does not get the first message of then",
+        Catalogue, "since", _one_more, 160,
+    ),
+    "begin too early by time": Mutation(
+        "who begins by time gets what is not in the file yet, however old",
+        handshake, "noted_since", _as_in_the_file, 160,
     ),
     "room not asked for": Mutation(
         "more is read than the journal can take", PlayedWriter, "may_read", always(True), 80

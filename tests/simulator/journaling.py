@@ -12,7 +12,16 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from protocol._core.journal import BATCH, DUE, FULL, STOPPED, SYNC_FAILED, WRITE_FAILED, Writer
+from protocol._core.journal import (
+    BATCH,
+    DUE,
+    FULL,
+    NONE,
+    STOPPED,
+    SYNC_FAILED,
+    WRITE_FAILED,
+    Writer,
+)
 from relays.core.journal.catalogue import NAME, Catalogue
 from relays.core.journal.segment import Header
 from relays.edge.journal.reader import BUFFER, Reader
@@ -65,10 +74,18 @@ class Folder:
     def remove(self, name: str) -> None:
         self.disk.files.pop(name, None)
 
-    def set_aside(self, names: list[str]) -> str:
-        for name in names:
-            self.disk.files.pop(name, None)
+    def accepted(self) -> str:
+        return self.disk.accepted
+
+    def accept(self, text: str) -> None:
+        self.disk.accepted = text
+
+    def keep_aside(self, names: list[str]) -> str:
         return "aside"
+
+    def set_aside(self, names: list[str]) -> None:
+        for name in names:
+            self.remove(name)
 
     def release(self) -> None:
         """Nobody else wants its lock."""
@@ -100,7 +117,7 @@ class PlayedWriter(Writer):
                 for place, data in self.pieces():
                     kernel.system_call()
                     file.write(place, data)
-                self.wrote()
+                self.wrote(safe=mode == NONE)
                 kernel.note("journal writes", self.count)
                 if mode != BATCH:
                     self.tell()
@@ -109,7 +126,7 @@ class PlayedWriter(Writer):
                     return DUE
         except OSError:
             return WRITE_FAILED
-        if mode == BATCH or self.is_full or self.stopping or kernel.chance.random() < 0.2:
+        if self._sync_due(mode):
             kernel.system_call()
             try:
                 file.sync()
@@ -122,6 +139,11 @@ class PlayedWriter(Writer):
         if self.is_full:
             return FULL
         return STOPPED if self.stopping else DUE
+
+    def _sync_due(self, mode: int) -> bool:
+        if mode == NONE:
+            return self.stopping
+        return mode == BATCH or self.is_full or self.stopping or self.kernel.chance.random() < 0.2
 
     @property
     def spare(self) -> int:

@@ -230,15 +230,15 @@ class Clock:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._offset = BEGIN + kernel.wall
+        self.offset = BEGIN + kernel.wall
 
     def now(self) -> int:
         self._kernel.system_call()
-        return self._kernel.mono + self._offset
+        return self._kernel.mono + self.offset
 
     def follow(self) -> int:
         offset = BEGIN + self._kernel.wall
-        step, self._offset = offset - self._offset, offset
+        step, self.offset = offset - self.offset, offset
         return step if abs(step) > STEP else 0
 
 

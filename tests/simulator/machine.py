@@ -129,6 +129,7 @@ class Machine:
         if self.disk is None:
             return
         before = recover(catalogue(self.disk))
+        known = min(known, before.synced)
         hit = damage(self.disk, catalogue(self.disk), known, self.chance)
         if hit is None:
             return

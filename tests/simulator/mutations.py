@@ -16,7 +16,7 @@ from protocol._core.connection import Record
 from protocol._core.scan import Track
 from protocol.control import Ack, Start
 from relays.core import handshake, hub, session
-from relays.core.breaker import CLOSED, HALF_OPEN, Breaker
+from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, Breaker
 from relays.core.fanout import Outlet
 from relays.core.feeds import Feeds
 from relays.core.handshake import Handshake
@@ -123,15 +123,15 @@ def _at_double(over: Instead) -> Instead:
     return lambda breaker, lag, size, limits: over(breaker, lag // 2, size, limits)
 
 
-def _at_once(_: Instead) -> Instead:
-    return lambda breaker, now: breaker.state == 1
+def _at_once(_: Any) -> property:
+    return property(lambda breaker: breaker.state == OPEN, lambda breaker, value: None)
 
 
 def _begins(by: int) -> Callable[[Instead], Instead]:
     def make(begin: Instead) -> Instead:
-        def mutant(hello: Any, log: Any) -> Any:
-            asked, start, gap = begin(hello, log)
-            if hello.start == Start.AT_POSITION and log.oldest <= start + by <= log.end:
+        def mutant(hello: Any, kept: Any, since: Any) -> Any:
+            asked, start, gap = begin(hello, kept, since)
+            if hello.start == Start.AT_POSITION and kept.oldest <= start + by <= kept.end:
                 start += by
             return start if gap is None else asked, start, gap
 
@@ -299,7 +299,7 @@ MUTATIONS = {
         "a Heartbeat names one position too far", Handshake, "_outbox", _one_ahead, 4
     ),
     "snapshot of the past": Mutation(
-        "some frames do not reach the state of instruments", Hub, "_accepted", _forgetful_keep, 40
+        "some frames do not reach the state of instruments", Hub, "_accepted", _forgetful_keep, 160
     ),
     "snapshot without rest": Mutation(
         "the rest of a frame of a snapshot is lost", Snapshots, "took", lambda _: _no_rest, 80

@@ -29,7 +29,7 @@ from protocol.message import decode
 from protocol.reject import Reject
 from tests.simulator.checker.facts import HEADER_SIZE, is_control, size_at
 from tests.simulator.frames import PAIRS, Maker
-from tests.simulator.kernel import Kernel
+from tests.simulator.kernel import BEGIN, SECOND, Kernel
 from tests.simulator.sockets import ENDLESS, ROOM, Line
 
 HEARTBEATS = (0, 250, 5_000, 60_000)
@@ -248,9 +248,10 @@ class Consumer(Peer):
 
     def __init__(
         self, number: int, kernel: Kernel, chance: random.Random, snapshots: bool,
-        types: list[int],
+        types: list[int], by_time: bool,
     ) -> None:  # fmt: skip
         super().__init__(f"consumer {number}", number, kernel, chance)
+        self.by_time = by_time
         self.plain = chance.random() < 0.25
         self.on_lag = chance.randrange(4)
         self.types = chance.sample(types, 2) if chance.random() < 0.3 else []
@@ -275,6 +276,9 @@ class Consumer(Peer):
         if start == 1 or (self.position is not None and self.chance.random() < 0.7):
             start, wanted = 1, self.position or 0
             wanted += 10_000 * (self.chance.random() < 0.01)
+        if self.by_time and start != 1 and self.chance.random() < 0.5:
+            ago = self.chance.choice([-1, 0, 0.05, 0.5, 3, 4000])
+            start, wanted = 4, BEGIN + self.kernel.mono + self.kernel.wall - round(ago * SECOND)
         self.log_id = self.chance.choice([self.log_id, 0]) if start == 1 else 0
         said = Hello(
             role=Role(5 if self.snapshot else 1), on_lag=OnLag(self.on_lag), start=Start(start),
@@ -344,7 +348,7 @@ class Observer(Consumer):
     """The one that reads everything at once, and is there first whenever a relay is."""
 
     def __init__(self, kernel: Kernel, chance: random.Random) -> None:
-        super().__init__(0, kernel, chance, False, [1, 2])
+        super().__init__(0, kernel, chance, False, [1, 2], False)
         self.name, self.plain, self.types, self.ids = "observer", False, [], []
         self.next = 0
 

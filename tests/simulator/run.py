@@ -10,6 +10,7 @@ import random
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from protocol._core.journal import journal_words
 from tests.simulator.checker.facts import Facts, Violation
@@ -67,7 +68,14 @@ class Run:
             for n in range(1, about.producers + 1)
         ]
         consumers = [
-            Consumer(50 + n, kernel, chance, config.snapshots, list(PLAIN[name]))
+            Consumer(
+                50 + n,
+                kernel,
+                chance,
+                config.snapshots,
+                list(PLAIN[name]),
+                config.journal == "on",
+            )
             for n in range(about.consumers)
         ]
         return [*producers, *consumers]
@@ -122,7 +130,13 @@ class Run:
         elif self.machine.relay is None:
             self.judge.died(False)
         else:
+            self.judge.times.grown(self.machine.state.end_position, self._relay_time())
             self.judge.step(self.kernel.mono)
+
+    def _relay_time(self) -> int:
+        assert self.machine.relay is not None
+        clock: Any = self.machine.relay.clock
+        return int(self.kernel.mono + clock.offset)
 
     def _until_idle(self) -> None:
         for _ in range(TURNS):
@@ -203,7 +217,9 @@ class Run:
         if self.chance.random() < 0.8:
             self._until_idle()
         if self.chance.random() < 0.03:
-            self.kernel.wall += self.chance.choice([-3600, -1, 1, 3600]) * SECOND
+            before, by = self.kernel.wall, self.chance.choice([-3600, -1, 1, 3600])
+            self.kernel.wall += by * SECOND
+            self.judge.times.set_back |= self.kernel.wall < before
             self.kernel.note("the clock is set", self.kernel.wall)
         self._pass(self.chance.choice([1, 20, 120, 400, 1100]))
 

@@ -18,7 +18,7 @@ from relays.domains import DOMAINS, Domain
 
 PLACES = 40
 PRODUCERS = 32
-SEGMENT = 64 * 1024
+ENDLESS = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Setup:
             f"{self.domain.name}: log {config.log_bytes} bytes, breaker {config.circuit_breaker} "
             f"of {config.max_queue_size}, on_lag {config.on_lag}, {self.producers} producers, "
             f"{self.consumers} consumers, journal {config.journal}/{config.journal_sync}"
+            f"{'+' * config.journal_before_delivery} {config.journal_bytes} bytes "
+            f"{config.journal_age} s {config.journal_hard_limit} at most"
         )
 
 
@@ -66,12 +68,14 @@ def setup(chance: random.Random) -> Setup:
         producer_breaker=chance.choice([5, 20, 1000]),
         snapshots=domain == "market_data",
         journal="on" if chance.random() < 0.4 else "off",
-        journal_sync=chance.choice(["batch", "batch", "interval"]),
-        journal_segment=SEGMENT,
-        journal_bytes=1 << 40,
-        journal_hard_limit=1 << 40,
+        journal_sync=chance.choice(["batch", "batch", "interval", "none"]),
+        journal_segment=pages * PAGE,
+        journal_bytes=ENDLESS,
+        journal_hard_limit=ENDLESS,
     )  # fmt: skip
     journaled = config.journal == "on"
+    if journaled:
+        config = _kept(config, chance)
     return Setup(
         domain=DOMAINS[domain],
         config=config,
@@ -80,4 +84,17 @@ def setup(chance: random.Random) -> Setup:
         burst=chance.choice([3, 15, 40]),
         lies=chance.choice([0, 0, 0.02, 0.1]),
         deaths=chance.choice([0.002, 0.01, 0.01] if journaled else [0, 0.002, 0.01]),
+    )
+
+
+def _kept(config: RelayConfig, chance: random.Random) -> RelayConfig:
+    """What is delivered only when it is safe, and what of the journal stays for how long."""
+    segment = config.journal_segment
+    most = chance.choice([ENDLESS, ENDLESS, 2 * segment, 3 * segment])
+    return msgspec.structs.replace(
+        config,
+        journal_before_delivery=not config.snapshots and chance.random() < 0.4,
+        journal_bytes=most,
+        journal_age=chance.choice([0.0, 0.0, 1.0]),
+        journal_hard_limit=chance.choice([ENDLESS, ENDLESS, min(ENDLESS, most + segment)]),
     )

@@ -9,6 +9,8 @@ from tests.simulator.mutations import MUTATIONS, mutated
 from tests.simulator.run import simulate
 from tests.simulator.setups import journaled
 
+WRONG = ("TypeError", "AttributeError", "NameError")
+
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_deliberate_fault_is_found(name: str) -> None:
@@ -17,9 +19,10 @@ def test_a_deliberate_fault_is_found(name: str) -> None:
     seeds = range(mutation.within)
     tried = filter(journaled, seeds) if name in JOURNAL_MUTATIONS else iter(seeds)
     with mutated(name):
-        found = next((seed for seed in tried if simulate(seed).failure), None)
+        found = next((run for run in map(simulate, tried) if run.failure), None)
     assert found is not None, f"{mutation.what}: not found in {mutation.within} seeds"
-    print(f"{mutation.what}: found by seed {found}")
+    print(f"{mutation.what}: found by seed {found.seed}: {found.failure}")
+    assert not found.failure.startswith(WRONG), f"the fault itself is wrong: {found.failure}"
 
 
 def test_a_mutation_ends_with_its_run() -> None:

@@ -85,7 +85,7 @@ def _part(segment: Segment, found: Stretch, position: int, place: int, received_
 
 def _behind_damage(catalogue: Catalogue, segment: Segment, position: int) -> Missing:
     """Where it goes on behind something damaged; LookupError when it does not, or not yet."""
-    for found in Reading(segment, frames=True):
+    for found in Reading(segment, segment.before(position)):
         if isinstance(found, Stretch) and found.first > position:
             return Missing(found.first, segment.locate(found.first))
     return _following(catalogue, position)

@@ -145,6 +145,15 @@ class Segment:
         number, commit = self.find(position)
         return Mark(number, commit.first_position, commit.file_offset, None)
 
+    def before(self, position: int) -> Mark:
+        """Where the last good commit that is not behind `position` begins; the segment's begin for
+        none."""
+        found = self.begin
+        for number in self._lasts(lambda commit: commit.first_position <= position):
+            if (commit := self.record(number)) is not None:
+                found = Mark(number, commit.first_position, commit.file_offset, None)
+        return found
+
     def at_offset(self, offset: int) -> tuple[int, Commit]:
         """The number and the record of the commit with byte `offset` of the log.
 

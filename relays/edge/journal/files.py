@@ -21,6 +21,7 @@ from relays.edge.listener import Lock, prepare_directory
 FILE_MODE = 0o640
 NEXT = "next.segment"
 ASIDE = "aside-{}"
+ACCEPTED = "accepted-damage"
 PIECE = 1 << 20
 # So many directories may have been made for a journal, one in the other.
 MADE = 3
@@ -98,15 +99,37 @@ class Folder:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path / name)
 
-    def set_aside(self, names: list[str]) -> Path:
-        """Move segments that count no more into a folder of their own; gives it."""
+    def accepted(self) -> str:
+        """What `accept` was given last; "" for nothing, or what nobody wrote."""
+        try:
+            return (self.path / ACCEPTED).read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def accept(self, text: str) -> None:
+        """Remember that this damage was accepted; a disk that does not let it is asked again."""
+        path = self.path / ACCEPTED
+        new = path.with_name(f"{ACCEPTED}.new")
+        with contextlib.suppress(OSError):
+            new.write_text(text)
+            os.rename(new, path)
+
+    def keep_aside(self, names: list[str]) -> Path:
+        """Give segments that count no more a second name, in a folder of their own; gives it."""
         place = self.path / ASIDE.format(time.time_ns())
         place.mkdir(mode=0o750)
         for name in names:
-            os.rename(self.path / name, place / name)
+            os.link(self.path / name, place / name)
         _settle(place)
         _settle(self.path)
         return place
+
+    def set_aside(self, names: list[str]) -> None:
+        """Take their first name from segments that have a second one; the newest goes first, so
+        that what is left is a journal, however far this comes."""
+        for name in sorted(names, reverse=True):
+            self.remove(name)
+        _settle(self.path)
 
 
 def _settle(place: Path) -> None:

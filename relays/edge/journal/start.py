@@ -7,14 +7,16 @@ where a new log begins. Then `attach`, when there is one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from protocol._core.connection import producer_read
 from protocol._core.journal import Writer, journal_from, journal_set, journal_words
 from protocol._core.state import State
 from relays.config import RelayConfig
+from relays.core.journal.accepted import covers, listed
 from relays.core.journal.catalogue import Lineage
+from relays.core.journal.reading import Fault
 from relays.core.journal.recovery import Recovered, recover
 from relays.edge.journal.files import Folder
 from relays.edge.journal.opened import opened
@@ -53,17 +55,26 @@ def find(domain: str, config: RelayConfig, accept_damage: bool) -> Found | None:
     try:
         with opened(folder.path) as catalogue:
             journal, lineage = recover(catalogue), catalogue.lineage()
-        if journal.damage and not accept_damage:
-            first, count = journal.damage[0], len(journal.damage)
-            raise RelayError(
-                f"the journal in {folder.path} is damaged ({count} places): {first}; the rest can "
-                "be read: relays journal verify; to start without it: relays run --accept-damage",
-                os.EX_DATAERR,
-            )
+        _accept(folder, journal.damage, accept_damage)
     except BaseException:
         folder.release()
         raise
     return Found(folder, journal, _closed(lineage, journal))
+
+
+def _accept(folder: Folder, damage: Sequence[Fault], told: bool) -> None:
+    """Start on this damage only where all of it was accepted, now or before."""
+    before = folder.accepted()
+    new = [fault for fault in damage if not covers(before, fault)]
+    if new and not told:
+        places = "1 place" if len(new) == 1 else f"{len(new)} places"
+        raise RelayError(
+            f"the journal in {folder.path} is damaged ({places}): {new[0]}; the rest can be read: "
+            "relays journal verify; to start without it: relays run --accept-damage",
+            os.EX_DATAERR,
+        )
+    if listed(damage) != before:
+        folder.accept(listed(damage))
 
 
 def _closed(lineage: list[Lineage], journal: Recovered) -> tuple[Lineage, ...]:
@@ -86,15 +97,17 @@ def attach(
         # The memory of who died knows whether a sync had failed; without it, it may have.
         again = found.journal.log_id != state.log_id or bool(journal_words(state)["failing"])
         folder.make_sure(found.journal.unsynced, again)
-        journal = _joined(found, state, report)
+        journal, aside = _joined(found, state, report)
         _know(thread.writer, journal, state)
         with opened(folder.path) as catalogue:
-            thread.kept = catalogue.kept
+            thread.kept = [each for each in catalogue.kept if each.name not in aside]
         if journal.last is not None and journal.mark is not None and journal.log_id == state.log_id:
             last = journal.last
             thread.go_on(last.name, last.header, journal.mark.number, journal.chain)
         else:
             thread.begin(journal.chain)
+        # Only now, for without a segment that begins there those before it would count for more.
+        folder.set_aside([name for name in aside if name != thread.kept[-1].name])
     except OSError as error:
         if journal_words(state)["on"]:  # of a sync that failed who starts next must know
             journal_set(state, failing=error.errno or 1)
@@ -102,12 +115,15 @@ def attach(
         raise RelayError(text, os.EX_IOERR) from None
     oldest = journal.oldest if journal.log_id is not None else thread.kept[0].first
     journal_set(state, on=1, failing=0, oldest_position=oldest)
+    if not config.journal_before_delivery:
+        journal_set(state, shown=0)  # consumers are given all there is
     return thread
 
 
-def _joined(found: Found, state: State, report: Callable[..., None]) -> Recovered:
+def _joined(found: Found, state: State, report: Callable[..., None]) -> tuple[Recovered, list[str]]:
     """What of the journal goes on with this log, and the writer set to its end: all that is whole,
-    or nothing, where it is of another log or commits are missing in between."""
+    or nothing, where it is of another log or commits are missing in between. And the files that
+    are to be set aside when a segment has been begun."""
     journal, aside = found.journal, list(found.journal.aside)
     fits = journal.log_id is not None and found.goes_on(state)
     begin = (journal.position, journal.offset) if fits else _unjournaled(state)
@@ -118,9 +134,12 @@ def _joined(found: Found, state: State, report: Callable[..., None]) -> Recovere
         journal = Recovered()
         report("journal of another time set aside", log_goes_on_at=position)
     if aside:
-        place = found.folder.set_aside(aside)
+        place = found.folder.keep_aside(aside)
         report("journal: segments set aside", files=len(aside), kept_in=str(place))
-    return journal
+    if journal.log_id is None:  # beside them a segment of this log would be taken for theirs
+        found.folder.set_aside(aside)
+        aside = []
+    return journal, aside
 
 
 def _unjournaled(state: State) -> tuple[int, int]:

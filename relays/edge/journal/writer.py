@@ -23,7 +23,7 @@ from protocol._core.journal import (
     journal_words,
 )
 from relays.config import RelayConfig
-from relays.core.journal.catalogue import Kept, plan
+from relays.core.journal.catalogue import Kept, Plan, plan
 from relays.core.journal.durability import MODES
 from relays.core.journal.records import ENDLESS
 from relays.core.journal.segment import Header, head_size, packed
@@ -38,8 +38,8 @@ LARGEST_LIMIT = 16 << 30
 class JournalThread(threading.Thread):
     """Writes until `stop`. `report(event, **fields)` may be called from this thread.
 
-    `needed` is the least position some consumer still needs; the loop sets it. `kept` are the
-    segments there are, the oldest first.
+    `needed` gives the least position that somebody may still want of it, as of now. `kept` are
+    the segments there are, the oldest first.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class JournalThread(threading.Thread):
         super().__init__(name="journal", daemon=True)
         self.folder, self.writer, self.config, self.report = folder, writer, config, report
         self.state = writer.state
-        self.needed = ENDLESS
+        self.needed: Callable[[], int] = lambda: ENDLESS
         self.kept: list[Kept] = []
         self._mode = MODES[config.journal_sync]
         self._interval = round(config.journal_interval * SECOND)
@@ -193,10 +193,13 @@ class JournalThread(threading.Thread):
         self._say_size()
 
     def _retire(self) -> None:
-        most, age = self.config.journal_bytes, round(self.config.journal_age * SECOND)
-        found = plan(self.kept, most, self._hard_limit(), time.time_ns(), age, self.needed)
+        now, needed = time.time_ns(), self.needed()
+        found = self._plan(now, needed)
         if found.remove:
-            # What is gone is said before it goes, so that nobody is promised it.
+            # What is to go is said first, so that nobody begins there from now on; then it is
+            # looked again, for whoever has begun there in between keeps it.
+            journal_set(self.state, oldest_position=found.oldest)
+            found = self._plan(now, min(needed, self.needed()))
             journal_set(self.state, oldest_position=found.oldest)
         if found.cut:
             self.report("journal is at its hard limit", oldest=found.oldest)
@@ -204,6 +207,10 @@ class JournalThread(threading.Thread):
             self.folder.remove(name)
             del self.kept[0]
         self._say_size()
+
+    def _plan(self, now: int, needed: int) -> Plan:
+        most, age = self.config.journal_bytes, round(self.config.journal_age * SECOND)
+        return plan(self.kept, most, self._hard_limit(), now, age, needed)
 
     def _say_size(self) -> None:
         size = sum(each.size for each in self.kept) + self._spare * self.config.journal_segment

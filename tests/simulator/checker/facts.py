@@ -50,6 +50,11 @@ class Facts:
         return cls(domain, config, sizes(), instrument_offsets())
 
     @property
+    def limited(self) -> bool:
+        """Whether the journal may have to let go of what somebody needs."""
+        return self.config.journal == "on" and self.config.journal_hard_limit < 1 << 40
+
+    @property
     def durability(self) -> int:
         """What an Ack of this relay promises."""
         if self.config.journal == "off":

@@ -22,6 +22,7 @@ from tests.simulator.checker.order import Order
 from tests.simulator.checker.reading import Reading, Where
 from tests.simulator.checker.senders import Senders
 from tests.simulator.checker.talk import SESSION, Talk
+from tests.simulator.checker.times import Times
 from tests.simulator.checker.views import View
 from tests.simulator.checker.writing import Writing
 
@@ -41,6 +42,7 @@ class Judge:
         # (`promised`) and that of a process whose memory is lost (`written`).
         self.begins = self.promised = self.written = 0
         self.failures = 0
+        self.times = Times()
         self.talks: dict[int, Talk] = {}
         self.finished: list[Talk] = []
         self.witness = self.hellos = 0
@@ -59,6 +61,7 @@ class Judge:
             self._another_log(state)
         must(log["end_position"] >= len(self.order), "positions that were sent are gone")
         self.kept_from = log["oldest_position"]
+        self.times.grown(log["end_position"], None)
         self.breakers = Breakers(self.facts)
         self.numbers = 0
         self.arrived.clear()
@@ -70,6 +73,7 @@ class Judge:
         must(begin >= self.written, f"{self.written} was acknowledged as written, {begin} is left")
         self.written, self.failures = begin, 0
         known = min(begin, len(self.order))
+        self.times.cut(known)
         if self.order.log_id:
             self.lineage[self.order.log_id] = (self.begins, begin)
         self.order = self.order.cut(state.log_id, known)
@@ -94,14 +98,16 @@ class Judge:
     def _where(self) -> Where:
         log, words = self.state.read_log(), journal_words(self.state)
         oldest = log["oldest_position"]
-        served = min(oldest, words["oldest_position"]) if words["on"] else oldest
-        return Where(log["end_position"], served, oldest)
+        journal = words["oldest_position"] if words["on"] else 0
+        served = min(oldest, journal) if words["on"] else oldest
+        return Where(self.state.shown_position, served, oldest, journal)
 
     def accepted(self, number: int, uid: int, pid: int) -> None:
         """The relay takes this connection: its feed would begin at the end."""
         who = f"connection {number} (uid {uid} pid {pid})"
-        reading = Reading(self.facts, self.order, who, self.state.end_position)
+        reading = Reading(self.facts, self.order, who, self.state.shown_position)
         reading.lineage, reading.damaged = self.lineage, self.damaged
+        reading.times = self.times
         talk = Talk(who, uid, pid, reading, Writing(self.facts, who, uid))
         self.talks[number] = talk
         self.arrived.append(talk)
@@ -140,7 +146,8 @@ class Judge:
     def said(self, number: int, data: bytes) -> None:
         """The relay wrote."""
         self.talks[number].pending += data
-        self._limits()
+        if not self.facts.config.journal_before_delivery:  # there one sync shows many commits
+            self._limits()
 
     def shut(self, number: int) -> None:
         """The peer writes no more."""
@@ -156,6 +163,7 @@ class Judge:
         """The relay closed it."""
         talk = self.talks[number]
         talk.closed, talk.draining = True, self.draining
+        talk.oldest = self._where().oldest
         self.lost(number)
 
     def lost(self, number: int) -> None:
@@ -191,12 +199,17 @@ class Judge:
         for talk in talks:
             self._welcomed(talk)
         self.senders.follow(self.order)
+        if self.facts.config.journal_before_delivery:
+            self.written = max(self.written, where.end)
+            if self.facts.durability == SYNCED:
+                self.promised = max(self.promised, where.end)
         for talk in talks:
-            self._acknowledged(talk, where)
+            self._acknowledged(talk, log["end_position"])
         self._failed()
         self._watch(rows, log, now)
         self._limits()
-        self._bury()
+        if where.end == log["end_position"]:
+            self._bury()
 
     def _failed(self) -> None:
         """After a file has failed what is not synced is written again, into another."""
@@ -226,7 +239,7 @@ class Judge:
     def _limits(self) -> None:
         """Nobody whose breaker is armed lags more than max_queue_size: at no moment, so this is
         also looked at within a step."""
-        end, most = self.state.end_position, self.facts.config.max_queue_size
+        end, most = self.state.shown_position, self.facts.config.max_queue_size
         for row in self.state.read_connections():
             lag = end - row["position"]
             if lag > most and row["consuming"] and row["breaker"] in (0, 2):
@@ -261,34 +274,36 @@ class Judge:
             if welcome.durability == SYNCED:
                 self.senders.producer(talk.writing).promised(welcome.last_sequence)
 
-    def _acknowledged(self, talk: Talk, where: Where) -> None:
-        acks = talk.reading.acks[talk.acks_seen :]
-        talk.acks_seen += len(acks)
-        for ack in acks:
+    def _acknowledged(self, talk: Talk, end: int) -> None:
+        for ack in talk.reading.acks[talk.acks_seen :]:
             text = f"{talk.who} was sent {ack}"
             must(talk.writing.begun, f"{text}, and is no identified producer")
-            must(ack.sequence >= talk.last_ack, f"{text} after {talk.last_ack}")
-            must(ack.position <= where.end, f"{text}, the log ends at {where.end}")
-            must(talk.writing.refused_up_to(ack.sequence), f"{text}: not all of that was taken")
-            talk.last_ack = ack.sequence
+            must(ack.position <= end, f"{text}, the log ends at {end}")
             must(ack.durability == self.facts.durability, text)
             if ack.durability == SYNCED:
                 self.promised = max(self.promised, ack.position)
                 self.senders.producer(talk.writing).promised(ack.sequence)
             if ack.durability:
                 self.written = max(self.written, ack.position)
+            if ack.position > len(self.order):
+                return  # it is safe, and consumers are about to be shown it
+            talk.acks_seen += 1
+            must(ack.sequence >= talk.last_ack, f"{text} after {talk.last_ack}")
+            must(talk.writing.refused_up_to(ack.sequence), f"{text}: not all of that was taken")
+            talk.last_ack = ack.sequence
 
     # --- ends ---
 
     def _bury(self) -> None:
         for talk in self.finished:
+            self._end(talk)
+        for talk in self.finished:  # some for what others of them had done before
             self._audit(talk)
         self.finished.clear()
 
-    def _audit(self, talk: Talk) -> None:
+    def _end(self, talk: Talk) -> None:
         if talk.closed and not talk.reading.half():
             talk.reading.settle_beginning()
-        talk.cooled = self.senders.cooled(talk.uid, talk.pid)
         if talk.writing.identified and not talk.writing.begun:
             producer = self.senders.producer(talk.writing)
             talk.writing.begin(producer.spent(), producer.window)
@@ -296,6 +311,9 @@ class Judge:
         talk.writing.over = True
         if talk.writing.held_against >= self.facts.config.producer_breaker:
             self.senders.cut_off(talk.uid, talk.pid)
+
+    def _audit(self, talk: Talk) -> None:
+        talk.cooled = self.senders.cooled(talk.uid, talk.pid)
         if talk.closed and not talk.left:
             talk.audit_end()
         elif talk.closed and not talk.draining:

@@ -37,20 +37,22 @@ from tests.simulator.checker.facts import (
     size_at,
 )
 from tests.simulator.checker.order import Order
+from tests.simulator.checker.times import Times
 from tests.simulator.checker.views import View
 
-LIVE, AT, OLDEST, LAST = range(4)
+LIVE, AT, OLDEST, LAST, RECEIVED = range(5)
 TOO_SLOW, TOO_OLD, REPLACED = range(1, 4)
 
 
 @dataclass(frozen=True)
 class Where:
-    """The log as its counters say it is: its end, the oldest position that is served (which the
-    journal may have), and the oldest in memory."""
+    """The log as its counters say it is: its end as consumers see it, the oldest position that is
+    served, the oldest in memory, and the oldest that the journal has (0 without one)."""
 
     end: int
     oldest: int
     kept: int
+    journal: int
 
 
 class Reading:
@@ -60,6 +62,7 @@ class Reading:
         self.facts, self.order, self.who = facts, order, who
         self.lineage: dict[int, tuple[int, int]] = {}
         self.damaged: list[range] = []
+        self.times = Times()
         self.rest = bytearray()
         self.position: int | None = begin
         self.counted = 0
@@ -233,25 +236,32 @@ class Reading:
         oldest, oldest_now = (then.oldest, now.oldest)
         if hello.role & WITH_SNAPSHOT:
             oldest, oldest_now = then.kept, now.kept
+        early, late = self.times.since(wanted, then.end, now.end)
         low, high = {
             LIVE: (then.end, now.end),
             AT: (wanted, wanted),
             OLDEST: (oldest, oldest_now),
             LAST: (max(oldest, then.end - wanted), max(oldest_now, now.end - wanted)),
+            RECEIVED: (max(oldest, 0 if self.damaged else early), max(oldest_now, late)),
         }[hello.start]
-        if hello.start == AT and not self._goes_on(hello.log_id, wanted, replaced):
+        if hello.start == AT and not self._goes_on(hello, replaced, now.journal):
             must(replaced, f"{self.who} asked for log {hello.log_id} and was not told it is gone")
             return
         must(not replaced, f"{self.who}: its log is said to be replaced")
         must(low <= begin <= high, f"{self.who} asked for {low}..{high} and begins at {begin}")
 
-    def _goes_on(self, log_id: int, position: int, replaced: bool) -> bool:
-        """Whether this log goes on where the reader of that one was. One that had no frame of its
-        own may be forgotten."""
-        if log_id in (0, self.order.log_id):
+    def _goes_on(self, hello: Hello, replaced: bool, oldest: int) -> bool:
+        """Whether this log goes on where the reader of that one was. One of which the journal has
+        no frame, from `oldest` on, may be forgotten."""
+        if hello.log_id in (0, self.order.log_id):
             return True
-        begin, end = self.lineage.get(log_id, (0, -1))
-        return position <= end and self.facts.durability > 0 and not (replaced and begin == end)
+        begin, end = self.lineage.get(hello.log_id, (0, -1))
+        forgotten = begin == end or end <= oldest
+        return (
+            hello.start_position <= end
+            and self.facts.durability > 0
+            and not (replaced and forgotten)
+        )
 
     def _gap(self, said: Gap, now: Where) -> None:
         must(self.welcome is not None and self.consumes, f"{self.who}: a Gap to no consumer")
@@ -275,10 +285,20 @@ class Reading:
         old = said.reason == TOO_OLD and self.view is None
         gone = last < (now.oldest if old else now.end) or (old and self._is_damaged(first, last))
         must(gone, f"{self.who}: {said}, but the log has them")
+        must(
+            not (old and self._journaled()) or self._is_damaged(first, last), f"{self.who}: {said}"
+        )
         slow = said.reason == TOO_SLOW and self.view is None
         must(not slow or self.on_lag == "gap", f"{self.who}, on_lag {self.on_lag}: {said}")
         self.position = last + 1
         self.fresh = False
+
+    def _journaled(self) -> bool:
+        """Whether it is past its beginning, where the journal had all that was to come."""
+        assert self.welcome is not None
+        assert self.welcomed_when is not None
+        config, began = self.facts.config, self.welcomed_when.journal <= self.welcome.position
+        return config.journal == "on" and not self.facts.limited and began and not self.fresh
 
     def _is_damaged(self, first: int, last: int) -> bool:
         """Whether none of these positions can be read any more."""

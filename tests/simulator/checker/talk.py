@@ -33,6 +33,7 @@ class Talk:
     last_ack: int = -1
     acks_seen: int = 0
     trips: int = 0
+    oldest: int = 0  # that was served when the relay closed it
     left: bool = False  # the peer closed it
     shut: bool = False  # the peer writes no more
     closed: bool = False  # the relay closed it
@@ -106,7 +107,10 @@ class Talk:
                 plain = self.reading.welcome is None
                 snapshot = self.reading.view is not None
                 damaged = plain and bool(self.reading.damaged)
-                return self.trips >= (1 if plain else limit) or snapshot or damaged
+                position = self.reading.position
+                gone = position is not None and position < self.oldest
+                overrun = self.reading.facts.limited and gone
+                return self.trips >= (1 if plain else limit) or snapshot or damaged or overrun
             case Reject.FENCED:
                 return self.followed
             case Reject.COOLDOWN:
