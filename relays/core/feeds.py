@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from protocol._core.connection import MARK_LEAVING
 from protocol._core.fan import Fan
 from protocol._core.journal_words import journal_words
 from protocol.control import GapReason
@@ -72,6 +73,7 @@ class Feeds:
         peer.breaker = Breaker.gone_on(state, self.limits)
         if state == OPEN:
             peer.consuming = True
+            peer.outlet.block()
             self._wait_for(peer, now)
             return
         self.join(peer, now)
@@ -169,9 +171,12 @@ class Feeds:
         """Nothing more is written for this consumer until its breaker has recovered."""
         lag = peer.record.lag
         may_return = peer.breaker.trip(self.limits)
+        ends = peer.phase != Phase.PLAIN and (peer.on_lag == "disconnect" or not may_return)
+        if ends:
+            peer.record.mark(MARK_LEAVING)
         self._stop(peer)
         self._report("breaker opened", peer, lag=lag, wait=peer.breaker.wait / 1e9)
-        if peer.phase != Phase.PLAIN and (peer.on_lag == "disconnect" or not may_return):
+        if ends:
             self._cut(peer, Reject.SLOW_CONSUMER, f"{lag} messages behind")
         else:
             self._wait_for(peer, now)

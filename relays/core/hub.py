@@ -160,6 +160,7 @@ class Hub:
             return
         record = peer.record
         record.consume_from(record.position, record.offset)  # first: no PLAIN one is without it
+        record.set_breaker(peer.breaker.state)
         self.set_phase(peer, Phase.PLAIN)
         peer.on_lag = self.config.on_lag
         self.report("connection opened", peer, why=f"plain; on_lag {peer.on_lag}")
@@ -373,7 +374,7 @@ class Hub:
             peer.frame_watched = False
             if peer.closed or peer.leaving or not peer.ingress.incomplete_since:
                 return
-            if peer.waiting or not self.may_read(peer):  # it may be there, and is not to be read
+            if peer.waiting or peer.held:  # it may be there, and is not to be read
                 peer.ingress.incomplete_since = now
             if peer.ingress.incomplete_since != since:
                 self.watch_frame(peer)

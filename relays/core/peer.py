@@ -57,6 +57,7 @@ class Peer:
         self.reason: Reject | None = None
         self.leaving = False
         self.hello = b""
+        self.held = False  # something may be there, and nothing is read for now
         self.waiting = b""  # the Hello that is not answered yet: nothing is read meanwhile
         self.asked = FAR  # the position its Hello has asked the journal for
         self.acknowledged_at = -1  # as of which commit, by the last Ack that waits

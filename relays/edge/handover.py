@@ -72,7 +72,7 @@ class Inheritance:
         letter = self._letter(state) if status["handed"] else None
         found = {cookie(each): each for _, each in self.sockets}
         oldest = state.oldest_offset
-        for row in state.read_connections():
+        for row in sorted(state.read_connections(), key=lambda row: row["id"]):  # as they came
             if row["cookie"] not in found or not row["stored"]:
                 continue
             if row["id"] in letter if letter is not None else is_whole(row, oldest):

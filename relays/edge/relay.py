@@ -223,6 +223,7 @@ class Relay:
     def hold(self, connection: Connection) -> None:
         """Nothing is read from it until `_journaled`, or until its Hello is answered."""
         connection.read_off()
+        connection.peer.held = True
         self._held[connection.peer.number] = connection
         journal = self.hub.journal
         if journal is not None and not connection.peer.waiting and self._patience is None:
@@ -269,6 +270,7 @@ class Relay:
         if connection is None or connection.peer.closed or connection.peer.leaving:
             return
         if not self.draining:
+            connection.peer.held = False
             connection.read_on()
         if connection.behind:
             connection.behind = False
@@ -390,6 +392,7 @@ class Relay:
         self.acceptor.stop()
         for connection in self.connections.values():
             connection.read_off()
+            connection.peer.held = True
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Stop: read what was sent by now, let consumers finish, tell sessions (relays.md 9)."""

@@ -198,19 +198,24 @@ class PlayedThread(JournalThread):
         super().__init__(folder, writer, config, report)
         halt: Any = Halt()
         self._halt = halt
-        self._sleeps = False
+        self._sleeps = self._ended = False
+
+    def is_alive(self) -> bool:
+        return not self._ended
 
     def start(self) -> None:
         """The scheduler runs it."""
 
     def turn(self) -> None:
-        """It goes on for a while."""
+        """It goes on for a while, until it has ended."""
+        if self._ended:
+            return
         try:
             if self._sleeps:
                 self._sleeps = False
-                self._persist(self._next)
+                self._ended = not self._persist(self._next)
             else:
-                self._step()
+                self._ended = not self._step()
         except Later:
             self._sleeps = True
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from functools import partial
 from typing import Any, Protocol
 
@@ -45,6 +45,16 @@ class Witness(Protocol):
 
     def ended(self, line: Line, how: str) -> None:
         """ "shut" or "left" by the peer; "closed" by the relay, or "died" with it."""
+
+
+class Ready(Protocol):
+    """What a descriptor stands for."""
+
+    @property
+    def readable(self) -> bool: ...
+
+    @property
+    def writable(self) -> bool: ...
 
 
 class Timer:
@@ -83,7 +93,8 @@ class Kernel:
     """Everything outside the relay's process but its peers.
 
     `mono` is time that passes, in ns; `wall` is by how much the clock on the wall was set besides.
-    `chance` decides everything that is not decided elsewhere; `calm` ends all mischief.
+    `chance` decides everything that is not decided elsewhere; `calm` ends all mischief; `has` says
+    of which connections somebody else has a copy.
     """
 
     def __init__(self, chance: random.Random, trace: Trace) -> None:
@@ -96,6 +107,7 @@ class Kernel:
         self.lines: list[Line] = []
         self.backlog: list[Line] = []
         self.numbers = 0
+        self.has: Callable[[Line], bool] = lambda line: False
         self.forget_process()
 
     def forget_process(self) -> None:
@@ -106,6 +118,7 @@ class Kernel:
         self.turns: list[tuple[Callable[[], bool], Call]] = []
         self.watched: dict[int, Line] = {}
         self.open: dict[int, Line] = {}
+        self.others: dict[int, Ready] = {}
         self.listening = self.done = False  # `done`: the journal's thread wakes the loop
         self.doom = -1
 
@@ -138,12 +151,14 @@ class Kernel:
         self.note("connect", line.number, uid, pid)
         return line
 
-    def died(self) -> None:
-        """The relay's process is dead: what it had not read is lost, its peers see an end."""
+    def died(self, kept: Collection[Line] = ()) -> None:
+        """The relay's process is dead: of all lines but those `kept` what it had not read is lost,
+        and their peers see an end."""
         for line in [*self.open.values(), *self.backlog]:
-            line.lost()
-        self.backlog.clear()
-        self.lines.clear()
+            if line not in kept and not line.closed:
+                line.lost()
+        self.backlog = [line for line in self.backlog if line in kept]
+        self.lines = [line for line in self.lines if line in kept]
         self.forget_process()
 
     # --- what is ready ---
@@ -169,7 +184,7 @@ class Kernel:
             if self._readable(fd):
                 found.append((partial(self._still, self.readers, fd, call), call))
         for fd, call in self.writers.items():
-            if self.open[fd].writable:
+            if self._at(fd).writable:
                 found.append((partial(self._still, self.writers, fd, call), call))
         for timer in self.timers:
             if timer.due <= self.mono and not timer.cancelled:
@@ -189,7 +204,10 @@ class Kernel:
             return self.done
         if fd == HANG_UPS:
             return any(line.hung_up for line in self.watched.values())
-        return self.open[fd].readable
+        return self._at(fd).readable
+
+    def _at(self, fd: int) -> Ready:
+        return self.others[fd] if fd in self.others else self.open[fd]
 
     def _fire(self, timer: Timer) -> None:
         self.timers.remove(timer)

@@ -28,6 +28,7 @@ from relays.core.refusals import Refusals
 from relays.core.snapshot import Snapshots
 from tests.simulator.faults import Instead, Mutation, nothing
 from tests.simulator.journal_mutations import JOURNAL_MUTATIONS
+from tests.simulator.manager_mutations import MANAGER_MUTATIONS
 
 
 def _shorter_gap(add_gap: Instead) -> Instead:
@@ -308,6 +309,7 @@ MUTATIONS = {
         "the log runs over who is behind", Feeds, "make_room", _no_room_made, 20
     ),
     **JOURNAL_MUTATIONS,
+    **MANAGER_MUTATIONS,
 }  # fmt: skip
 
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocol._core.journal import journal_words
-from tests.simulator.checker.facts import Facts, Violation
+from tests.simulator.checker.facts import Facts, Violation, must
 from tests.simulator.checker.judge import Judge
 from tests.simulator.frames import PLAIN, Maker
-from tests.simulator.kernel import SECOND, Kernel
+from tests.simulator.kernel import BEGIN, SECOND, Kernel
 from tests.simulator.machine import Machine
+from tests.simulator.manager import Manager
 from tests.simulator.peers import Consumer, Observer, Peer, Producer
-from tests.simulator.setups import Setup, setup
+from tests.simulator.setups import Setup, managed, setup, with_manager
 from tests.simulator.sockets import ENDLESS, ROOM, Line
 from tests.simulator.trace import Trace
 
@@ -52,8 +53,15 @@ class Run:
         self.trace = Trace()
         self.kernel = Kernel(self.chance, self.trace)
         self.kernel.witness = self
-        self.judge = Judge(Facts.of(self.setup.domain, self.setup.config))
-        self.machine = Machine(self.setup.domain, self.setup.config, self.kernel, self.chance)
+        self.manager: Manager | None = None
+        if managed(seed):
+            self.setup = with_manager(self.chance, self.setup)
+            self.manager = Manager(self.kernel, self.chance)
+            self.kernel.has = self.manager.has
+        domain, config = self.setup.domain, self.setup.config
+        self.judge = Judge(Facts.of(domain, config))
+        self.machine = Machine(domain, config, self.kernel, self.chance, self.manager)
+        self.machine.parts = self.judge.parts
         self.judge.damaged = self.machine.damaged
         self.observer = Observer(self.kernel, self.chance)
         self.peers = self._peers()
@@ -113,22 +121,58 @@ class Run:
         """A relay starts, and the observer is there before anybody else."""
         if self.machine.life and self.chance.random() < 0.1:
             self.machine.lose_memory()
+            self.judge.lives.forget()
         if self.machine.life and self.chance.random() < 0.1:
             self.machine.damage(len(self.judge.order))
-        self.machine.boot()
-        self.judge.booted(self.machine.state)
-        self.observer.next = len(self.judge.order)
-        self.observer.join()
-        assert self.observer.line is not None
-        self.judge.witness = self.observer.line.number
+        before = [line for line in self.kernel.lines if line not in self.kernel.backlog]
+        now = BEGIN + self.kernel.mono + self.kernel.wall
+        deaths, log_id = self.judge.lives.deaths(now), self.machine.log_id
+        was_left = self.machine.memories is not None
+        if deaths > 1:
+            self.judge.none_goes_on()
+        alive = self.machine.boot(
+            self.judge.booted, self.chance.randrange(60) if self._is_doomed() else -1
+        )
+        adopted = self.machine.log_id == log_id
+        if self.manager is not None:
+            self.judge.lives.began(now, deaths, was_left, adopted)
+        if not alive:
+            self._died(True)
+            return
+        self.judge.step(self.kernel.mono)
+        self._observe()
         self._until_idle()
+        if deaths > 1 or not adopted:
+            left = [line.number for line in before if not line.closed]
+            must(not left, f"after {deaths} deaths in a row connections {left} went on")
+        if self.machine.relay is not None:
+            writable = {line.number for line in self.kernel.lines if line.writable}
+            self.judge.went_on(writable)
+
+    def _is_doomed(self) -> bool:
+        """Whether a relay dies soon after it has started."""
+        return self.manager is not None and not self.kernel.calm and self.chance.random() < 0.1
+
+    def _observe(self) -> None:
+        """The observer goes on, or comes again, ahead of all others."""
+        kernel, observer = self.kernel, self.observer
+        line = observer.line
+        if line is not None and not line.closed and line not in kernel.backlog:
+            return
+        if line is not None and line in kernel.backlog:
+            kernel.backlog.remove(line)
+        observer.next = len(self.judge.order)
+        observer.join()
+        assert observer.line is not None
+        self.judge.witness = observer.line.number
+        kernel.backlog.insert(0, kernel.backlog.pop())
 
     def turn(self, call: Callable[[], object]) -> None:
         """The relay does one thing, and the checker looks."""
         if not self.machine.turn(call):
-            self.judge.died(True)
+            self._died(True)
         elif self.machine.relay is None:
-            self.judge.died(False)
+            self._died(False)
         else:
             self.judge.times.grown(self.machine.state.end_position, self._relay_time())
             self.judge.step(self.kernel.mono)
@@ -137,6 +181,12 @@ class Run:
         assert self.machine.relay is not None
         clock: Any = self.machine.relay.clock
         return int(self.kernel.mono + clock.offset)
+
+    def _died(self, inside: bool) -> None:
+        if self.machine.end != "handed":
+            self.judge.parts(False, inside or self.machine.end == "unsaid")
+        self.judge.died(inside)
+        self.judge.lives.ended(self.machine.end in ("killed", "unsaid"))
 
     def _until_idle(self) -> None:
         for _ in range(TURNS):
@@ -151,11 +201,16 @@ class Run:
 
     def step(self) -> None:
         """One thing happens."""
-        chance = self.chance
+        chance, manager = self.chance, self.manager
         if self.machine.relay is None:
+            if manager is not None and chance.random() < 0.7:
+                self._others_go_on()
+                return
             self.kernel.mono += chance.choice([1, 500]) * MILLISECOND
             self.boot()
             return
+        if manager is not None and chance.random() < manager.haste:
+            manager.work(chance.randint(1, 4))
         happens = chance.random()
         if happens < self.setup.deaths:
             self._death()
@@ -163,10 +218,12 @@ class Run:
             self._time_passes()
         elif happens < 0.15 and self.machine.journal is not None:
             self._disk_turns()
-        elif not (happens < 0.5 and self._relay_turns()) and not (
-            happens < 0.7 and self._bytes_arrive()
-        ):
-            chance.choice(self.peers).act()
+        elif not (happens < 0.5 and self._relay_turns()):
+            self._others_go_on(happens)
+
+    def _others_go_on(self, happens: float = 0.5) -> None:
+        if not (happens < 0.7 and self._bytes_arrive()):
+            self.chance.choice(self.peers).act()
 
     def _relay_turns(self) -> bool:
         """The relay does one of the things that are ready; False when none is."""
@@ -177,19 +234,27 @@ class Run:
 
     def _death(self) -> None:
         """The relay is killed between two events or inside one, or told to stop."""
+        if self.manager is not None and self.chance.random() < 0.5:
+            if not self.machine.draining:
+                self.machine.make_way()
+            return
         how = self.chance.randrange(6 if self.machine.disk is not None else 4)
         if how > 3:
             self.machine.lose_power()
-            self.judge.died(False)
+            self._died(False)
             self.judge.lost_power()
         elif how == 0:
             self.machine.crash()
-            self.judge.died(False)
+            self._died(False)
         elif how < 3:
             self.kernel.doom = self.chance.randrange(30)
         elif not self.machine.draining:
             self.judge.draining = True
             self.machine.drain()
+
+    def _manager_turns(self) -> None:
+        if self.manager is not None:
+            self.manager.work()
 
     def _disk_turns(self) -> None:
         """The journal's thread goes on; now and then the disk is full, fails, or takes its time."""
@@ -238,6 +303,7 @@ class Run:
         for number in range(ROUNDS):
             self._everybody_reads()
             self._disk_turns()
+            self._manager_turns()
             self._until_idle()
             if number > 4 and self._is_quiet():
                 break
@@ -250,6 +316,7 @@ class Run:
                 return
             self._everybody_reads()
             self._disk_turns()
+            self._manager_turns()
             self._until_idle()
             self._pass(100)
             self.turn(lambda: None)

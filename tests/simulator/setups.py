@@ -7,7 +7,7 @@ Used by `run`.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -47,6 +47,18 @@ class Setup:
 def journaled(seed: int) -> bool:
     """Whether the relay of this seed has a journal."""
     return setup(random.Random(seed)).config.journal == "on"
+
+
+def managed(seed: int) -> bool:
+    """Whether the relay of this seed has a service manager, which keeps its connections."""
+    return seed % 2 == 1
+
+
+def with_manager(chance: random.Random, one: Setup) -> Setup:
+    """With a service manager relays end often, and by a window that is long enough too often."""
+    window = chance.choice([0, 0, 0.05, 1.0, 30.0])
+    config = msgspec.structs.replace(one.config, crash_window=window)
+    return replace(one, config=config, deaths=chance.choice([0.005, 0.01, 0.02]))
 
 
 def setup(chance: random.Random) -> Setup:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ROOM = 1 << 16
 ENDLESS = 1 << 40
+COOKIES = 1 << 50
 
 
 class Line:
@@ -59,6 +60,8 @@ class Line:
     def getsockopt(self, _: int, option: int, size: int = 0) -> bytes | int:
         if size == struct.calcsize("3i"):
             return struct.pack("3i", self.pid, self.uid, self.uid)
+        if size == struct.calcsize("=Q"):
+            return struct.pack("=Q", COOKIES + self.number)
         return b"" if size else option
 
     def setsockopt(self, *_: int) -> None:
@@ -121,13 +124,19 @@ class Line:
             return self.kernel.chance.randrange(1, size)
         return size
 
+    def shutdown(self, _: int) -> None:
+        """The relay ends it, whoever else has it: the peer reads what waits, then an end."""
+        if not self.closed:
+            self.closed = True
+            self.kernel.ended(self, "closed")
+
     def close(self) -> None:
-        """The relay closes it: the peer reads what waits, then an end."""
+        """The relay is done with it; that is the end of it where nobody else has it."""
         kernel = self.kernel
-        self.closed = True
-        kernel.ended(self, "closed")
         kernel.open.pop(self.fd, None)
-        kernel.watched.pop(self.fd, None)
+        if not kernel.has(self):
+            self.shutdown(0)
+            kernel.watched.pop(self.fd, None)
 
     def lost(self) -> None:
         """The relay's process died."""

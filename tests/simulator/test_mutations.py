@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.simulator.journal_mutations import JOURNAL_MUTATIONS
+from tests.simulator.manager_mutations import MANAGER_MUTATIONS
 from tests.simulator.mutations import MUTATIONS, mutated
 from tests.simulator.run import simulate
-from tests.simulator.setups import journaled
+from tests.simulator.setups import journaled, managed
 
 WRONG = ("TypeError", "AttributeError", "NameError")
 
@@ -17,7 +20,11 @@ def test_a_deliberate_fault_is_found(name: str) -> None:
     mutation = MUTATIONS[name]
     # The others take their time, and have nothing of it.
     seeds = range(mutation.within)
-    tried = filter(journaled, seeds) if name in JOURNAL_MUTATIONS else iter(seeds)
+    tried: Iterator[int] = iter(seeds)
+    if name in JOURNAL_MUTATIONS:
+        tried = filter(journaled, seeds)
+    elif name in MANAGER_MUTATIONS:
+        tried = filter(managed, seeds)
     with mutated(name):
         found = next((run for run in map(simulate, tried) if run.failure), None)
     assert found is not None, f"{mutation.what}: not found in {mutation.within} seeds"

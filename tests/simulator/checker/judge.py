@@ -8,7 +8,7 @@ table. It raises Violation, with a sentence, for the first thing that does not h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +18,7 @@ from protocol.reject import Reject
 from relays.core.accounting import books
 from tests.simulator.checker.breakers import Breakers
 from tests.simulator.checker.facts import SYNCED, Facts, must, sequence_of
+from tests.simulator.checker.lives import Lives, must_go_on
 from tests.simulator.checker.order import Order
 from tests.simulator.checker.reading import Reading, Where
 from tests.simulator.checker.senders import Senders
@@ -36,6 +37,7 @@ class Judge:
         self.facts = facts
         self.order = Order(0)
         self.senders = Senders()
+        self.lives = Lives(facts)
         self.lineage: dict[int, tuple[int, int]] = {}  # logs of before: begin and end
         self.damaged: list[range] = []  # positions of the journal that nobody can read
         # Positions below: of the log's begin, and what Acks said to survive the machine's death
@@ -63,8 +65,11 @@ class Judge:
         self.kept_from = log["oldest_position"]
         self.times.grown(log["end_position"], None)
         self.breakers = Breakers(self.facts)
-        self.numbers = 0
+        self.numbers = max((row["id"] for row in state.read_connections()), default=0)
         self.arrived.clear()
+        for talk in self.talks.values():
+            talk.kept_from.append(self.kept_from)
+            talk.acked_before = len(talk.reading.acks)
 
     def _another_log(self, state: State) -> None:
         """The memory is gone: what the journal has keeps its positions, others have another log."""
@@ -79,11 +84,13 @@ class Judge:
         self.order = self.order.cut(state.log_id, known)
         self.senders.cut(known, begin)
         self.finished.clear()
+        self.talks.clear()  # nobody goes on with another log
         self.passed, self.exact, self.begins = 0, True, begin
 
     def lost_power(self) -> None:
         """The machine died: of what was written there is what was synced."""
         self.written = self.promised
+        self.lives.forget()
 
     def died(self, inside: bool) -> None:
         """The relay's process is gone; `inside` a call, whose bytes it had no time to count."""
@@ -92,6 +99,32 @@ class Judge:
         for talk in self.arrived:
             talk.refused = talk.reading.may_have_control = True
         self.exact = self.exact and not inside
+
+    def parts(self, handed: bool, inside: bool = False) -> None:
+        """The relay that has all these ends: what it has `handed` over goes on, and else what was
+        idle, where it did not die `inside` a call; what becomes of the others is left to it."""
+        inside = inside or (not handed and len(self.order) < self.state.end_position)
+        rows = {row["id"]: row for row in self.state.read_connections()}
+        for talk in self.talks.values():
+            talk.parted = not must_go_on(talk, rows.get(talk.number), handed, inside)
+
+    def none_goes_on(self) -> None:
+        """Relays died too soon after each other: the next one closes all."""
+        for talk in self.talks.values():
+            talk.parted = True
+
+    def went_on(self, writable: Container[int]) -> None:
+        """The next relay has gone on with what it goes on with; to the lines that are `writable` it
+        has written what they are owed."""
+        for number, talk in self.talks.items():
+            talk.parted = False
+            if number in writable and not self.facts.durability:
+                self._acknowledged_again(talk)
+
+    def _acknowledged_again(self, talk: Talk) -> None:
+        if talk.acked_before and not (talk.pending or talk.shut or talk.fatal):
+            again = len(talk.reading.acks) > talk.acked_before
+            must(again, f"{talk.who} went on and its last Ack did not come again")
 
     # --- what passes ---
 
@@ -109,6 +142,7 @@ class Judge:
         reading.lineage, reading.damaged = self.lineage, self.damaged
         reading.times = self.times
         talk = Talk(who, uid, pid, reading, Writing(self.facts, who, uid))
+        talk.kept_from.append(self.kept_from)
         self.talks[number] = talk
         self.arrived.append(talk)
 
@@ -161,7 +195,9 @@ class Judge:
 
     def closed(self, number: int) -> None:
         """The relay closed it."""
-        talk = self.talks[number]
+        talk = self.talks.get(number)
+        if talk is None:
+            return
         talk.closed, talk.draining = True, self.draining
         talk.oldest = self._where().oldest
         self.lost(number)
@@ -314,7 +350,9 @@ class Judge:
 
     def _audit(self, talk: Talk) -> None:
         talk.cooled = self.senders.cooled(talk.uid, talk.pid)
-        if talk.closed and not talk.left:
+        if talk.closed and talk.parted:
+            pass
+        elif talk.closed and not talk.left:
             talk.audit_end()
         elif talk.closed and not talk.draining:
             self._nothing_lost(talk)
@@ -343,7 +381,7 @@ class Judge:
             if row["consuming"] and reading.position is not None:
                 reached = reading.due(end)
                 must(reached == end, f"{talk.who} stays at {reached}, the log ends at {end}")
-                self._same_view(reading)
+                self._same_view(talk)
             talk.audit_errors()
         self._one_each()
         self._counters()
@@ -356,6 +394,7 @@ class Judge:
         if writing.begun and writing.answered:
             text = f"{talk.who} was acknowledged {talk.last_ack} and had {writing.last} taken"
             must(talk.last_ack == writing.last, text)
+            self._acknowledged_again(talk)
         told = [error for error in talk.reading.errors if error.code == Reject.SEQUENCE_GAP]
         if writing.expected:
             text = f"{talk.who} was never told to go back to {writing.expected[-1]}"
@@ -366,13 +405,14 @@ class Judge:
             text = f"{talk.who} was never told of {code.name}"
             must(code in codes or (code in silent and writing.begun), text)
 
-    def _same_view(self, reading: Reading) -> None:
-        """Who had a snapshot knows what somebody knows who had every frame."""
-        if reading.view is None:
+    def _same_view(self, talk: Talk) -> None:
+        """Who had a snapshot knows what somebody knows who had every frame since a relay began that
+        it may be of."""
+        view, frames, wanted = talk.reading.view, self.order.frames, talk.reading.wanted
+        if view is None:
             return
-        everything = View.of(reading.wanted, self.order.frames[self.kept_from :])
-        same = reading.view.state == everything.state
-        must(same, f"{reading.who}: snapshot and feed are not the state of all frames")
+        same = any(view.state == View.of(wanted, frames[n:]).state for n in talk.kept_from)
+        must(same, f"{talk.who}: snapshot and feed are not the state of all frames")
 
     def _one_each(self) -> None:
         """A producer_id has one connection."""

@@ -32,6 +32,8 @@ class Talk:
     read: int = 0  # bytes that the relay read
     last_ack: int = -1
     acks_seen: int = 0
+    acked_before: int = 0  # Acks that an earlier relay sent
+    kept_from: list[int] = field(default_factory=list)  # the oldest of each relay that had it
     trips: int = 0
     oldest: int = 0  # that was served when the relay closed it
     left: bool = False  # the peer closed it
@@ -41,6 +43,7 @@ class Talk:
     draining: bool = False  # while it was told to stop
     cooled: bool = False  # its process had been cut off as a producer
     followed: bool = False  # somebody else said Hello for its producer_id
+    parted: bool = False  # its relay ended, and the next one need not go on with it
 
     @property
     def fatal(self) -> Error | None:
