@@ -129,9 +129,6 @@ MANAGER_MUTATIONS = {
     "leave no Hello": Mutation(
         "a Hello that waited is not answered", handover, "leave", _left_without(waiting=b""), 640
     ),
-    "leave no snapshot": Mutation(
-        "a snapshot that is due is never sent", handover, "leave", _left_without(due=False), 120
-    ),
     "begun not detached": Mutation(
         "control frames are handed over in the middle of a frame", handover, "leave",
         _not_detached, 90,
