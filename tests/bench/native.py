@@ -5,6 +5,7 @@ Called by the suites before they start anything. No process is started here but 
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -12,7 +13,9 @@ SOURCES = Path(__file__).resolve().parent / "native"
 BUILT = ROOT / "build" / "bench"
 # Those with "-quotes" are the same sources, for Quotes in place of Trades.
 PROGRAMS = ("copyloop", "producer", "consumer", "producer-quotes", "consumer-quotes")
-SHARED = ("bench.c", "checksum.c")
+SHARED = ("bench.c", "checksum.c", "protocols.c")
+# What only one program needs beside ISA-L.
+LIBRARIES = {"zmqproxy": ("-lzmq",)}
 FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror")
 
 
@@ -25,11 +28,11 @@ def program(name: str) -> Path:
     return BUILT / name
 
 
-def build() -> None:
+def build(programs: Sequence[str] = PROGRAMS) -> None:
     """Compiles what is older than its sources. Raises BuildFailed."""
     BUILT.mkdir(parents=True, exist_ok=True)
     newest = max(path.stat().st_mtime for path in SOURCES.iterdir())
-    for name in PROGRAMS:
+    for name in programs:
         if not program(name).exists() or program(name).stat().st_mtime < newest:
             _compile(name)
 
@@ -40,7 +43,7 @@ def _compile(name: str) -> None:
     stem, _, what = name.partition("-")
     sources = [str(SOURCES / source) for source in (f"{stem}.c", *SHARED)]
     flags = (*FLAGS, "-DQUOTES") if what else FLAGS
-    command = ["gcc", *flags, "-o", str(made), *sources, "-lisal"]
+    command = ["gcc", *flags, "-o", str(made), *sources, "-lisal", *LIBRARIES.get(name, ())]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     except FileNotFoundError:

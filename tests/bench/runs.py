@@ -18,7 +18,7 @@ from .native import program
 from .servers import Server
 
 BOARD_BYTES = 4096 * 64  # struct board of native/bench.h
-SLOWEST_RATE = 200_000  # messages/s below which a run is given up
+SLOWEST_RATE = 200_000  # deliveries/s below which a run is given up
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Pins:
 @dataclass(frozen=True)
 class Load:
     """What is sent and how it is read. Sizes in bytes, interval in ns. Frames are 64-byte Trades,
-    or, with `quotes` above 0, 80-byte Quotes of so many instruments."""
+    or, with `quotes` above 0, 80-byte Quotes of so many instruments. `due`: latency counts from
+    when a frame should have been sent."""
 
     count: int
     consumers: int = 1
@@ -43,6 +44,7 @@ class Load:
     block: int = 256 * 1024
     producer_buffer: int = 1024 * 1024
     interval: int = 0
+    due: bool = False
     quotes: int = 0
     pins: Pins = field(default_factory=Pins)
 
@@ -50,7 +52,8 @@ class Load:
     def seconds(self) -> int:
         """How long a run may take before it has failed."""
         frames = self.count + self.warmup
-        return 20 + math.ceil(frames / SLOWEST_RATE + frames * self.interval / 1e9)
+        at_most = frames * (self.consumers / SLOWEST_RATE + self.interval / 1e9)
+        return 20 + math.ceil(at_most)
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def _consumer(server: Server, load: Load, index: int, shared: list[str], folder:
         *("--count", str(load.warmup + load.count)),
         *("--skip", str(load.warmup)),
         *("--mode", load.mode),
+        *("--protocol", server.protocol),
         *shared,
     ]
     return Child(f"consumer-{index}", command, folder, load.pins.consumers)
@@ -130,6 +134,8 @@ def _producer(server: Server, load: Load, shared: list[str], folder: Path) -> Ch
         *("--block", str(load.block)),
         *("--send-buffer", str(load.producer_buffer)),
         *("--interval", str(load.interval)),
+        *("--due", str(int(load.due))),
+        *("--protocol", server.protocol),
         *("--instruments", str(load.quotes)),
         *shared,
     ]

@@ -18,12 +18,16 @@ READY_SECONDS = 30.0
 
 
 class Server:
-    """A running server: its process, the two socket paths, and the folder of its files."""
+    """A running server: its process, and where and in which protocol (native/protocols.c) its
+    producers and consumers are answered: paths of sockets, or `IP:PORT`."""
 
-    def __init__(self, child: Child, producers: Path, consumers: Path) -> None:
+    def __init__(
+        self, child: Child, producers: Path | str, consumers: Path | str, protocol: str = "raw"
+    ) -> None:
         self.child = child
         self.producers = producers
         self.consumers = consumers
+        self.protocol = protocol
 
     @property
     def name(self) -> str:
@@ -45,7 +49,7 @@ def copyloop(folder: Path, cpus: str = "", options: Sequence[str] = ()) -> Itera
         *("--consumers", str(consumers)),
         *options,
     ]
-    yield from _serve(Child("copyloop", command, folder, cpus), producers, consumers)
+    yield from serve(Server(Child("copyloop", command, folder, cpus), producers, consumers))
 
 
 @contextmanager
@@ -62,20 +66,20 @@ def relay(folder: Path, cpus: str = "", settings: Sequence[str] = ()) -> Iterato
         *(word for setting in settings for word in ("--set", setting)),
     ]
     path = folder / "market_data.sock"
-    yield from _serve(Child("relay", command, folder, cpus), path, path)
+    yield from serve(Server(Child("relay", command, folder, cpus), path, path))
 
 
-def _serve(child: Child, producers: Path, consumers: Path) -> Iterator[Server]:
-    server = Server(child, producers, consumers)
+def serve(server: Server) -> Iterator[Server]:
+    """Yields it when it accepts, and stops it at the end."""
     try:
-        for path in {producers, consumers}:
+        for path in {server.producers, server.consumers}:
             _wait_until_accepting(server, path)
         yield server
     finally:
-        child.stop()
+        server.child.stop()
 
 
-def _wait_until_accepting(server: Server, path: Path) -> None:
+def _wait_until_accepting(server: Server, path: Path | str) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while not _accepts(path):
         server.check()
@@ -84,6 +88,6 @@ def _wait_until_accepting(server: Server, path: Path) -> None:
         time.sleep(0.02)
 
 
-def _accepts(path: Path) -> bool:
+def _accepts(path: Path | str) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0

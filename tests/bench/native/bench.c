@@ -1,8 +1,11 @@
 /* The shared helpers of bench.h. */
 #include "bench.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,8 +86,25 @@ static struct sockaddr_un address_of(const char *path)
     return address;
 }
 
+static int connect_over_tcp(const char *address)
+{
+    char host[64] = "";
+    uint16_t port = 0;
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    if (sscanf(address, "%63[0-9.]:%hu", host, &port) != 2 || !inet_aton(host, &to.sin_addr))
+        fail("expected a path or IPv4:PORT, got '%s'", address);
+    to.sin_port = htons(port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+    if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) < 0 ||
+        connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
+        fail("connect %s: %s", address, strerror(errno));
+    return fd;
+}
+
 int connect_to(const char *path)
 {
+    if (!strchr(path, '/'))
+        return connect_over_tcp(path);
     struct sockaddr_un address = address_of(path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)

@@ -1,6 +1,6 @@
 /* What the bench's programs share: options, clocks, sockets, the frame and the board.
  *
- * Used by copyloop.c, producer.c and consumer.c, linked with bench.c and checksum.c. Nothing here
+ * Used by all programs here, linked with bench.c, checksum.c and protocols.c. Nothing here
  * may be taken from the product: the bench must not measure a relay with the relay's own code.
  */
 #ifndef BENCH_H
@@ -61,6 +61,7 @@ uint64_t cpu_ns(void); /* user + system of this process */
 /* Ends the process with SIGALRM after that many seconds, and with SIGTERM if its parent dies. */
 void bound_lifetime(uint64_t seconds);
 
+/* To a Unix socket, or, at HOST:PORT, over TCP with TCP_NODELAY. */
 int connect_to(const char *path);
 int listen_on(const char *path);
 /* SO_SNDBUF as a privileged process may set it, else as anybody may; 0 leaves the default. */

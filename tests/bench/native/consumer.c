@@ -1,7 +1,7 @@
 /* A consumer that is never the bottleneck: drains, counts, verifies or times frames.
  *
  *   consumer --socket PATH --board FILE --index I --count FRAMES --timeout SECONDS
- *            [--mode count|verify|latency] [--skip FRAMES] [--read-bytes N]
+ *            [--mode count|verify|latency] [--skip FRAMES] [--read-bytes N] [--protocol NAME]
  *
  * count:   frames are bytes / 64 (built with QUOTES: 80); magic and sequence of the last whole
  *          frame of every read must be those of a run in which nothing was lost, repeated or
@@ -9,9 +9,13 @@
  * verify:  every frame's magic, size, sequence and checksum.
  * latency: verify, and now - header timestamp of every frame after the first --skip.
  *
+ * With --protocol each frame comes in a message of it (protocols.h), whose every byte is compared,
+ * and counting looks at magic and sequence of every frame.
+ *
  * FRAMES is exact: the end of input before it, or one byte beyond it, fails the run.
  */
 #include "bench.h"
+#include "protocols.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +23,7 @@
 #include <sys/socket.h>
 
 enum mode { COUNT, VERIFY, LATENCY };
+enum { MOST_HELD = 4096 }; /* of what is not all there */
 
 struct consumer {
     int fd;
@@ -28,7 +33,9 @@ struct consumer {
     uint64_t bytes, frames, reads;
     uint64_t first_ns, last_ns; /* monotonic: the first byte, the last frame */
     uint8_t *buffer;
-    uint64_t held; /* bytes of an unfinished frame at the buffer's start */
+    uint64_t held; /* bytes of an unfinished message at the buffer's start */
+    const struct protocol *protocol;
+    uint64_t stride; /* bytes of a message */
     uint64_t *latency;
 };
 
@@ -70,18 +77,48 @@ static void time_frame(struct consumer *consumer, const uint8_t *frame, uint64_t
         consumer->latency[consumer->frames - consumer->skip] = now > sent ? now - sent : 0;
 }
 
+/* The frame of the message at `at`, past whatever else the server says; NULL when it is not all
+ * there. */
+static const uint8_t *next_frame(struct consumer *consumer, uint64_t *at, uint64_t end)
+{
+    const struct protocol *protocol = consumer->protocol;
+    while (end > *at) {
+        const uint8_t *message = consumer->buffer + *at;
+        uint64_t bytes = end - *at, compared = protocol->deliver_bytes;
+        compared = bytes < compared ? bytes : compared;
+        if (memcmp(message, protocol->deliver, compared) == 0) {
+            const uint8_t *frame = message + protocol->deliver_bytes;
+            if (bytes < consumer->stride)
+                return NULL;
+            if (memcmp(frame + FRAME_BYTES, protocol->end, protocol->end_bytes) != 0)
+                fail("frame %llu: not a message's end", (unsigned long long)consumer->frames);
+            return frame;
+        }
+        uint64_t passed = protocol->between(consumer->fd, message, bytes);
+        if (!passed)
+            return NULL;
+        *at += passed;
+        consumer->bytes -= passed;
+    }
+    return NULL;
+}
+
 static void verify_frames(struct consumer *consumer, uint64_t got)
 {
     uint64_t now = consumer->mode == LATENCY ? realtime_ns() : 0;
     uint64_t end = consumer->held + got, at = 0;
+    const uint8_t *frame;
     consumer->bytes += got;
-    for (; end - at >= FRAME_BYTES && consumer->frames < consumer->count; at += FRAME_BYTES) {
-        check_frame(consumer->buffer + at, consumer->frames);
+    while (consumer->frames < consumer->count && (frame = next_frame(consumer, &at, end))) {
+        (consumer->mode == COUNT ? check_header : check_frame)(frame, consumer->frames);
         if (consumer->mode == LATENCY)
-            time_frame(consumer, consumer->buffer + at, now);
+            time_frame(consumer, frame, now);
         consumer->frames++;
+        at += consumer->stride;
     }
     consumer->held = end - at;
+    if (consumer->held > MOST_HELD && consumer->frames < consumer->count)
+        fail("the server said too much that is no frame");
     memmove(consumer->buffer, consumer->buffer + at, consumer->held);
 }
 
@@ -95,14 +132,14 @@ static void drain(struct consumer *consumer)
                  (unsigned long long)consumer->frames, (unsigned long long)consumer->count);
         if (!consumer->reads++)
             consumer->first_ns = monotonic_ns();
-        if (consumer->mode == COUNT)
+        if (consumer->mode == COUNT && consumer->stride == FRAME_BYTES)
             count_frames(consumer, (uint64_t)got);
         else
             verify_frames(consumer, (uint64_t)got);
         atomic_store_explicit(&consumer->slot->frames, consumer->frames, memory_order_release);
     }
     consumer->last_ns = monotonic_ns();
-    if (consumer->bytes != consumer->count * FRAME_BYTES)
+    if (consumer->bytes != consumer->count * consumer->stride)
         fail("%llu bytes, expected %llu frames and not one byte more",
              (unsigned long long)consumer->bytes, (unsigned long long)consumer->count);
 }
@@ -155,7 +192,9 @@ static void allocate(struct consumer *consumer)
 {
     if (!consumer->count || consumer->skip >= consumer->count)
         fail("--count: expected more frames than --skip");
-    consumer->buffer = malloc(consumer->read_bytes + FRAME_BYTES);
+    consumer->stride =
+        consumer->protocol->deliver_bytes + FRAME_BYTES + consumer->protocol->end_bytes;
+    consumer->buffer = malloc(consumer->read_bytes + MOST_HELD);
     consumer->latency = calloc(consumer->mode == LATENCY ? consumer->count : 1, sizeof(uint64_t));
     if (!consumer->buffer || !consumer->latency)
         fail("out of memory");
@@ -164,7 +203,7 @@ static void allocate(struct consumer *consumer)
 int main(int argc, char **argv)
 {
     static struct consumer consumer = {.read_bytes = 256u << 10};
-    const char *socket_path = NULL, *board = NULL, *mode = "count";
+    const char *socket_path = NULL, *board = NULL, *mode = "count", *protocol = "raw";
     uint64_t timeout = 60, index = 0;
     const struct option_entry options[] = {
         {"socket", NULL, &socket_path},
@@ -175,17 +214,21 @@ int main(int argc, char **argv)
         {"skip", &consumer.skip, NULL},
         {"read-bytes", &consumer.read_bytes, NULL},
         {"timeout", &timeout, NULL},
+        {"protocol", NULL, &protocol},
         {NULL, NULL, NULL},
     };
     parse_options(argc, argv, options);
     if (!socket_path || !board || index >= MAX_CONSUMERS)
         fail("needs --socket PATH --board FILE, and --index below %d", MAX_CONSUMERS);
     consumer.mode = parse_mode(mode);
+    consumer.protocol = find_protocol(protocol);
     bound_lifetime(timeout);
     choose_checksum();
     allocate(&consumer);
     consumer.slot = &map_board(board)->slots[index];
     consumer.fd = connect_to(socket_path);
+    const struct greeter greeter = {.board = board, .index = index};
+    consumer.protocol->greet_as_consumer(consumer.fd, &greeter);
     atomic_store(&consumer.slot->connected, 1);
     drain(&consumer);
     report(&consumer);

@@ -3,18 +3,22 @@
  *
  *   producer --socket PATH --board FILE --consumers N --count FRAMES --timeout SECONDS
  *            [--warmup FRAMES] [--block BYTES] [--window FRAMES] [--send-buffer BYTES]
- *            [--interval NS] [--instruments N]
+ *            [--interval NS] [--due 1] [--instruments N] [--protocol NAME]
  *
  * It waits until N consumers are on the board, connects, sends the warm-up and waits until all
  * have read it: from then on everybody is connected, fed and awake, and the clock starts.
  * Flat out, blocks are sent while the slowest consumer is less than the window behind.
- * With --interval, one frame is sent each so many nanoseconds, stamped just before.
+ * With --interval, one frame is sent each so many nanoseconds, stamped just before; with --due,
+ * stamped with the time at which it should have been sent: an open loop, in which a server that
+ * holds the producer up pays for every frame that has to wait behind.
+ * With --protocol, each frame is a message of it (protocols.h); the block is of so many frames.
  *
  * Frames are sealed without computing a CRC each: CRC-32 is linear, so the checksum of a
  * prepared frame with another sequence and timestamp is the prepared one XOR the effects of
  * the two fields, which are looked up.
  */
 #include "bench.h"
+#include "protocols.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,10 +33,13 @@ enum { LOW_BITS = 12, LOW_COUNT = 1 << LOW_BITS };
 struct producer {
     int fd;
     struct board *board;
-    uint64_t consumers, count, warmup, block, window, interval, instruments;
+    const struct protocol *protocol;
+    uint64_t consumers, count, warmup, block, window, interval, due, instruments;
     uint64_t sent;   /* frames, warm-up included */
     uint64_t waits;  /* times the window held it back */
-    uint8_t *frames; /* one block */
+    uint64_t late;   /* frames sent an interval or more behind the time */
+    uint8_t *messages; /* one block: each has its frame behind what the protocol wants first */
+    uint64_t stride;   /* bytes of a message */
     uint32_t *plain; /* checksum of each prepared frame with sequence and timestamp 0 */
     uint32_t zero;   /* checksum of a frame of zeros */
     uint32_t low[LOW_COUNT];
@@ -73,33 +80,41 @@ static void prepare_frame(uint8_t *frame, uint64_t i, uint64_t instruments)
         frame[60] = (uint8_t)(1 + i % 2);
 }
 
+static uint8_t *frame_at(const struct producer *producer, uint64_t i)
+{
+    return producer->messages + i * producer->stride + producer->protocol->publish_bytes;
+}
+
 static void prepare(struct producer *producer)
 {
     uint8_t zeros[FRAME_BYTES] = {0};
     uint64_t frames = producer->block / FRAME_BYTES;
-    producer->frames = aligned_alloc(4096, (producer->block + 4095) / 4096 * 4096);
+    const struct protocol *protocol = producer->protocol;
+    producer->stride = protocol->publish_bytes + FRAME_BYTES + protocol->end_bytes;
+    producer->messages = aligned_alloc(4096, (frames * producer->stride + 4095) / 4096 * 4096);
     producer->plain = calloc(frames, sizeof *producer->plain);
-    if (!producer->frames || !producer->plain)
+    if (!producer->messages || !producer->plain)
         fail("out of memory");
     producer->zero = frame_checksum(zeros);
     for (uint64_t i = 0; i < LOW_COUNT; i++)
         producer->low[i] = effect(producer, AT_SEQUENCE, i);
     for (uint64_t i = 0; i < frames; i++) {
-        uint8_t *frame = producer->frames + i * FRAME_BYTES;
+        uint8_t *frame = frame_at(producer, i);
+        memcpy(frame - protocol->publish_bytes, protocol->publish, protocol->publish_bytes);
         prepare_frame(frame, i, producer->instruments);
+        memcpy(frame + FRAME_BYTES, protocol->end, protocol->end_bytes);
         producer->plain[i] = frame_checksum(frame);
     }
 }
 
-/* Gives the block's first `frames` their sequences, the time of now and right checksums. */
-static void stamp(struct producer *producer, uint64_t frames)
+/* Gives the block's first `frames` their sequences, that time and right checksums. */
+static void stamp(struct producer *producer, uint64_t frames, uint64_t now)
 {
     uint64_t sequence = FIRST_SEQUENCE + producer->sent;
-    uint64_t now = realtime_ns();
     uint32_t time_effect = effect(producer, AT_TIMESTAMP, now);
     uint32_t shared = 0;
     for (uint64_t i = 0; i < frames; i++, sequence++) {
-        uint8_t *frame = producer->frames + i * FRAME_BYTES;
+        uint8_t *frame = frame_at(producer, i);
         uint64_t low = sequence % LOW_COUNT;
         if (i == 0 || low == 0)
             shared = time_effect ^ effect(producer, AT_SEQUENCE, sequence - low);
@@ -111,7 +126,7 @@ static void stamp(struct producer *producer, uint64_t frames)
 
 static void send_all(struct producer *producer, uint64_t bytes)
 {
-    const uint8_t *at = producer->frames;
+    const uint8_t *at = producer->messages;
     while (bytes) {
         ssize_t sent = send(producer->fd, at, bytes, MSG_NOSIGNAL);
         if (sent < 0)
@@ -121,10 +136,10 @@ static void send_all(struct producer *producer, uint64_t bytes)
     }
 }
 
-static void send_frames(struct producer *producer, uint64_t frames)
+static void send_frames(struct producer *producer, uint64_t frames, uint64_t now)
 {
-    stamp(producer, frames);
-    send_all(producer, frames * FRAME_BYTES);
+    stamp(producer, frames, now);
+    send_all(producer, frames * producer->stride);
     producer->sent += frames;
 }
 
@@ -157,18 +172,19 @@ static void send_flat_out(struct producer *producer, uint64_t until)
         uint64_t left = until - producer->sent;
         uint64_t frames = left < most ? left : most;
         wait_for_room(producer, frames);
-        send_frames(producer, frames);
+        send_frames(producer, frames, realtime_ns());
     }
 }
 
 static void send_one_by_one(struct producer *producer, uint64_t until)
 {
-    uint64_t due = monotonic_ns();
+    uint64_t due = monotonic_ns(), clocks_apart = realtime_ns() - due;
     while (producer->sent < until) {
         due += producer->interval;
         struct timespec at = {(time_t)(due / NS_PER_S), (long)(due % NS_PER_S)};
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
-        send_frames(producer, 1);
+        producer->late += monotonic_ns() - due > producer->interval;
+        send_frames(producer, 1, producer->due ? due + clocks_apart : realtime_ns());
     }
 }
 
@@ -193,17 +209,17 @@ static void check(const struct producer *producer)
 static void report(const struct producer *producer, uint64_t start, uint64_t cpu)
 {
     printf("{\"start_ns\": %llu, \"sent_ns\": %llu, \"frames\": %llu, \"waits\": %llu, "
-           "\"cpu_ns\": %llu}\n",
+           "\"late\": %llu, \"cpu_ns\": %llu}\n",
            (unsigned long long)start, (unsigned long long)monotonic_ns(),
            (unsigned long long)producer->count, (unsigned long long)producer->waits,
-           (unsigned long long)(cpu_ns() - cpu));
+           (unsigned long long)producer->late, (unsigned long long)(cpu_ns() - cpu));
 }
 
 int main(int argc, char **argv)
 {
     static struct producer producer = {
         .consumers = 1, .block = 256u << 10, .window = 200000};
-    const char *socket_path = NULL, *board = NULL;
+    const char *socket_path = NULL, *board = NULL, *protocol = "raw";
     uint64_t timeout = 60, send_buffer = 0;
     const struct option_entry options[] = {
         {"socket", NULL, &socket_path},
@@ -214,6 +230,8 @@ int main(int argc, char **argv)
         {"block", &producer.block, NULL},
         {"window", &producer.window, NULL},
         {"interval", &producer.interval, NULL},
+        {"due", &producer.due, NULL},
+        {"protocol", NULL, &protocol},
         {"instruments", &producer.instruments, NULL},
         {"send-buffer", &send_buffer, NULL},
         {"timeout", &timeout, NULL},
@@ -226,11 +244,14 @@ int main(int argc, char **argv)
     bound_lifetime(timeout);
     prctl(PR_SET_TIMERSLACK, 1);
     choose_checksum();
+    producer.protocol = find_protocol(protocol);
     prepare(&producer);
     producer.board = map_board(board);
     wait_for_consumers(&producer);
     producer.fd = connect_to(socket_path);
     set_send_buffer(producer.fd, send_buffer);
+    const struct greeter greeter = {.board = board, .consumers = producer.consumers};
+    producer.protocol->greet_as_producer(producer.fd, &greeter);
     send_some(&producer, producer.warmup);
     wait_until_read(&producer);
     uint64_t cpu = cpu_ns(), start = monotonic_ns();
