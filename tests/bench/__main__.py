@@ -16,7 +16,18 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from . import capacity, latency, machine, native, snapshots, tables, throughput
+from . import (
+    capacity,
+    latency,
+    machine,
+    native,
+    peers,
+    peers_suite,
+    peers_tables,
+    snapshots,
+    tables,
+    throughput,
+)
 from .children import RunFailed
 from .runs import Load, Pins
 
@@ -26,12 +37,17 @@ SERVERS = ("relay", "copyloop")
 SIZES = {
     "relay": {False: (20_000_000, 20), True: (5_000_000, 3)},
     "latency": {False: (20_000, 20), True: (5_000, 3)},
+    # Frames of a relay's run; a peer has as many as it can send in so many seconds.
+    "peers": {False: (20_000_000, 20), True: (5_000_000, 3)},
     "capacity": {False: (20_000_000, 3), True: (1_000_000, 1)},
     "protocol": {False: (100_000, 20), True: (20_000, 5)},
     "client": {False: (1_000_000, 10), True: (200_000, 2)},
     # 4 GiB of 64-byte frames.
     "journal": {False: (1 << 26, 10), True: (4_000_000, 2)},
 }
+PEER_SECONDS = {False: 1.0, True: 0.4}
+# A frame is timed so many times as seldom as one is sent.
+FRAMES_TIMED = 1000
 # A round trip is made so many times as seldom as a message is sent.
 MESSAGES_A_TRIP = 200
 # An Ack that waits for the disk is waited for so many times as seldom as a message is sent.
@@ -52,12 +68,13 @@ def _arguments() -> argparse.Namespace:
         "--pairs", type=_positive, help="runs, or rounds, of each (10 or 20, quick 2 to 5)"
     )
     parser.add_argument("--count", type=_positive, help="frames a run, operations a sample")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="peers: a page with plots")
     parser.add_argument("--only", choices=SERVERS, help="measure one of the two")
     parser.add_argument(
         "--configuration",
         action="append",
-        choices=throughput.CONFIGURATIONS,
-        help="a row of the relay bench (may repeat; default all)",
+        choices=[*throughput.CONFIGURATIONS, *(row.name for row in peers_suite.ROWS)],
+        help="a row of the relay or the peers bench (may repeat; default all)",
     )
     parser.add_argument(
         "--snapshots",
@@ -121,6 +138,8 @@ def _measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> 
     load = _load(arguments, arguments.count or usual_count)
     if arguments.suite == "journal":
         return _measure_journal(load, pairs, progress)
+    if arguments.suite == "peers":
+        return _measure_peers(arguments, load, pairs, progress)
     if arguments.suite == "client":
         return _measure_client(load, pairs, progress)
     only = (arguments.only,) if arguments.only else SERVERS
@@ -144,6 +163,39 @@ def _measure(arguments: argparse.Namespace, progress: Callable[[str], None]) -> 
     ]
     console.print(tables.of_throughput(rows))
     return {"relay": [row.as_json() for row in rows]}
+
+
+def _measure_peers(
+    arguments: argparse.Namespace, load: Load, rounds: int, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    reasons = {name: peers.missing(name) for name in peers.PEERS}
+    names = [name for name, reason in reasons.items() if not reason]
+    wanted = arguments.configuration or [row.name for row in peers_suite.ROWS]
+    plan = peers_suite.Plan(
+        frames=load.count,
+        seconds=PEER_SECONDS[arguments.quick],
+        timed=load.count // FRAMES_TIMED,
+        rounds=rounds,
+        names=names,
+        rows=[row for row in peers_suite.ROWS if row.name in wanted],
+        load=load,
+    )
+    results = peers_suite.run(plan, progress)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    left_out = [reason for reason in reasons.values() if reason]
+    for table in peers_tables.of_peers(results, left_out):
+        console.print(table)
+    versions = {name: peers.version(name) for name in names}
+    if arguments.report:
+        # Here, because nothing else needs matplotlib.
+        from . import peers_report
+
+        made_at = peers_report.write(
+            arguments.report, results, machine.describe(), versions, left_out
+        )
+        print(made_at)
+    made = [result.as_json() for result in results]
+    return {"peers": made, "versions": versions, "left_out": left_out}
 
 
 def _measure_protocol(count: int, rounds: int, progress: Callable[[str], None]) -> dict[str, Any]:

@@ -5,10 +5,8 @@ README.md gives reasons for; native/protocols.c is how the drivers speak to it. 
 installed here: scripts/peers does that.
 """
 
-import json
 import shutil
-import socket
-import sys
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -79,19 +77,38 @@ def mosquitto(folder: Path, cpus: str = "") -> Iterator[Server]:
 
 @dataclass(frozen=True)
 class Peer:
-    """How one is started, and how it is loaded so that it is quickest: `window` is deliveries
-    on their way, shared by the consumers, `block` how many frames one write has."""
+    """How one is started, what its settings are, and how it is loaded so that it is quickest:
+    frames a consumer may be behind and frames a write, by number of consumers; SO_SNDBUF of the
+    producer in bytes (0: the kernel's)."""
 
     start: Callable[[Path, str], AbstractContextManager[Server]]
-    window: int
-    block: int
+    settings: str
+    loads: dict[int, tuple[int, int]]
+    producer_buffer: int = 1 << 20
 
 
 PEERS = {
-    "nats": Peer(nats, 100_000, 1024),
-    "redis": Peer(redis, 100_000, 1024),
-    "zeromq": Peer(zeromq, 100_000, 1024),
-    "mosquitto": Peer(mosquitto, 100_000, 1024),
+    "nats": Peer(
+        nats,
+        "defaults; TCP on the loopback with TCP_NODELAY; clients with verbose and pedantic off",
+        {1: (200_000, 4096), 4: (50_000, 256), 64: (20_000, 256)},
+        producer_buffer=0,
+    ),
+    "redis": Peer(
+        redis,
+        REDIS + "the producer: pipelined, CLIENT REPLY OFF",
+        {1: (200_000, 1024), 4: (50_000, 2048), 64: (4_000, 1024)},
+    ),
+    "zeromq": Peer(
+        zeromq,
+        "zmq_proxy of XSUB and XPUB over ipc, 1 I/O thread, ZMQ_SNDHWM = ZMQ_RCVHWM = 0",
+        {1: (200_000, 4096), 4: (50_000, 2048), 64: (1_000, 256)},
+    ),
+    "mosquitto": Peer(
+        mosquitto,
+        MOSQUITTO + "everything QoS 0, MQTT 3.1.1",
+        {1: (200_000, 1024), 4: (50_000, 1024), 64: (4_000, 256)},
+    ),
 }
 
 
@@ -119,4 +136,11 @@ def missing(name: str) -> str:
 
 def version(name: str) -> str:
     """What a peer calls itself, for the report."""
-    raise NotImplementedError
+    command = {
+        "nats": [str(NATS_SERVER), "--version"],
+        "redis": [found("redis-server"), "--version"],
+        "zeromq": ["pkg-config", "--modversion", "libzmq"],
+        "mosquitto": [found("mosquitto"), "-h"],
+    }[name]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return said.stdout.partition("\n")[0]

@@ -48,3 +48,20 @@ def median_interval(samples: Sequence[float], seed: int = SEED) -> Interval:
 def ratio(above: Sequence[float], below: Sequence[float]) -> Interval:
     """The median of the ratios of pairs, not the ratio of the medians: pairs share their noise."""
     return median_interval([a / b for a, b in zip(above, below, strict=True)])
+
+
+def verdict(compared: Interval, bar: float, larger: bool, control: Interval) -> str:
+    """Whether the worse end of an interval of ratios meets a bar: `"yes"`, `"NO"`, or `"not
+    measurable here"` where `control`, the ratio of a thing to itself, is wider than the bar.
+
+    A bar of 1 leaves no width: it is met, or not, when `compared` is past 1 by that of `control`.
+    """
+    width = max(control.high, 1 / control.low)
+    if bar == 1:
+        unclear = compared.high >= 1 / width and compared.low <= width
+    else:
+        unclear = width > max(bar, 1 / bar)
+    if unclear:
+        return "not measurable here"
+    met = compared.low >= bar if larger else compared.high <= bar
+    return "yes" if met else "NO"

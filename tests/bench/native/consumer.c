@@ -109,7 +109,7 @@ static void verify_frames(struct consumer *consumer, uint64_t got)
     uint64_t end = consumer->held + got, at = 0;
     const uint8_t *frame;
     consumer->bytes += got;
-    while (consumer->frames < consumer->count && (frame = next_frame(consumer, &at, end))) {
+    while ((frame = next_frame(consumer, &at, end)) && consumer->frames < consumer->count) {
         (consumer->mode == COUNT ? check_header : check_frame)(frame, consumer->frames);
         if (consumer->mode == LATENCY)
             time_frame(consumer, frame, now);
