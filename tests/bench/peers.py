@@ -24,6 +24,7 @@ port 0
 unixsocket {folder}/redis.sock
 save ""
 appendonly no
+loglevel warning
 client-output-buffer-limit pubsub 0 0 0
 """
 MOSQUITTO = """\

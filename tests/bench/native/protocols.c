@@ -83,7 +83,7 @@ static void greet_nats_consumer(int fd, const struct greeter *greeter)
     expect_line(fd, "PONG");
 }
 
-/* The server asks now and then whether somebody is there. (If it has gone itself, reading says so.) */
+/* The server asks now and then whether somebody is there. If it has gone itself, a read says so. */
 static size_t between_nats(int fd, const uint8_t *at, size_t bytes)
 {
     static const char ping[] = "PING\r\n", info[] = "INFO ";
