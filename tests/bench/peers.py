@@ -78,13 +78,11 @@ def mosquitto(folder: Path, cpus: str = "") -> Iterator[Server]:
 
 @dataclass(frozen=True)
 class Peer:
-    """How one is started, what its settings are, and how it is loaded so that it is quickest:
-    frames a consumer may be behind and frames a write, by number of consumers; SO_SNDBUF of the
-    producer in bytes (0: the kernel's)."""
+    """How one is started, what its settings are, and SO_SNDBUF of its producer in bytes (0: the
+    kernel's)."""
 
     start: Callable[[Path, str], AbstractContextManager[Server]]
     settings: str
-    loads: dict[int, tuple[int, int]]
     producer_buffer: int = 1 << 20
 
 
@@ -92,24 +90,13 @@ PEERS = {
     "nats": Peer(
         nats,
         "defaults; TCP on the loopback with TCP_NODELAY; clients with verbose and pedantic off",
-        {1: (200_000, 4096), 4: (50_000, 256), 64: (20_000, 256)},
         producer_buffer=0,
     ),
-    "redis": Peer(
-        redis,
-        REDIS + "the producer: pipelined, CLIENT REPLY OFF",
-        {1: (200_000, 1024), 4: (50_000, 2048), 64: (4_000, 1024)},
-    ),
+    "redis": Peer(redis, REDIS + "the producer: pipelined, CLIENT REPLY OFF"),
     "zeromq": Peer(
-        zeromq,
-        "zmq_proxy of XSUB and XPUB over ipc, 1 I/O thread, ZMQ_SNDHWM = ZMQ_RCVHWM = 0",
-        {1: (200_000, 4096), 4: (50_000, 2048), 64: (1_000, 256)},
+        zeromq, "zmq_proxy of XSUB and XPUB over ipc, 1 I/O thread, ZMQ_SNDHWM = ZMQ_RCVHWM = 0"
     ),
-    "mosquitto": Peer(
-        mosquitto,
-        MOSQUITTO + "everything QoS 0, MQTT 3.1.1",
-        {1: (200_000, 1024), 4: (50_000, 1024), 64: (4_000, 256)},
-    ),
+    "mosquitto": Peer(mosquitto, MOSQUITTO + "everything QoS 0, MQTT 3.1.1"),
 }
 
 

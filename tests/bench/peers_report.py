@@ -73,11 +73,8 @@ def _settings(versions: Mapping[str, str]) -> str:
     relay = "\n".join(STRICT)
     parts = [f"<h3>relay</h3>\n<pre>market_data, defaults and\n{relay}</pre>"]
     for name, said in versions.items():
-        peer = PEERS[name]
-        parts.append(
-            f"<h3>{name}</h3>\n<p>{escape(said)}</p>\n<pre>{escape(peer.settings)}\n"
-            f"frames behind, frames a write: {escape(str(peer.loads))}</pre>"
-        )
+        settings = escape(PEERS[name].settings)
+        parts.append(f"<h3>{name}</h3>\n<p>{escape(said)}</p>\n<pre>{settings}</pre>")
     return "\n".join(parts)
 
 

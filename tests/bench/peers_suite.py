@@ -28,6 +28,8 @@ MOST_WARMUP = 100_000
 LATENCY_WARMUP = 500
 # How many times as many frames an open loop of 50,000/s has as one of 10,000/s.
 OPEN_LOOP = 5
+# Deliveries on their way through a peer, which has a copy for each consumer, and bytes of a block.
+MOST_BEHIND, BLOCK = 1_280_000, 64 * 1024
 # Frames of the first run of a contender, divided by its consumers; it decides how many follow.
 TRIAL = {True: 1_000_000, False: 20_000}
 
@@ -235,13 +237,21 @@ def _load(row: Row, plan: Plan, name: str, server: Server) -> Load:
     load = replace(plan.load, consumers=row.consumers)
     if row.interval:
         timed = max(plan.timed * row.each, LEAST_TIMED)
-        paced = {"interval": row.interval, "due": row.due, "warmup": LATENCY_WARMUP}
-        return replace(load, mode="latency", count=timed, **paced)  # type: ignore[arg-type]
+        return replace(
+            load,
+            mode="latency",
+            count=timed,
+            interval=row.interval,
+            due=row.due,
+            warmup=LATENCY_WARMUP,
+        )
     if name in plan.names:
-        peer = peers.PEERS[name]
-        window, block = peer.loads[row.consumers]
-        sizes = {"window": window, "block": block * 64, "producer_buffer": peer.producer_buffer}
-        load = replace(load, **sizes)  # type: ignore[arg-type]
+        load = replace(
+            load,
+            window=min(load.window, MOST_BEHIND // row.consumers),
+            block=BLOCK,
+            producer_buffer=peers.PEERS[name].producer_buffer,
+        )
     trial = min(TRIAL[name not in plan.names], plan.frames) // row.consumers
     first = _sized(replace(load, mode="verify"), trial)
     rate = measure(server, first).rate
