@@ -11,7 +11,7 @@ from rich.table import Table
 from .peers_suite import RATE, RELAY, Judged, Result
 from .statistic import Interval
 
-SHOWN = ("p50", "p99", "p99_9")
+COMPARED = ("p50", "p99")
 
 
 def of_peers(results: Sequence[Result], left_out: Sequence[str]) -> Iterator[Table]:
@@ -53,12 +53,14 @@ def _rates(results: Sequence[Result]) -> Table:
 def _latency(result: Result) -> Table:
     table = Table(title=f"latency in us, {result.row.title}")
     table.add_column("contender", no_wrap=True)
-    for heading in [*(f"{named(what)} [95 %]" for what in SHOWN), "relay / its p50", "its p99"]:
+    headings = ["p50 [95 %]", "p99 [95 %]", "p99.9", "relay / its p50", "relay / its p99"]
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for name in result.samples:
-        cells = [interval(result.median(name, what), 1, 0) for what in SHOWN]
-        for what in SHOWN[:2]:
-            cells.append("" if name == RELAY else interval(result.ratio(name, what)))
+        cells = [interval(result.median(name, what), 1, 0) for what in COMPARED]
+        cells.append(f"{result.median(name, 'p99_9').median:,.0f}")
+        if name != RELAY:
+            cells += [interval(result.ratio(name, what)) for what in COMPARED]
         table.add_row(name, *cells)
     if result.row.due:
         table.caption = (

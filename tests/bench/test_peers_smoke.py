@@ -90,6 +90,13 @@ def test_the_relay_is_measured_beside_every_peer_with_a_table_a_file_and_a_page(
     assert all(name in html for name in contenders)
 
 
+def test_who_is_not_installed_is_left_out_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "found", lambda name: "")
+    assert peers.missing("redis") == "redis-server is not installed (scripts/peers)"
+    assert peers.missing("mosquitto") == "mosquitto is not installed (scripts/peers)"
+    assert peers_suite.Result(peers_suite.ROWS[2], {}, {peers_suite.RELAY: []}).judged == []
+
+
 def wrapped(frames: bytearray, before: bytes, behind: bytes) -> bytes:
     each = (frames[at : at + FRAME] for at in range(0, len(frames), FRAME))
     return b"".join(before + frame + behind for frame in each)
