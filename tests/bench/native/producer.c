@@ -114,8 +114,9 @@ static void stamp(struct producer *producer, uint64_t frames, uint64_t now)
     uint64_t sequence = FIRST_SEQUENCE + producer->sent;
     uint32_t time_effect = effect(producer, AT_TIMESTAMP, now);
     uint32_t shared = 0;
-    for (uint64_t i = 0; i < frames; i++, sequence++) {
-        uint8_t *frame = frame_at(producer, i);
+    uint8_t *frame = frame_at(producer, 0);
+    const uint64_t stride = producer->stride;
+    for (uint64_t i = 0; i < frames; i++, sequence++, frame += stride) {
         uint64_t low = sequence % LOW_COUNT;
         if (i == 0 || low == 0)
             shared = time_effect ^ effect(producer, AT_SEQUENCE, sequence - low);
