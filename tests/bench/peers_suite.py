@@ -137,6 +137,11 @@ class Result:
         driver = median_interval([_driver_core(sample) for sample in samples])
         return server.median, driver.median
 
+    def cpu_ns(self, name: str) -> Interval:
+        """Processor time of the server for each delivery: the steadiest on a busy machine."""
+        many = self.row.consumers
+        return median_interval([s.server_cpu_ns_per_frame / many for s in self.samples[name]])
+
     @property
     def late(self) -> float:
         """The part of the relay's frames that its producer sent an interval or more too late."""
@@ -161,6 +166,7 @@ class Result:
                 for name in others
             },
             "bars": [{**asdict(each), "met": each.met} for each in self.judged],
+            "cpu_ns": {name: asdict(self.cpu_ns(name)) for name in self.samples},
             "cores": {name: self.cores(name) for name in self.samples},
         }
 

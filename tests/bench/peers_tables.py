@@ -27,11 +27,12 @@ def _rates(results: Sequence[Result]) -> Table:
     table = Table(title="million messages/s to each consumer, 64-byte Trades")
     table.add_column("consumers", justify="right")
     table.add_column("contender", no_wrap=True)
-    for heading in ("median [95 %]", "deliveries", "relay / it [95 %]", "server", "driver"):
+    headings = ("median [95 %]", "deliveries", "relay / it [95 %]", "CPU ns", "server", "driver")
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     table.caption = (
-        "deliveries: million/s to all; server, driver: processors that the server and its busiest "
-        "driver kept busy"
+        "deliveries: million/s to all; CPU ns: of the server for a delivery; server, driver: "
+        "processors that the server and its busiest driver kept busy"
     )
     for result in results:
         for name in result.samples:
@@ -43,6 +44,7 @@ def _rates(results: Sequence[Result]) -> Table:
                 interval(median, 1e-6, 3),
                 f"{median.median * result.row.consumers / 1e6:.2f}",
                 "" if name == RELAY else interval(result.ratio(name, RATE)),
+                f"{result.cpu_ns(name).median:,.1f}",
                 f"{server:.2f}",
                 f"{driver:.2f}",
             )
