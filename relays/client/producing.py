@@ -31,7 +31,7 @@ from relays.client.outcomes import (
     UnknownOutcome,
     counted,
 )
-from relays.client.refusal import refused
+from relays.client.refusal import refused, sequences
 from relays.client.window import Window
 from relays.domains import DOMAINS, Domain
 
@@ -362,13 +362,11 @@ class Producing:
         as unknown: the next Ack is for all of them."""
         first = error.sequence
         if error.code in CONSUMED:
-            # Those of them that have come back as unknown already are not refused a second time.
-            last = min(max(first, error.expected), self.window.next - 1)
-            first = max(first, self._done + 1)
-            if first > last:
-                return
-            frames, perhaps = refused(self.window.take(first, last), error, self.domain)
-        elif not self._done < first < self.window.next:
+            # Those of them that have come back already are not refused a second time.
+            asked = self._unanswered(max(first, error.expected), first)
+            frames, perhaps = refused(asked, error, self.domain)
+            self._refused.update(sequences(frames), sequences(perhaps))
+        elif not self._done < first < self.window.next or first in self._refused:
             return
         else:
             frames, perhaps = self.window.take(first, first), b""
@@ -381,11 +379,12 @@ class Producing:
 
     # --- the end ---
 
-    def _unanswered(self, last: int = SEQUENCES) -> bytes:
-        """The frames up to `last` that are neither acknowledged nor handed back."""
+    def _unanswered(self, last: int = SEQUENCES, first: int = 0) -> bytes:
+        """The frames from `first` to `last` that are neither acknowledged nor handed back."""
+        first, last = max(first, self._done + 1), min(last, self.window.next - 1)
         if not self._refused:
-            return self.window.take(self._done + 1, last)
-        kept = range(self._done + 1, min(last, self.window.next - 1) + 1)
+            return self.window.take(first, last) if first <= last else b""
+        kept = range(first, last + 1)
         return b"".join(self.window.take(n, n) for n in kept if n not in self._refused)
 
     def _end(self, error: HandedBack) -> None:

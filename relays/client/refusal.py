@@ -44,6 +44,11 @@ def refused(frames: bytes, error: Error, domain: Domain | None) -> tuple[bytes, 
     return chosen, b"" if count == sum(sure) else rest
 
 
+def sequences(frames: bytes) -> list[int]:
+    """The sequences of whole frames, in their order."""
+    return [header.sequence for header, _ in _headed(frames)]
+
+
 def _headed(frames: bytes) -> Iterator[tuple[Header, bytes]]:
     at = 0
     while at < len(frames):

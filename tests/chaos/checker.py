@@ -42,7 +42,8 @@ def check(
     acknowledged of each producer."""
     order: Order = {}
     before = lineage(seen)
-    accounts = [_consumer(name, entries, order, before) for name, entries in seen.items()]
+    begun = _first_log(next(iter(seen.values())), before)
+    accounts = [_consumer(name, entries, order, before, begun) for name, entries in seen.items()]
     for account in accounts:
         for producer, (number, acked) in sent.items():
             last = account.last.get(producer, 0)
@@ -78,10 +79,18 @@ def _first(log_id: int, before: Mapping[int, int]) -> int:
     return log_id
 
 
+def _first_log(entries: Sequence[Entry], before: Mapping[int, int]) -> int:
+    """The log that a consumer began with; 0 where it had none."""
+    logs = (entry.one for entry in entries if entry.kind == LOG)
+    return _first(next(logs, 0), before)
+
+
 def _consumer(
-    name: str, entries: Sequence[Entry], order: Order, before: Mapping[int, int]
+    name: str, entries: Sequence[Entry], order: Order, before: Mapping[int, int], begun: int
 ) -> Account:
     account = Account(name)
+    # It came when the log that all others began with was gone: nobody could tell it of that.
+    later = _first_log(entries, before) != begun
     expected: int | None = None
     log_id = 0
     for kind, one, two, three in entries:
@@ -96,7 +105,8 @@ def _consumer(
             if there != (two, three):
                 account.reordered += 1
                 account.faults.append(f"position {one}: {(two, three)}, elsewhere {there}")
-            _number(account, two, three, fresh=account.gaps > 0 and two not in account.since_gap)
+            anew = later or account.gaps > 0
+            _number(account, two, three, fresh=anew and two not in account.since_gap)
             account.since_gap.add(two)
             account.messages += 1
     return account

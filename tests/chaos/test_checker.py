@@ -83,6 +83,15 @@ def test_a_log_that_goes_on_from_another_has_its_order() -> None:
     assert "position 5: (1, 4), elsewhere (2, 3)" in wrong.faults
 
 
+def test_who_comes_when_the_first_log_is_gone_begins_where_that_one_does() -> None:
+    late = [Entry(LOG, 6, 0, 0), *(entry._replace(one=entry.one - 10) for entry in WHOLE[10:])]
+    replaced = Entry(GAP, 10, 10, GapReason.LOG_REPLACED)
+    steady = [Entry(LOG, 5, 0, 0), *WHOLE[:10], replaced, *late]
+    assert [one.faults for one in check({"steady": steady, "late": late}, SENT)] == [[], []]
+    hole = [*late[:3], *late[4:]]
+    assert check({"steady": steady, "late": hole}, SENT)[1].lost > 0
+
+
 def test_behind_a_gap_too_what_was_acknowledged_must_come() -> None:
     whole = [*WHOLE[:6], Entry(GAP, 6, 9, GapReason.TOO_SLOW), *WHOLE[10:]]
     assert account(whole[:-1]).faults == ["producer 2: 10 was acknowledged, seen 9"]

@@ -318,6 +318,17 @@ def test_what_a_relay_would_refuse_is_refused_here_and_nothing_is_sent() -> None
     assert core.put(Unknown(39, 1, bytes(65536)), 0.0, 0, 0) == 1
 
 
+def test_what_a_relay_refused_comes_back_once_also_where_no_ack_follows() -> None:
+    pair = Pair(Model(strict=True))
+    pair.send(4)
+    for _ in range(2):
+        pair.relay.say(Error(Reject.SOURCE_NOT_ALLOWED, sequence=2, expected=3, text="(2 frames)"))
+        pair.answer()
+    assert pair.handed_back() == [2, 3]
+    pair.core.give_up("closed")
+    assert pair.handed_back() == [2, 3, 1, 4]
+
+
 def test_a_refusal_by_source_hands_back_those_of_that_source_only() -> None:
     pair = Pair(Model(strict=True))
     for number, source in enumerate([1, 100, 1, 100, 100], 1):
