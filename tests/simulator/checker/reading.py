@@ -283,7 +283,7 @@ class Reading:
             must(first >= self.position, f"{self.who} had {self.position - 1} already: {said}")
         # Who gets a snapshot goes on at the end: it says what was before.
         old = said.reason == TOO_OLD and self.view is None
-        gone = last < (now.oldest if old else now.end) or (old and self._is_damaged(first, last))
+        gone = self._is_damaged(max(first, now.oldest), last) if old else last < now.end
         must(gone, f"{self.who}: {said}, but the log has them")
         must(
             not (old and self._journaled()) or self._is_damaged(first, last), f"{self.who}: {said}"
@@ -301,7 +301,7 @@ class Reading:
         return config.journal == "on" and not self.facts.limited and began and not self.fresh
 
     def _is_damaged(self, first: int, last: int) -> bool:
-        """Whether none of these positions can be read any more."""
+        """Whether none of these positions can be read any more; there may be none of them."""
         while any(first in hit for hit in self.damaged):
             first = max(hit.stop for hit in self.damaged if first in hit)
         return first > last
