@@ -11,16 +11,18 @@ from tests.simulator.checker.order import Order
 from tests.simulator.checker.writing import Writing
 
 Key = tuple[int, int]
+UNSEEN = 1000  # sequences at most, of what was journaled and nobody was sent
 
 
 class Identified:
-    """One (uid, producer_id): its connections in the order they were welcomed."""
+    """One (uid, producer_id): its connections in the order they were welcomed. `unseen`: frames of
+    it may have been journaled before that nobody was sent."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, unseen: bool) -> None:
         self.key = key
         self.welcomed: list[tuple[int, Writing]] = []
         self.last = self.told = self.said = 0
-        self.spent_before: set[int] = {0}
+        self.spent_before: set[int] = set(range(UNSEEN if unseen else 1))
         self.accepted: list[tuple[int, int]] = []
         self.window: dict[int, bytes] = {}
 
@@ -60,7 +62,7 @@ class Identified:
         self.last = self.accepted[-1][1] if self.accepted else 0
         self.welcomed, self.window = [], {}
         if unknown:  # frames were journaled that nobody had been sent
-            self.spent_before.update(range(self.last, self.last + 1000))
+            self.spent_before.update(range(self.last, self.last + UNSEEN))
 
     def check_begin(self, writing: Writing) -> None:
         """What its Welcome named is the last sequence that was spent on earlier connections."""
@@ -81,11 +83,14 @@ class Senders:
         self._identified: dict[Key, Identified] = {}
         self._cut_off: set[Key] = set()
         self.followed = 0
+        self._unseen = False
 
     def cut(self, known: int, begin: int) -> None:
         """The machine died: positions from `begin` on are gone, up to `known` all were seen."""
+        unseen = begin > self.followed
+        self._unseen = self._unseen or unseen
         for producer in self._identified.values():
-            producer.cut(known, begin > self.followed)
+            producer.cut(known, unseen)
         self._by_frame.clear()
         self.followed = begin
 
@@ -98,7 +103,7 @@ class Senders:
     def producer(self, writing: Writing) -> Identified:
         assert writing.hello is not None
         key = (writing.uid, writing.hello.producer_id)
-        return self._identified.setdefault(key, Identified(key))
+        return self._identified.setdefault(key, Identified(key, self._unseen))
 
     def welcomed(self, writing: Writing, last: int) -> None:
         """The relay answered its Hello: it knows the producer's sequences up to `last`."""
