@@ -62,6 +62,7 @@ class Handshake:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.answers: list[tuple[Peer, Waiting]] = []
+        self._hellos = 0
         self._left: dict[tuple[int, int], int] = {}  # producers gone: the commits there were then
         self.lookups: list[tuple[Peer, Waiting]] = []
         self.fences: list[tuple[Peer, Peer, Waiting]] = []
@@ -70,6 +71,8 @@ class Handshake:
         """One control frame. True when the scan may go on behind it."""
         kind = frame[KIND_AT]
         if kind == MessageType.HELLO and peer.phase in (Phase.NEW, Phase.PLAIN):
+            self._hellos += 1
+            peer.hello_number = self._hellos
             return self._hello(peer, Waiting(frame), now)
         if kind == MessageType.HEARTBEAT and peer.is_session:
             return self._heartbeat(peer, frame)
@@ -117,10 +120,7 @@ class Handshake:
             wanted = wanted.behind(hello.damage)
         key = (peer.who.uid, wanted.producer_id)
         if wanted.producer_id and key in hub.producers.connected:
-            self._put_aside(peer, now)
-            hello.safe = -1  # what the old connection sends meanwhile may not be
-            self.fences.append((hub.producers.connected[key], peer, hello))
-            return False
+            return self._fence(hub.producers.connected[key], peer, hello, now)
         if wanted.producer_id and hub.journal is not None and hello.safe < self._left.get(key, 0):
             self._wait(peer, hello, now)
             hello.safe = hub.journal.writer.made
@@ -136,12 +136,19 @@ class Handshake:
         self._open(peer, wanted, hello, now)
         return True
 
+    def _fence(self, other: Peer, peer: Peer, hello: Waiting, now: int) -> bool:
+        """Of two Hellos for one producer_id the later one counts, whichever had to wait longer."""
+        if other.hello_number > peer.hello_number:
+            return self._refuse(peer, hello.frame, _taken_by(other), Reject.FENCED)
+        self._put_aside(peer, now)
+        hello.safe = -1  # what the old connection sends meanwhile may not be
+        self.fences.append((other, peer, hello))
+        return False
+
     def fenced(self, old: Peer, peer: Peer, hello: Waiting, now: int) -> bool:
         """The old connection was read empty: it is closed, the new one is answered, by what the
         log has now. True when the scan may go on behind its Hello."""
-        self.hub.cut(
-            old, Reject.FENCED, f"pid {peer.who.pid} took this producer_id; do not reconnect"
-        )
+        self.hub.cut(old, Reject.FENCED, _taken_by(peer))
         self.gone(old)
         return not (peer.closed or peer.leaving) and self._hello(peer, hello, now)
 
@@ -329,3 +336,8 @@ class Handshake:
                 del self._left[key]
 
         journal.when_safe(forget)
+
+
+def _taken_by(peer: Peer) -> str:
+    """What is said to who loses a producer_id."""
+    return f"pid {peer.who.pid} took this producer_id; do not reconnect"

@@ -57,6 +57,7 @@ class Peer:
         self.reason: Reject | None = None
         self.leaving = False
         self.hello = b""
+        self.hello_number = 0  # of all that came to this process
         self.held = False  # something may be there, and nothing is read for now
         self.waiting = b""  # the Hello that is not answered yet: nothing is read meanwhile
         self.asked = FAR  # the position its Hello has asked the journal for

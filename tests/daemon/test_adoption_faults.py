@@ -218,6 +218,23 @@ def test_two_hellos_of_one_producer_that_waited_are_answered_in_their_order() ->
     after.accounted()
 
 
+def test_of_two_hellos_of_one_producer_the_later_counts_whichever_is_answered_first() -> None:
+    world = World()
+    (first, one), (second, other) = world.connect(), world.connect()
+    handshake: Any = world.relay.hub.handshake
+    answer, handshake._hello = handshake._hello, lambda *what: handshake._wait(*what)
+    greeting = hello(Role.PRODUCE, producer_id=5)
+    for sock in (one, other):
+        world.send(sock, greeting, *frames(1, 2))
+    handshake._hello = answer
+    handshake.answers += [(second, Waiting(greeting)), (first, Waiting(greeting))]
+    world.relay.work()
+    assert [error.code for error in said(one, Error)] == [Reject.FENCED]
+    assert not said(other, Error)
+    assert [ack.sequence for ack in said(other, Ack)][-1:] == [2]
+    world.accounted()
+
+
 def test_who_has_hung_up_after_a_hello_that_fences_is_read_to_its_end() -> None:
     world = World()
     _, old = joins(world, Role.PRODUCE, producer_id=5)
@@ -227,6 +244,7 @@ def test_who_has_hung_up_after_a_hello_that_fences_is_read_to_its_end() -> None:
     world.relay.hold(connection)
     world.relay._hung.add(peer.number)
     greeting = hello(Role.PRODUCE, producer_id=5)
+    peer.hello_number = 2
     world.relay.hub.handshake.answers.append((peer, Waiting(greeting)))
     world.relay.work()
     assert [error.code for error in said(old, Error)] == [Reject.FENCED]
