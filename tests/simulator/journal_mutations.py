@@ -129,7 +129,7 @@ JOURNAL_MUTATIONS = {
     ),
     "not written again": Mutation(
         "after a failure the next file begins behind what was not safe",
-        PlayedWriter, "rewind", nothing, 220,
+        PlayedWriter, "rewind", nothing, 300,
     ),
     "not made sure": Mutation(
         "what a dead process had not synced is taken for synced",
