@@ -126,9 +126,6 @@ MANAGER_MUTATIONS = {
     "swap tail and rest": Mutation(
         "control frames go out within a frame", handover, "leave", _tail_and_rest_swapped, 90
     ),
-    "leave no Hello": Mutation(
-        "a Hello that waited is not answered", handover, "leave", _left_without(waiting=b""), 640
-    ),
     "begun not detached": Mutation(
         "control frames are handed over in the middle of a frame", handover, "leave",
         _not_detached, 90,
@@ -145,7 +142,7 @@ MANAGER_MUTATIONS = {
     ),
     "adopt who is owed": Mutation(
         "control frames that were owed are never sent", handover, "is_whole",
-        _whole_but_mark(4), 60,
+        _whole_but_mark(4), 160,
     ),
     "no mark before sending": Mutation(
         "a send is not marked", hub, "Record", lambda _: UnmarkedSending, 860
