@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,17 @@ from tests.simulator.mutations import MUTATIONS, mutated
 from tests.simulator.run import simulate
 from tests.simulator.setups import journaled, managed
 
+MANY = 300
 WRONG = ("TypeError", "AttributeError", "NameError")
 
 
-@pytest.mark.parametrize("name", MUTATIONS)
+def every() -> Iterator[Any]:
+    """All of them; those that few seeds find are for the long run."""
+    for name, mutation in MUTATIONS.items():
+        yield pytest.param(name, marks=[pytest.mark.full] if mutation.within > MANY else [])
+
+
+@pytest.mark.parametrize("name", list(every()))
 def test_a_deliberate_fault_is_found(name: str) -> None:
     mutation = MUTATIONS[name]
     # The others take their time, and have nothing of it.
