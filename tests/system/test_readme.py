@@ -70,8 +70,8 @@ def test_the_producer_and_the_consumer_of_the_readme_are_short_and_run(
     shown = [reading.stdout.readline() for _ in range(6)]
     reading.send_signal(signal.SIGINT)
     out, err = reading.communicate(timeout=30)
-    assert [line.startswith(b"Trade(") for line in shown] == [True] * 6, err
-    assert out == b"", out
+    out = b"".join(shown) + out
+    assert out.count(b"Trade(") == 6, err
     assert out.count(b"BTCUSDT") == 6
     assert b"Gap" not in out
     assert (reading.returncode, err) == (0, b"")
