@@ -12,7 +12,6 @@ from libc.string cimport memmove
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from protocol._core.connection cimport Record
-from protocol._core.ring cimport Ring
 from protocol._core.state cimport OWED, SENDING, ConnectionRecord, State
 
 import socket

@@ -18,7 +18,6 @@ import msgspec
 
 from protocol._core.state import State
 from relays.core.adoption import Left, adopt, answer, is_whole, leave
-from relays.core.hub import Hub
 from relays.edge.connection import Connection
 from relays.edge.listener import credentials
 from relays.edge.relay import Relay
@@ -61,9 +60,8 @@ class Inheritance:
 
     path: Path
     sockets: list[tuple[str, socket.socket]] = field(default_factory=list)
-    left: dict[int, Left] = field(default_factory=dict)
     predecessor: int = 0
-    _claimed: dict[int, socket.socket] = field(default_factory=dict)
+    _claimed: dict[int, tuple[socket.socket, Left]] = field(default_factory=dict)
 
     def claim(self, state: State) -> frozenset[int]:
         """The places in an adopted state of the connections that go on."""
@@ -75,9 +73,11 @@ class Inheritance:
         for row in sorted(state.read_connections(), key=lambda row: row["id"]):  # as they came
             if row["cookie"] not in found or not row["stored"]:
                 continue
-            if row["id"] in letter if letter is not None else is_whole(row, oldest):
-                self._claimed[row["slot"]] = found[row["cookie"]]
-        self.left = dict(letter or {})
+            left = Left() if is_whole(row, oldest) else None
+            if letter is not None:
+                left = letter.get(row["id"])
+            if left is not None:
+                self._claimed[row["slot"]] = found[row["cookie"]], left
         return frozenset(self._claimed)
 
     def _letter(self, state: State) -> Mapping[int, Left] | None:
@@ -93,39 +93,32 @@ class Inheritance:
         Called before the relay starts."""
         self.path.unlink(missing_ok=True)
         hub, now = relay.hub, relay.clock.now()
-        going = [(_seated(relay, place, sock, self._left(hub, place), now))
-                 for place, sock in self._claimed.items()]  # fmt: skip
+        going = [(_seated(relay, place, sock, left, now), left)
+                 for place, (sock, left) in self._claimed.items()]  # fmt: skip
         for connection, left in going:
             answer(hub, connection.peer, left, now)
             relay.go_on(connection, bool(left.held), now)
-        ours = {id(sock) for sock in self._claimed.values()}
+        ours = {id(sock) for sock, _ in self._claimed.values()}
         closed = [(called, sock) for called, sock in self.sockets if id(sock) not in ours]
         for called, sock in closed:
             shut(sock)
             sock.close()
             if store is not None:
                 store.remove(called)
-        self.sockets, self._claimed, self.left = [], {}, {}
+        self.sockets, self._claimed = [], {}
         kept = sum(not connection.peer.closed for connection, _ in going)
         if kept:
             relay.decisions.adopted(now, self.predecessor, kept)
         return kept, len(closed) + len(going) - kept
 
-    def _left(self, hub: Hub, place: int) -> Left:
-        row = hub.state.read_connection(place)
-        assert row is not None, place
-        return self.left.get(row["id"], Left())
 
-
-def _seated(
-    relay: Relay, place: int, sock: socket.socket, left: Left, now: int
-) -> tuple[Connection, Left]:
+def _seated(relay: Relay, place: int, sock: socket.socket, left: Left, now: int) -> Connection:
     sock.setblocking(False)
     peer = adopt(relay.hub, place, credentials(sock), left, now, sock)
     connection = relay.connections[peer.number] = Connection(relay, sock, peer)
     if not peer.closed:
         relay.watch_hang_up(connection)
-    return connection, left
+    return connection
 
 
 def inherited(handed: Mapping[str, list[int]], path: Path) -> Inheritance:
