@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path(__file__).resolve().parent / "native"
 BUILT = ROOT / "build" / "bench"
 # Those with "-quotes" are the same sources, for Quotes in place of Trades.
-PROGRAMS = ("copyloop", "producer", "consumer", "producer-quotes", "consumer-quotes")
+PROGRAMS = (
+    *("copyloop", "producer", "consumer", "producer-quotes", "consumer-quotes"),
+    *("sender", "many"),
+)
 SHARED = ("bench.c", "checksum.c", "protocols.c")
 # What only one program needs beside ISA-L.
 LIBRARIES = {"zmqproxy": ("-lzmq",)}

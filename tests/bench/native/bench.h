@@ -20,16 +20,19 @@ enum {
 #else
     FRAME_BYTES = 64, /* a Trade */
 #endif
+    AT_TYPE = 4,
     AT_PAYLOAD_SIZE = 8,
     AT_SEQUENCE = 12,
     AT_TIMESTAMP = 20,
     AT_CHECKSUM = 28,
     LINE_BYTES = 64,
     MAX_CONSUMERS = 4096,
+    PRODUCER_BITS = 40, /* where several produce: sequence = producer << 40 | number */
 };
 
 #define FRAME_MAGIC 0xDEADBEEFu
 #define FIRST_SEQUENCE 1u
+#define FRAMES_OF_ONE (1ull << PRODUCER_BITS)
 #define NS_PER_S 1000000000ull
 
 /* One cache line each, so that a consumer's count costs nobody else a miss. */
@@ -74,6 +77,8 @@ uint64_t slowest(const struct board *board, uint64_t consumers);
 /* Picks the fastest frame_checksum this machine has, after comparing it with the plain one. */
 void choose_checksum(void);
 uint32_t frame_checksum(const uint8_t *frame);
+/* The same of a frame of any size, by the library. */
+uint32_t checksum_of(const uint8_t *frame, uint64_t payload);
 
 /* The protocol is little-endian and so is every machine this bench is built for. */
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

@@ -11,10 +11,15 @@
 
 #include <isa-l/crc.h>
 
-static uint32_t portable_checksum(const uint8_t *frame)
+uint32_t checksum_of(const uint8_t *frame, uint64_t payload)
 {
     uint32_t value = crc32_gzip_refl(0, frame, AT_CHECKSUM);
-    return crc32_gzip_refl(value, frame + HEADER_BYTES, FRAME_BYTES - HEADER_BYTES);
+    return crc32_gzip_refl(value, frame + HEADER_BYTES, payload);
+}
+
+static uint32_t portable_checksum(const uint8_t *frame)
+{
+    return checksum_of(frame, FRAME_BYTES - HEADER_BYTES);
 }
 
 #if defined(__x86_64__) && !defined(QUOTES)
