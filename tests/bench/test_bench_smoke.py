@@ -42,7 +42,7 @@ def test_every_row_of_the_relay_bench_is_measured_beside_the_copy_loop(tmp_path:
     written = tmp_path / "relay.json"
     done = bench("relay", "--quick", "--pairs", "2", "--count", "20000", "--json", str(written))
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = json.loads(written.read_text())["relay"]
+    rows = json.loads(written.read_text())["suites"]["relay"]["rows"]
     assert {row["configuration"]["name"] for row in rows} == set(CONFIGURATIONS)
     for row in rows:
         assert row["ratio"]["low"] <= row["ratio"]["median"] <= row["ratio"]["high"]
@@ -63,9 +63,9 @@ def test_what_a_relay_needs_is_measured_by_rate_and_consumers() -> None:
 def test_snapshots_on_are_measured_beside_off(tmp_path: Path) -> None:
     written = tmp_path / "snapshots.json"
     count = ("--pairs", "2", "--count", "20000", "--json", str(written))
-    done = bench("relay", "--snapshots", *count)
+    done = bench("snapshots", *count)
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = json.loads(written.read_text())["snapshots"]
+    rows = json.loads(written.read_text())["suites"]["snapshots"]["rows"]
     assert [row["load"]["quotes"] for row in rows] == [0, 10, 3000]
     assert all(len(row["samples"][which]) == 2 for row in rows for which in ("on", "off"))
 
@@ -77,7 +77,7 @@ def test_the_latency_bench_reports_percentiles_of_both(tmp_path: Path) -> None:
     measured = json.loads(written.read_text())
     assert measured["machine"]["cores"] >= 1
     for server in ("relay", "copyloop"):
-        of = measured["latency"]["summary_us"][server]
+        of = measured["suites"]["latency"]["summary_us"][server]
         assert 0 < of["p50"]["median"] <= of["p99"]["median"] <= of["max"]["median"]
 
 

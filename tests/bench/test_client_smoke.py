@@ -36,10 +36,10 @@ def test_every_row_of_both_fronts_and_every_peer_is_measured(tmp_path: Path) -> 
     written = tmp_path / "client.json"
     done = bench("client", "--pairs", "1", "--count", "2000", "--json", str(written))
     assert done.returncode == 0, done.stdout + done.stderr
-    measured = json.loads(written.read_text())
-    rows = {(one["row"]["what"], one["front"]) for one in measured["client"]}
+    measured = json.loads(written.read_text())["suites"]["client"]
+    rows = {(one["row"]["what"], one["front"]) for one in measured["rows"]}
     assert rows == {(row.what, front) for row in suite.ROWS for front in suite.FRONTS}
-    assert all(one["rate"]["median"] > 0 for one in measured["client"])
+    assert all(one["rate"]["median"] > 0 for one in measured["rows"])
     made = measured["trips"]
     left_out = set(made["left_out"])
     assert {name.partition(",")[0] for name in trips.OURS} - left_out == {

@@ -24,7 +24,7 @@ def test_every_task_is_measured_for_everybody_beside_everybody_else(tmp_path: Pa
     options = ("--quick", "--pairs", "2", "--count", "50", "--json", str(written))
     done = bench("protocol", *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    measured = json.loads(written.read_text())
+    measured = json.loads(written.read_text())["suites"]["protocol"]
     assert [one["task"]["name"] for one in measured["single"]] == [
         task.name for task in suite.TASKS
     ]

@@ -1,0 +1,259 @@
+"""The suites of the bench, each described in one place: an entry of SUITES.
+
+Called by __main__. How something is measured is in the suite's own module, and what its tables look
+like in its table module; what needs numpy or the product is imported when it is measured.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import (
+    capacity,
+    latency,
+    native,
+    peers,
+    peers_suite,
+    peers_tables,
+    plots,
+    snapshots,
+    tables,
+    throughput,
+)
+from .children import RunFailed
+from .suite import LOAD, ROOT, SERVERS, Asked, Size, Suite
+
+PEER_SECONDS = {False: 1.0, True: 0.4}
+# A frame is timed so many times as seldom as one is sent.
+FRAMES_TIMED = 1000
+# A round trip is made so many times as seldom as a message is sent.
+MESSAGES_A_TRIP = 200
+# An Ack that waits for the disk is waited for so many times as seldom as a message is sent.
+FRAMES_AN_ACK = 50_000
+# A journal that is started on has so many times fewer frames than one that is written.
+FRAMES_KEPT = 8
+# Arrays have so many frames for each operation of a single message.
+FRAMES_EACH = 2
+
+
+def _only(asked: Asked) -> tuple[str, ...]:
+    return (asked.options.only,) if asked.options.only else SERVERS
+
+
+def _relay(asked: Asked) -> dict[str, Any]:
+    native.build()
+    rows = [
+        throughput.run(
+            throughput.CONFIGURATIONS[name], asked.load, asked.rounds, _only(asked), asked.progress
+        )
+        for name in asked.rows
+    ]
+    asked.show(tables.of_throughput(rows))
+    return {"rows": [row.as_json() for row in rows]}
+
+
+def _snapshots(asked: Asked) -> dict[str, Any]:
+    native.build()
+    rows = [snapshots.run(name, asked.load, asked.rounds, asked.progress) for name in asked.rows]
+    asked.show(tables.of_snapshots(rows))
+    return {"rows": [row.as_json() for row in rows]}
+
+
+def _latency(asked: Asked) -> dict[str, Any]:
+    native.build()
+    timed = latency.run(asked.load, asked.rounds, _only(asked), asked.progress)
+    asked.show(tables.of_latency(timed))
+    return timed.as_json()
+
+
+def _peers(asked: Asked) -> dict[str, Any]:
+    native.build()
+    reasons = {name: peers.missing(name) for name in peers.PEERS}
+    names = [name for name, reason in reasons.items() if not reason]
+    plan = peers_suite.Plan(
+        frames=asked.count,
+        seconds=PEER_SECONDS[asked.quick],
+        timed=asked.count // FRAMES_TIMED,
+        rounds=asked.rounds,
+        names=names,
+        rows=[row for row in peers_suite.ROWS if row.name in asked.rows],
+        load=asked.load,
+    )
+    results = peers_suite.run(plan, asked.progress)
+    left_out = [reason for reason in reasons.values() if reason]
+    for table in peers_tables.of_peers(results, left_out):
+        asked.show(table)
+    versions = {name: peers.version(name) for name in names}
+    return {
+        "rows": [result.as_json() for result in results],
+        "versions": versions,
+        "left_out": left_out,
+        "settings": {
+            "relay": "\n".join(("market_data, defaults and", *throughput.STRICT)),
+            **{name: f"{versions[name]}\n{peers.PEERS[name].settings}" for name in names},
+        },
+    }
+
+
+def _capacity(asked: Asked) -> dict[str, Any]:
+    native.build()
+    needs = capacity.run(asked.load, asked.rounds, asked.progress)
+    asked.show(tables.of_capacity(needs))
+    return {"rows": [capacity.as_json(row) for row in needs]}
+
+
+def _protocol(asked: Asked) -> dict[str, Any]:
+    with _extra():
+        from . import protocol_many, protocol_suite, protocol_tables
+    single = protocol_suite.run(asked.count, asked.rounds, asked.progress)
+    asked.show(protocol_tables.of_single(single))
+    many = protocol_many.run(asked.count * FRAMES_EACH, asked.rounds, asked.progress)
+    asked.show(protocol_tables.of_many(many))
+    imports = protocol_many.imports(asked.rounds, asked.progress)
+    asked.show(protocol_tables.of_imports(imports))
+    return {
+        "single": [each.as_json() for each in single],
+        "many": [each.as_json() for each in many],
+        "imports": [each.as_json() for each in imports],
+    }
+
+
+def _client(asked: Asked) -> dict[str, Any]:
+    with _extra():
+        from . import client_suite, client_tables, client_trips
+    native.build()
+    rows = client_suite.run(asked.load, asked.rounds, asked.progress)
+    asked.show(client_tables.of_client(rows))
+    count = max(asked.count // MESSAGES_A_TRIP, 1)
+    trips = client_trips.run(count, asked.rounds, asked.load.pins, asked.progress)
+    asked.show(client_tables.of_trips(trips))
+    return {"rows": [row.as_json() for row in rows], "trips": trips.as_json()}
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Around imports of what only the extra `bench` installs."""
+    try:
+        yield
+    except ImportError as error:
+        raise RunFailed(f"{error}: pip install -e '.[bench]'") from None
+
+
+def _journal(asked: Asked) -> dict[str, Any]:
+    from . import (
+        journal_acks,
+        journal_rates,
+        journal_read,
+        journal_restart,
+        journal_tables,
+        journal_write,
+    )
+
+    native.build()
+    rounds, progress = asked.rounds, asked.progress
+    acked = max(asked.count // FRAMES_AN_ACK, 100)
+    with _on_disk() as disk:
+        written = journal_write.run(disk, asked.load, rounds, progress)
+        asked.show(journal_tables.of_writing(written))
+        acks = journal_acks.run(disk, acked, rounds, progress)
+        asked.show(journal_tables.of_acks(acks))
+        rates = journal_rates.run(disk, acked, rounds, progress)
+        asked.show(journal_tables.of_rates(rates))
+        starts = journal_restart.run(disk, asked.count // FRAMES_KEPT, rounds, progress)
+        asked.show(journal_tables.of_restart(starts))
+    read = []
+    for name in journal_read.ROWS:
+        with _on_disk() as disk:
+            size = asked.count * journal_write.FRAME
+            read.append(journal_read.run(name, disk, size, rounds, progress))
+    asked.show(journal_tables.of_reading(read))
+    return {
+        "writing": written.as_json(),
+        "acks": acks.as_json(),
+        "rates": rates.as_json(),
+        "restart": starts.as_json(),
+        "reading": [each.as_json() for each in read],
+    }
+
+
+@contextmanager
+def _on_disk() -> Iterator[Path]:
+    """A folder that is not in memory, where a sync costs nothing."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / ".tools") as folder:
+        yield Path(folder)
+
+
+ALL = (
+    Suite(
+        "relay",
+        "messages/s of a relay beside a program that only copies",
+        full=Size(20_000_000, 20),
+        quick=Size(5_000_000, 3),
+        measure=_relay,
+        options=("--only", *LOAD),
+        rows=tuple(throughput.CONFIGURATIONS),
+    ),
+    Suite(
+        "snapshots",
+        "what keeping the state of instruments costs a relay",
+        full=Size(20_000_000, 20),
+        quick=Size(5_000_000, 3),
+        measure=_snapshots,
+        options=LOAD,
+        rows=tuple(snapshots.ROWS),
+    ),
+    Suite(
+        "latency",
+        "one frame each 100 us, beside the program that only copies",
+        full=Size(20_000, 20),
+        quick=Size(5_000, 3),
+        measure=_latency,
+        options=("--only", *LOAD),
+    ),
+    Suite(
+        "peers",
+        "a relay beside nats-server, Redis, ZeroMQ and Mosquitto",
+        # Frames of a relay's run; a peer has as many as it can send in so many seconds.
+        full=Size(20_000_000, 20),
+        quick=Size(5_000_000, 3),
+        measure=_peers,
+        options=LOAD,
+        rows=tuple(row.name for row in peers_suite.ROWS),
+        plots=plots.of_peers,
+    ),
+    Suite(
+        "capacity",
+        "processor and memory that a relay needs, by rate and consumers",
+        full=Size(20_000_000, 3),
+        quick=Size(1_000_000, 1),
+        measure=_capacity,
+        options=LOAD,
+    ),
+    Suite(
+        "protocol",
+        "messages beside struct, ctypes, msgspec and protobuf; arrays",
+        full=Size(100_000, 20),
+        quick=Size(20_000, 5),
+        measure=_protocol,
+    ),
+    Suite(
+        "client",
+        "a Python program sends and reads; round trips beside pyzmq, nats-py",
+        full=Size(1_000_000, 10),
+        quick=Size(200_000, 2),
+        measure=_client,
+        options=LOAD,
+    ),
+    Suite(
+        "journal",
+        "what a journal costs, beside JetStream; recovery beside dd",
+        # 4 GiB of 64-byte frames.
+        full=Size(1 << 26, 10),
+        quick=Size(4_000_000, 2),
+        measure=_journal,
+        options=LOAD,
+    ),
+)
+SUITES = {suite.name: suite for suite in ALL}

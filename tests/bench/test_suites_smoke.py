@@ -1,0 +1,102 @@
+"""The command line of the bench: what it lists, what it refuses, and what `all` runs and writes.
+
+The suites here are made up: that the real ones measure is shown beside each of them.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.table import Table
+
+from . import __main__ as command
+from .children import RunFailed
+from .plots import Plot
+from .statistic import Interval
+from .suite import Asked, Size, Suite
+from .suites import ALL
+
+
+def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int | str | None, str]:
+    """The exit code of a command line that is not run, and everything it said."""
+    with pytest.raises(SystemExit) as ended:
+        command.main(words)
+    out, err = capsys.readouterr()
+    return ended.value.code, out + err
+
+
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_without_a_suite_each_is_listed_with_what_it_answers(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text = said(words, capsys)
+    assert code == 0
+    lines = [line.split() for line in text.splitlines()]
+    for suite in ALL:
+        assert [suite.name, *suite.answers.split()] in lines
+    assert "examples:" in text
+
+
+def test_an_option_that_a_suite_does_not_take_is_refused_with_those_that_it_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, text = said(["protocol", "--only", "relay"], capsys)
+    assert code == 2
+    assert "protocol does not take --only; it takes --count, --json, --pairs, --quick" in text
+    assert said(["all", "--count", "7"], capsys)[0] == 2
+    assert "invalid choice: '65'" in said(["peers", "--configuration", "65"], capsys)[1]
+
+
+def counting(asked: Asked) -> dict[str, Any]:
+    table = Table("counted", "rounds", "rows")
+    table.add_row(f"{asked.count}", f"{asked.rounds}", ",".join(asked.rows))
+    asked.show(table)
+    return {"rows": [asked.count], "settings": {"nobody": "a < b"}}
+
+
+def failing(asked: Asked) -> dict[str, Any]:
+    raise RunFailed("a frame was <lost>")
+
+
+def drawn(measured: Any) -> list[Plot]:
+    values = [Interval(each, each - 1, each + 1) for each in measured["rows"]]
+    return [Plot("a picture", "frames", ["here"], {"one": values, "none": [None]})]
+
+
+MADE_UP = {
+    "failing": Suite("failing", "nothing", Size(1, 1), Size(1, 1), failing),
+    "counting": Suite(
+        "counting", "how many", Size(70, 3), Size(7, 2), counting, rows=("x", "y"), plots=drawn
+    ),
+}
+
+
+def test_all_runs_every_suite_into_one_file_and_one_page_though_one_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "SUITES", MADE_UP)
+    written, page = tmp_path / "all.json", tmp_path / "page"
+    words = ["all", "--quick", "--json", str(written), "--report", str(page)]
+    assert command.main(words) == 1
+    out = capsys.readouterr().out
+    assert "counting: how many" in out
+    assert str(page / "index.html") in out
+    made = json.loads(written.read_text())["suites"]
+    assert made["failing"] == {"failed": "a frame was <lost>"}
+    assert made["counting"]["rows"] == [7]
+    assert "│ 7       │ 2      │ x,y" in made["counting"]["tables"][0]
+    html = (page / "index.html").read_text()
+    assert html.count("<svg") == 1
+    assert all(each in html for each in ("a frame was &lt;lost&gt;", "│ x,y", "a &lt; b"))
+
+
+def test_one_suite_has_the_sizes_and_rows_that_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "SUITES", MADE_UP)
+    written = tmp_path / "one.json"
+    words = ["counting", "--configuration", "y", "--pairs", "5", "--json", str(written)]
+    assert command.main(words) == 0
+    table = json.loads(written.read_text())["suites"]["counting"]["tables"][0]
+    assert "│ 70      │ 5      │ y " in table
