@@ -14,14 +14,14 @@ from typing import cast
 from protocol.errors import ProtocolError
 
 try:
-    from protocol._core.crc import crc32, frame_checksum, seal
+    from protocol._core.crc import count_right, crc32, frame_checksum, seal
 except ImportError as error:
     raise ImportError(
         "protocol._core, the compiled part of alphapulse-relays, is not built or cannot be loaded "
         f"({error}): run ./scripts/setup, or `pip install .` with a C compiler and libisal-dev"
     ) from None
 
-__all__ = ["crc32", "frame_checksum", "reference", "seal", "self_test"]
+__all__ = ["count_right", "crc32", "frame_checksum", "reference", "seal", "self_test"]
 
 CHECK_VALUE = 0xCBF43926
 # Lengths around the block sizes of vectorised implementations, and the frame sizes in use.
@@ -57,6 +57,21 @@ def self_test(compiled: Callable[[bytes, int], int] = crc32) -> None:
     _same(frame_checksum(frame), expected, "a frame")
     seal(frame)
     _same(int.from_bytes(frame[28:32], "little"), expected, "a sealed frame")
+    _test_runs(frame)
+
+
+def _test_runs(frame: bytearray) -> None:
+    """Frames of one size in a row are checked several at a time."""
+    run, size = frame * 6, len(frame)
+    for place in range(0, len(run), size):
+        run[place + 33] = place // size
+        right = reference(run[place + 32 : place + size], reference(run[place : place + 28]))
+        run[place + 28 : place + 32] = right.to_bytes(4, "little")
+    _same(count_right(run, size), 6, "six frames, how many are right")
+    for wrong in range(6):
+        run[wrong * size + 40] ^= 1
+        _same(count_right(run, size), wrong, f"six frames, frame {wrong} damaged")
+        run[wrong * size + 40] ^= 1
 
 
 def _same(got: int, expected: int, what: str) -> None:

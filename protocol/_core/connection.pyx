@@ -9,7 +9,7 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from protocol._core.gather cimport Filter
-from protocol._core.scan cimport FrameHeader, HEADER
+from protocol._core.scan cimport FrameHeader, HEADER, run_of
 from protocol._core.state cimport (DROPS, HELLO, LEAVING, OWED, PAGES, READING, SENDING,
                                    ConnectionRecord, HelloRecord, OffencePage, State, Sums)
 
@@ -222,7 +222,7 @@ cdef class Record:
     cdef bint _sent(self, uint64_t taken, uint64_t now) noexcept nogil:
         cdef ConnectionRecord *c = self.row
         cdef uint64_t offset = c.offset, left = taken, begun = c.begun, frames = 0, size
-        cdef uint64_t boundary = 0, position
+        cdef uint64_t boundary = 0, position, alike
         cdef const uint8_t *first = self.next_frame()
         if begun == 0 and self.window == NULL and self.just_walked(taken):
             self.count_sent(self.state.walked_frames, taken)
@@ -243,9 +243,10 @@ cdef class Record:
                 boundary = offset
                 offset += left
                 break
-            offset += size
-            left -= size
-            frames += 1
+            alike = run_of(first + (offset - c.offset), size, left)
+            offset += alike * size
+            left -= alike * size
+            frames += alike
             boundary = offset
         position = c.position
         if self.window != NULL:

@@ -7,7 +7,9 @@ cdef extern from "crc_fold.h" nogil:
     enum:
         CRC_FOLD_MOST
     int crc_fold_usable()
+    int crc_fold_wide_usable()
     uint32_t crc_fold_frame(const uint8_t *frame, uint64_t payload)
+    uint64_t crc_fold_right(const uint8_t *frame, uint64_t size, uint64_t count)
 
 cdef inline uint32_t crc_frame(const uint8_t *frame, uint64_t payload_size) noexcept nogil:
     """CRC of bytes 0..27 and the payload: the checksum field itself is left out (SPEC, Header)."""
@@ -16,3 +18,14 @@ cdef inline uint32_t crc_frame(const uint8_t *frame, uint64_t payload_size) noex
         return crc_fold_frame(frame, payload_size)
     value = crc32_gzip_refl(0, frame, 28)
     return crc32_gzip_refl(value, frame + 32, payload_size)
+
+cdef inline uint64_t right_checksums(const uint8_t *frame, uint64_t size,
+                                     uint64_t count) noexcept nogil:
+    """How many of `count` frames of `size` bytes, one behind the other, have the right checksum
+    before the first that has not."""
+    cdef uint64_t n = 0, payload = size - 32
+    if payload <= CRC_FOLD_MOST and payload % 16 == 0 and crc_fold_wide_usable():
+        n = crc_fold_right(frame, size, count)
+    while n < count and crc_frame(frame + n * size, payload) == (<uint32_t *>(frame + n * size))[7]:
+        n += 1
+    return n

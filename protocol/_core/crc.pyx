@@ -52,3 +52,12 @@ def seal_all(uint8_t[::1] buffer not None):
         at += HEADER_SIZE + payload
         count += 1
     return count
+
+
+def count_right(const uint8_t[::1] buffer not None, size_t size):
+    """How many of the frames of `size` bytes in a buffer have the right checksum before the first
+    that has not. Raises ValueError for a size that no frame has, and for one cut short."""
+    if size < HEADER_SIZE or buffer.shape[0] % size:
+        raise ValueError(f"want whole frames of {size} bytes, at least {HEADER_SIZE}, got "
+                         f"{buffer.shape[0]} bytes")
+    return right_checksums(&buffer[0], size, buffer.shape[0] // size) if buffer.shape[0] else 0

@@ -60,3 +60,21 @@ cdef class Tally:
 
 cdef int scan_frames(uint8_t *base, size_t dst, size_t src, size_t end, Rules rules, Track track,
                      Tally tally, uint64_t limit) noexcept nogil
+
+cdef inline bint eight_of(const uint8_t *frame, uint64_t size, uint32_t payload) noexcept nogil:
+    """Whether eight frames in a row, `size` bytes apart, say that they have so many of payload."""
+    cdef uint32_t other = (<const FrameHeader *>frame).payload_size ^ payload
+    cdef uint64_t n
+    for n in range(1, 8):
+        other |= (<const FrameHeader *>(frame + n * size)).payload_size ^ payload
+    return other == 0
+
+
+cdef inline uint64_t run_of(const uint8_t *frame, uint64_t size, uint64_t there) noexcept nogil:
+    """How many frames of the `size` of the first there are in a row, at least 1, in `there` bytes:
+    looked at eight at a time, since each size that is read before one can go on is waited for."""
+    cdef uint32_t payload = (<const FrameHeader *>frame).payload_size
+    cdef uint64_t n = 1
+    while (n + 8) * size <= there and eight_of(frame + n * size, size, payload):
+        n += 8
+    return n

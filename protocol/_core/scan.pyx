@@ -8,13 +8,14 @@ the Tally when it returns. Nothing that happens once per connection belongs here
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 
-from protocol._core.crc cimport crc_frame
+from protocol._core.crc cimport crc_frame, right_checksums
 
 cdef enum:
     MAGIC = 0xDEADBEEF
     COMPRESSED = 0x03
     FIRST_CONTROL = 100
     LAST_CONTROL = 109
+    ALIKE = 32                         # frames of a run that are looked at twice, in the cache
 
 cdef enum Code:
     OK = 0
@@ -233,28 +234,51 @@ cdef inline uint64_t kind_of(const uint8_t *frame) noexcept nogil:
     return (<const uint64_t *>frame)[0]
 
 
+cdef inline uint64_t followers(const uint8_t *first, const uint8_t *next, size_t size,
+                               uint64_t most, uint64_t last) noexcept nogil:
+    """How many of `most` frames of `size` bytes from `next` on are of the same type, version,
+    source, flags and size as `first`, and number on from `last`."""
+    cdef uint64_t kind = kind_of(first), n = 0
+    cdef uint32_t payload = (<const FrameHeader *>first).payload_size
+    cdef const FrameHeader *header = <const FrameHeader *>next
+    while n < most and header.sequence == last + n + 1 and header.sequence:
+        if kind_of(<const uint8_t *>header) != kind or header.payload_size != payload:
+            break
+        n += 1
+        header = <const FrameHeader *>(next + n * size)
+    return n
+
+
+cdef inline void remember(const uint8_t *frame, size_t size, uint64_t count, Track track,
+                          bint checked) noexcept nogil:
+    """The checksums of frames of `size` bytes that follow the last in sequence."""
+    cdef const FrameHeader *header
+    cdef uint64_t n, last = track.last
+    for n in range(count):
+        header = <const FrameHeader *>(frame + n * size)
+        last += 1
+        track.window[last % WINDOW] = (last << 32) | (
+            header.checksum if checked else crc_frame(<const uint8_t *>header, size - HEADER))
+
+
 cdef inline size_t alike(const uint8_t *frame, size_t size, size_t end, Rules rules, Track track,
                          Tally tally, uint64_t limit, size_t lands) noexcept nogil:
-    """Accept what follows a frame just accepted, at `frame`, as long as it is of the same type,
-    version, source, flags and size, and the next in sequence: all that is left to check is the
-    checksum. Gives the bytes; `end` were there, and the first of them lands at `lands`."""
+    """Accept what follows a frame just accepted, at `frame`, as long as it is alike and the next in
+    sequence: all that is left to check is the checksum. Gives the bytes; `end` were there, and the
+    first of them lands at `lands`."""
     cdef const FrameHeader *header = <const FrameHeader *>frame
-    cdef uint64_t kind = kind_of(frame), last = track.last
-    cdef uint32_t payload = header.payload_size
+    cdef uint64_t n = ALIKE
     cdef size_t at = size, mark
-    while at + size <= end and limit:
-        header = <const FrameHeader *>(frame + at)
-        if (kind_of(frame + at) != kind or header.payload_size != payload
-                or header.sequence != last + 1 or header.sequence == 0):
-            break
-        if rules.checksums and crc_frame(frame + at, payload) != header.checksum:
-            break
-        last += 1
+    while n == ALIKE:
+        n = min(min(<uint64_t>ALIKE, limit), <uint64_t>((end - at) // size))
+        n = followers(frame, frame + at, size, n, track.last)
+        if rules.checksums:
+            n = right_checksums(frame + at, size, n)
         if track.window != NULL:
-            track.window[last % WINDOW] = (last << 32) | (
-                header.checksum if rules.checksums else crc_frame(frame + at, payload))
-        at += size
-        limit -= 1
+            remember(frame + at, size, n, track, rules.checksums)
+        track.last += n
+        at += n * size
+        limit -= n
     at -= size
     if at:
         mark = MARK_EVERY - 1 - (tally.accepted - 1) % MARK_EVERY
@@ -262,12 +286,10 @@ cdef inline size_t alike(const uint8_t *frame, size_t size, size_t end, Rules ru
             tally.marks[tally.mark_count] = lands + mark * size
             tally.mark_count += 1
             mark += MARK_EVERY
-        header = <const FrameHeader *>frame
         tally.accepted += at // size
         tally.accepted_bytes += at
         tally.by_type[header.message_type] += at // size
         tally.by_source[header.source] += at // size
-        track.last = last
     return at
 
 

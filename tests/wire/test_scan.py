@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from protocol import scan as readable
 from protocol._core import scan as compiled
-from protocol.checksum import frame_checksum, reference
+from protocol.checksum import count_right, frame_checksum, reference
 from protocol.header import HEADER_SIZE, MAGIC
 from protocol.header import LAYOUT as HEADER
 
@@ -222,3 +222,24 @@ def test_the_checksum_of_every_payload_size_is_crcmods_whichever_way_it_is_compu
     for size in [*range(300), 511, 512, 4096, 65_536]:
         raw = chance.randbytes(HEADER_SIZE + size)
         assert frame_checksum(raw) == reference(raw[HEADER_SIZE:], reference(raw[:28])), size
+
+
+def test_in_a_row_of_frames_the_first_with_a_bit_turned_is_found_at_every_size_and_place() -> None:
+    seed = 61
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for payload in (*range(0, 161, 16), 1, 31, 33, 100, 4096):
+        good = [frame(n, payload=chance.randbytes(payload)) for n in range(11)]
+        assert count_right(b"".join(good), HEADER_SIZE + payload) == len(good)
+        for place in range(len(good)):
+            hurt = bytearray(good[place])
+            bit = chance.randrange(len(hurt) * 8)
+            hurt[bit // 8] ^= 1 << bit % 8
+            row = b"".join([*good[:place], hurt, *good[place + 1 :]])
+            assert count_right(row, len(hurt)) == place, (payload, place, bit)
+
+
+def test_a_row_of_frames_cut_short_raises() -> None:
+    for size in (31, 33):
+        with pytest.raises(ValueError, match="whole frames"):
+            count_right(bytes(64), size)
