@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from . import peers, servers
+from .bars import Judged
 from .runs import Load, Sample, measure, workspace
 from .servers import Server
-from .statistic import Interval, median_interval, ratio, verdict
+from .statistic import SEED, Interval, median_interval, ratio
 from .throughput import STRICT, WARMING_FRAMES
 
-SEED = 20240601
 RELAY, AGAIN, FLOOR = "relay", "relay again", "copy loop"
 PERCENTILES = ("p50", "p90", "p99", "p99_9", "max")
 RATE = "rate"
@@ -82,20 +82,6 @@ ROWS = (
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A bar, by whom it was hardest to meet, the relay's ratio to that one and to itself."""
-
-    bar: Bar
-    name: str
-    ratio: Interval
-    control: Interval
-
-    @property
-    def met(self) -> str:
-        return verdict(self.ratio, self.bar.limit, self.bar.what == RATE, self.control)
-
-
-@dataclass(frozen=True)
 class Result:
     """All runs of one row by contender, in rounds."""
 
@@ -128,7 +114,9 @@ class Result:
             return []
         larger = bar.what == RATE
         hardest = max(ratios, key=lambda name: -ratios[name].low if larger else ratios[name].high)
-        return [Judged(bar, hardest, ratios[hardest], self.ratio(AGAIN, bar.what))]
+        what = f"{self.row.title}, {bar.what.replace('_', '.')}"
+        of = hardest if bar.of else f"hardest peer: {hardest}"
+        return [Judged(what, of, ratios[hardest], bar.limit, larger, self.ratio(AGAIN, bar.what))]
 
     def cores(self, name: str) -> tuple[float, float]:
         """Processors that the server and its busiest driver kept busy: medians."""
@@ -165,7 +153,6 @@ class Result:
                 name: {what: asdict(self.ratio(name, what)) for what in self.whats}
                 for name in others
             },
-            "bars": [{**asdict(each), "met": each.met} for each in self.judged],
             "cpu_ns": {name: asdict(self.cpu_ns(name)) for name in self.samples},
             "cores": {name: self.cores(name) for name in self.samples},
         }

@@ -1,6 +1,6 @@
 """The tables of `bench peers`.
 
-Called by __main__ and peers_report. Only rendering: what is compared with which bar is decided by
+Called by suites. Only rendering: what is compared with which bar is decided by
 peers_suite.
 """
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from .peers_suite import RATE, RELAY, Judged, Result
-from .statistic import Interval
+from .peers_suite import RATE, RELAY, Result
+from .tables import interval, of_bars
 
 COMPARED = ("p50", "p99")
 
@@ -20,7 +20,10 @@ def of_peers(results: Sequence[Result], left_out: Sequence[str]) -> Iterator[Tab
     if rates:
         yield _rates(rates)
     yield from (_latency(result) for result in results if result.row.interval)
-    yield _bars(results, left_out)
+    bars = of_bars([judged for result in results for judged in result.judged])
+    if left_out:
+        bars.caption = "left out: " + "; ".join(left_out)
+    yield bars
 
 
 def _rates(results: Sequence[Result]) -> Table:
@@ -70,40 +73,3 @@ def _latency(result: Result) -> Table:
             f"{result.late:.0%} of them were sent 20 us or more after that"
         )
     return table
-
-
-def _bars(results: Sequence[Result], left_out: Sequence[str]) -> Table:
-    table = Table(title="bars: the relay's ratio to others, and beside it to a second relay (A/A)")
-    for heading in ("what", "of", "ratio [95 %]", "A/A [95 %]", "bar", "met"):
-        numeric = heading not in ("what", "of", "met")
-        table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
-    for result in results:
-        for judged in result.judged:
-            table.add_row(
-                f"{result.row.title}, {named(judged.bar.what)}",
-                judged.name if judged.bar.of else f"hardest peer: {judged.name}",
-                interval(judged.ratio),
-                interval(judged.control),
-                _limit(judged),
-                judged.met,
-            )
-    if left_out:
-        table.caption = "left out: " + "; ".join(left_out)
-    return table
-
-
-def _limit(judged: Judged) -> str:
-    if judged.bar.what == RATE:
-        return f"at least {judged.bar.limit:g}"
-    return "below 1" if judged.bar.limit == 1 else f"at most {judged.bar.limit:g}"
-
-
-def named(what: str) -> str:
-    """`"p99_9"` -> `"p99.9"`."""
-    return what.replace("_", ".")
-
-
-def interval(of: Interval, unit: float = 1, digits: int = 2) -> str:
-    """`1.50 [1.20 - 1.80]`."""
-    median, low, high = (f"{each * unit:,.{digits}f}" for each in (of.median, of.low, of.high))
-    return f"{median} [{low} - {high}]"

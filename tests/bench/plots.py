@@ -10,6 +10,7 @@ from typing import Any
 
 from .statistic import Interval
 
+COST = "cost of a delivery: processor time of the server"
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -32,6 +33,52 @@ def interval(of: Mapping[str, float] | None, unit: float = 1) -> Interval | None
     return Interval(of["median"] * unit, of["low"] * unit, of["high"] * unit)
 
 
+def of_relay(measured: Mapping[str, Any]) -> Iterator[Plot]:
+    """Rates and cost of each configuration; bytes/s and cost by size."""
+    if rows := measured["rows"]:
+        places = [row["configuration"]["name"] for row in rows]
+        yield _of(rows, places, "rates", "messages to each consumer", "million/s", 1e-6)
+        yield _of(rows, places, "cpu_ns", COST, "ns")
+    if rows := measured["sizes"]:
+        places = [f"{row['size']:,}" for row in rows]
+        title = "by bytes of a frame, 1 consumer, every check on"
+        for key, unit, scale in (
+            ("megabytes", "million bytes/s", 1.0),
+            ("rates", "messages/s", 1.0),
+        ):
+            yield _of(rows, places, key, title, unit, scale, line=True)
+        yield _of(rows, places, "cpu_ns", f"{COST}, by bytes of a frame", "ns", line=True)
+
+
+def of_latency(measured: Mapping[str, Any]) -> Iterator[Plot]:
+    """Percentiles of each contender."""
+    yield percentiles("latency, one frame each 100 us, 1 consumer", measured["medians"])
+
+
+def of_capacity(measured: Mapping[str, Any]) -> Iterator[Plot]:
+    """Cost of a delivery by consumers, a line for each rate."""
+    rows = measured["rows"]
+    consumers = sorted({row["consumers"] for row in rows})
+    cost = {(row["wanted"], row["consumers"]): row["cpu_ns"] for row in rows}
+    series = {}
+    for wanted in sorted({row["wanted"] for row in rows}):
+        found = [cost.get((wanted, many)) for many in consumers]
+        name = f"{wanted:,} messages/s" if wanted else "as many as there is time for"
+        series[name] = [None if each is None else Interval(each, each, each) for each in found]
+    places = [f"{many:,}" for many in consumers]
+    yield Plot(f"{COST}, by consumers", "ns", places, series, line=True)
+
+
+def _of(
+    rows: Rows, places: Sequence[str], key: str, title: str, unit: str, scale: float = 1,
+    line: bool = False,
+) -> Plot:  # fmt: skip
+    """A series for each contender that the first row has, of the intervals under a key."""
+    names = rows[0][key]
+    series = {name: [interval(row[key].get(name), scale) for row in rows] for name in names}
+    return Plot(title, unit, places, series, line)
+
+
 def of_peers(measured: Mapping[str, Any]) -> Iterator[Plot]:
     """Deliveries by consumers, percentiles of each kind of latency, and the cost of a delivery."""
     rates = [row for row in measured["rows"] if not row["row"]["interval"]]
@@ -45,7 +92,7 @@ def of_peers(measured: Mapping[str, Any]) -> Iterator[Plot]:
             ),
         )
         yield _by_title(
-            "cost of a delivery: processor time of the server",
+            COST,
             "ns",
             rates,
             lambda row, name: interval(row["cpu_ns"][name]),

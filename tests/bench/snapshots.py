@@ -1,6 +1,6 @@
-"""`bench relay --snapshots`: a relay that keeps the state of instruments beside one that does not.
+"""`bench snapshots`: a relay that keeps the state of instruments beside one that does not.
 
-Called by __main__. Both are started once for each row, warmed with one run, and then measured in
+Called by suites. Both are started once for each row, warmed with one run, and then measured in
 interleaved pairs, the order turned round every time. Nobody asks for a snapshot meanwhile: what is
 measured is what the state costs everybody.
 """
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from . import servers
+from .bars import Judged
 from .runs import Load, Sample, measure, workspace
 from .statistic import Interval, ratio, summary
 from .throughput import WARMING_FRAMES
@@ -37,6 +38,10 @@ class Result:
     def ratio(self) -> Interval:
         """The rate with snapshots, of that without."""
         return ratio(self.rates("on"), self.rates("off"))
+
+    @property
+    def judged(self) -> Judged:
+        return Judged(f"snapshots, {self.name}", "without", self.ratio, RATIO_BAR, larger=True)
 
     def as_json(self) -> dict[str, Any]:
         """Everything measured, with the summaries of the table."""

@@ -17,7 +17,6 @@ from .runs import Load, Pins
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = Load(count=1)
-SERVERS = ("relay", "copyloop")
 
 
 def positive(text: str) -> int:
@@ -30,7 +29,7 @@ def positive(text: str) -> int:
 
 # What a suite may take beside what all take: it names these in its `options`.
 OPTIONS: dict[str, dict[str, Any]] = {
-    "--only": {"choices": SERVERS, "help": "measure one of the two"},
+    "--only": {"choices": ("relay", "copyloop"), "help": "measure one of the two"},
     "--window": {
         "type": positive,
         "default": DEFAULT.window,

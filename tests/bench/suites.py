@@ -18,12 +18,13 @@ from . import (
     peers_suite,
     peers_tables,
     plots,
+    sizes,
     snapshots,
     tables,
     throughput,
 )
 from .children import RunFailed
-from .suite import LOAD, ROOT, SERVERS, Asked, Size, Suite
+from .suite import LOAD, ROOT, Asked, Size, Suite
 
 PEER_SECONDS = {False: 1.0, True: 0.4}
 # A frame is timed so many times as seldom as one is sent.
@@ -38,33 +39,53 @@ FRAMES_KEPT = 8
 FRAMES_EACH = 2
 
 
+# The row of `relay` that is a table of its own.
+SIZES = "sizes"
+
+
 def _only(asked: Asked) -> tuple[str, ...]:
-    return (asked.options.only,) if asked.options.only else SERVERS
+    return (asked.options.only,) if asked.options.only else throughput.CONTENDERS
 
 
 def _relay(asked: Asked) -> dict[str, Any]:
     native.build()
+    configurations = [name for name in asked.rows if name != SIZES]
     rows = [
         throughput.run(
             throughput.CONFIGURATIONS[name], asked.load, asked.rounds, _only(asked), asked.progress
         )
-        for name in asked.rows
+        for name in configurations
     ]
-    asked.show(tables.of_throughput(rows))
-    return {"rows": [row.as_json() for row in rows]}
+    bars = [judged for row in rows for judged in row.judged]
+    if rows:
+        asked.show(tables.of_throughput(rows))
+    if bars:
+        asked.show(tables.of_bars(bars))
+    by_size = []
+    if SIZES in asked.rows and not asked.options.only:
+        by_size = sizes.run(asked.load, asked.rounds, asked.progress)
+        asked.show(tables.of_sizes(by_size))
+    return {
+        "rows": [row.as_json() for row in rows],
+        "sizes": [each.as_json() for each in by_size],
+        "bars": [each.as_json() for each in bars],
+    }
 
 
 def _snapshots(asked: Asked) -> dict[str, Any]:
     native.build()
     rows = [snapshots.run(name, asked.load, asked.rounds, asked.progress) for name in asked.rows]
     asked.show(tables.of_snapshots(rows))
-    return {"rows": [row.as_json() for row in rows]}
+    bars = [row.judged.as_json() for row in rows]
+    return {"rows": [row.as_json() for row in rows], "bars": bars}
 
 
 def _latency(asked: Asked) -> dict[str, Any]:
     native.build()
     timed = latency.run(asked.load, asked.rounds, _only(asked), asked.progress)
     asked.show(tables.of_latency(timed))
+    if timed.judged:
+        asked.show(tables.of_bars(timed.judged))
     return timed.as_json()
 
 
@@ -88,6 +109,7 @@ def _peers(asked: Asked) -> dict[str, Any]:
     versions = {name: peers.version(name) for name in names}
     return {
         "rows": [result.as_json() for result in results],
+        "bars": [each.as_json() for result in results for each in result.judged],
         "versions": versions,
         "left_out": left_out,
         "settings": {
@@ -193,7 +215,8 @@ ALL = (
         quick=Size(5_000_000, 3),
         measure=_relay,
         options=("--only", *LOAD),
-        rows=tuple(throughput.CONFIGURATIONS),
+        rows=(*throughput.CONFIGURATIONS, SIZES),
+        plots=plots.of_relay,
     ),
     Suite(
         "snapshots",
@@ -211,6 +234,7 @@ ALL = (
         quick=Size(5_000, 3),
         measure=_latency,
         options=("--only", *LOAD),
+        plots=plots.of_latency,
     ),
     Suite(
         "peers",
@@ -230,6 +254,7 @@ ALL = (
         quick=Size(1_000_000, 1),
         measure=_capacity,
         options=LOAD,
+        plots=plots.of_capacity,
     ),
     Suite(
         "protocol",

@@ -1,24 +1,54 @@
 """The results as tables for a terminal.
 
-Called by __main__. Only rendering: what is compared with which bar is decided by the suites.
+Called by suites. Only rendering: what is compared with which bar is decided by the suites.
 """
 
 from collections.abc import Sequence
 
 from rich.table import Table
 
-from . import capacity, latency, snapshots, throughput
-from .statistic import Interval, median_interval, ratio, summary
+from . import capacity, latency, sizes, snapshots, throughput
+from .bars import Judged
+from .statistic import Interval, median_interval, summary
 
 
 def of_throughput(results: Sequence[throughput.Result]) -> Table:
     """One row a configuration, in million messages/s to each consumer."""
     table = Table(title="million messages/s to each consumer: median (least - greatest)")
     table.add_column("configuration", no_wrap=True)
-    for heading in ("relay", "copy loop", "ratio [95 %]", "bars", "met"):
+    headings = ("relay", "copy loop", "ratio [95 %]", "A/A [95 %]", "CPU ns", "copy loop's")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.caption = "CPU ns: of the server for a delivery. A/A: the relay beside a second one"
+    for result in results:
+        both = (throughput.RELAY, throughput.FLOOR)
+        compared = [
+            interval(result.ratio(name)) if name in result.samples else "-"
+            for name in (throughput.FLOOR, throughput.AGAIN)
+        ] if throughput.RELAY in result.samples else ["-", "-"]  # fmt: skip
+        table.add_row(
+            result.configuration.name,
+            *(_spread(result.rates(name), 1e6) for name in both),
+            *compared,
+            *(f"{result.cpu_ns(n).median:.1f}" if n in result.samples else "-" for n in both),
+        )
+    return table
+
+
+def of_sizes(results: Sequence[sizes.Result]) -> Table:
+    """One row a size."""
+    table = Table(title="by size of a frame, 1 consumer, every check on: million bytes/s [95 %]")
+    headings = ("bytes", "relay", "copy loop", "ratio [95 %]", "A/A [95 %]", "messages/s", "CPU ns")
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
-        table.add_row(result.configuration.name, *_throughput_row(result))
+        table.add_row(
+            f"{result.size:,}",
+            *(interval(result.megabytes(n), 1, 0) for n in (throughput.RELAY, throughput.FLOOR)),
+            *(interval(result.ratio(n)) for n in (throughput.FLOOR, throughput.AGAIN)),
+            f"{result.rate(throughput.RELAY).median:,.0f}",
+            f"{result.cpu_ns(throughput.RELAY).median:,.0f}",
+        )
     return table
 
 
@@ -26,10 +56,29 @@ def of_latency(result: latency.Result) -> Table:
     """One row a percentile, in microseconds."""
     table = Table(title="latency in us, one frame each 100 us: median (least - greatest) of runs")
     table.add_column("percentile")
-    for heading in ("relay", "copy loop", "ratio [95 %]", "bar", "met"):
+    for heading in ("relay", "copy loop", "ratio [95 %]", "A/A [95 %]"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for percentile in latency.PERCENTILES:
-        table.add_row(percentile.replace("_", "."), *_latency_row(result, percentile))
+    for what in latency.PERCENTILES:
+        alone = len(result.samples) < len(throughput.CONTENDERS)
+        table.add_row(
+            what.replace("_", "."),
+            *(_spread(result.microseconds(n, what)) for n in (throughput.RELAY, throughput.FLOOR)),
+            "-" if alone else interval(result.ratio(what, throughput.FLOOR)),
+            "-" if alone else interval(result.ratio(what, throughput.AGAIN)),
+        )
+    return table
+
+
+def of_bars(bars: Sequence[Judged]) -> Table:
+    """What was asked, what was measured, and whether that is shown."""
+    table = Table(title="bars: the worse end of the 95 % interval decides; A/A: the same by itself")
+    for heading in ("what", "of", "measured [95 %]", "A/A [95 %]", "bar", "met"):
+        numeric = heading not in ("what", "of", "met")
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
+    for judged in bars:
+        control = "" if judged.control is None else interval(judged.control)
+        measured = interval(judged.figure)
+        table.add_row(judged.what, judged.of, measured, control, judged.said, judged.met)
     return table
 
 
@@ -62,41 +111,12 @@ def of_snapshots(results: Sequence[snapshots.Result]) -> Table:
         table.add_row(
             result.name,
             *(_spread(result.rates(which), 1e6) for which in ("on", "off")),
-            _interval(compared),
+            interval(compared),
             f"{cpu[0]:.0f} / {cpu[1]:.0f}",
-            f"{snapshots.RATIO_BAR:.2f}",
-            "yes" if compared.low >= snapshots.RATIO_BAR else "NO",
+            result.judged.said,
+            result.judged.met,
         )
     return table
-
-
-def _throughput_row(result: throughput.Result) -> list[str]:
-    ours, floor = result.rates("relay"), result.rates("copyloop")
-    bar = result.configuration.bar
-    row = [_spread(ours, 1e6), _spread(floor, 1e6)]
-    if not (ours and floor):
-        return [*row, "-", "-", "-"]
-    compared = ratio(ours, floor)
-    met = [median_interval(ours).low >= bar, compared.low >= throughput.RATIO_BAR]
-    return [
-        *row,
-        _interval(compared),
-        f"{bar / 1e6:.0f}, {throughput.RATIO_BAR:.2f}",
-        ", ".join("yes" if each else "NO" for each in met),
-    ]
-
-
-def _latency_row(result: latency.Result, percentile: str) -> list[str]:
-    ours = result.microseconds("relay", percentile)
-    floor = result.microseconds("copyloop", percentile)
-    row = [_spread(ours), _spread(floor)]
-    if not (ours and floor):
-        return [*row, "-", "-", "-"]
-    compared = result.ratio(percentile)
-    if percentile != "p50":
-        return [*row, _interval(compared), "-", "-"]
-    met = "yes" if compared.high <= latency.P50_BAR else "NO"
-    return [*row, _interval(compared), f"{latency.P50_BAR:.2f}", met]
 
 
 def _spread(samples: Sequence[float], unit: float = 1) -> str:
@@ -106,5 +126,7 @@ def _spread(samples: Sequence[float], unit: float = 1) -> str:
     return f"{of.median / unit:.1f} ({of.least / unit:.1f} - {of.greatest / unit:.1f})"
 
 
-def _interval(interval: Interval) -> str:
-    return f"{interval.median:.2f} [{interval.low:.2f} - {interval.high:.2f}]"
+def interval(of: Interval, unit: float = 1, digits: int = 2) -> str:
+    """`1.50 [1.20 - 1.80]`."""
+    median, low, high = (f"{each * unit:,.{digits}f}" for each in (of.median, of.low, of.high))
+    return f"{median} [{low} - {high}]"

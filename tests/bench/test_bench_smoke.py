@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from . import capacity, native, servers, statistic
+from . import capacity, native, plots, servers, sizes, statistic, tables
 from .children import Child, RunFailed
 from .runs import Load, measure, workspace
-from .throughput import CONFIGURATIONS
+from .throughput import CONFIGURATIONS, CONTENDERS
 
 FRAME = 64
 PATIENCE = 120
@@ -40,16 +40,32 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_row_of_the_relay_bench_is_measured_beside_the_copy_loop(tmp_path: Path) -> None:
     written = tmp_path / "relay.json"
-    done = bench("relay", "--quick", "--pairs", "2", "--count", "20000", "--json", str(written))
+    rows = [word for name in CONFIGURATIONS for word in ("--configuration", name)]
+    size = ("--quick", "--pairs", "1", "--count", "20000")
+    done = bench("relay", *rows, *size, "--json", str(written))
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = json.loads(written.read_text())["suites"]["relay"]["rows"]
-    assert {row["configuration"]["name"] for row in rows} == set(CONFIGURATIONS)
-    for row in rows:
-        assert row["ratio"]["low"] <= row["ratio"]["median"] <= row["ratio"]["high"]
+    measured = json.loads(written.read_text())["suites"]["relay"]
+    assert {bar["met"] for bar in measured["bars"]} <= {"yes", "NO", "not measurable here"}
+    assert [plot.unit for plot in plots.of_relay(measured)] == ["million/s", "ns"]
+    assert {row["configuration"]["name"] for row in measured["rows"]} == set(CONFIGURATIONS)
+    for row in measured["rows"]:
+        assert set(row["samples"]) == set(row["cpu_ns"]) == set(CONTENDERS)
+        for ratio in row["ratios"].values():
+            assert ratio["low"] <= ratio["median"] <= ratio["high"]
         for samples in row["samples"].values():
-            assert [len(sample["consumers"]) for sample in samples] == [
-                row["configuration"]["consumers"]
-            ] * 2
+            (sample,) = samples
+            assert len(sample["consumers"]) == row["configuration"]["consumers"]
+
+
+def test_frames_without_a_payload_and_the_largest_are_measured_by_size() -> None:
+    made = sizes.run(Load(count=20_000), 1, lambda text: None, sizes=(32, 65536))
+    assert [result.size for result in made] == [32, 65536]
+    assert all(set(result.samples) == set(CONTENDERS) for result in made)
+    assert tables.of_sizes(made).row_count == 2
+    shown = {"rows": [], "sizes": [result.as_json() for result in made]}
+    drawn = list(plots.of_relay(shown))
+    assert [plot.unit for plot in drawn] == ["million bytes/s", "messages/s", "ns"]
+    assert all(list(plot.places) == ["32", "65,536"] for plot in drawn)
 
 
 def test_what_a_relay_needs_is_measured_by_rate_and_consumers() -> None:
@@ -57,6 +73,8 @@ def test_what_a_relay_needs_is_measured_by_rate_and_consumers() -> None:
     assert [(row.wanted, row.consumers) for row in rows] == [
         (rate, 3) for rate in capacity.RATES
     ]  # fmt: skip
+    (plot,) = plots.of_capacity({"rows": [capacity.as_json(row) for row in rows]})
+    assert (plot.places, len(plot.series)) == (["3"], len(capacity.RATES))
     assert all(row.rate > 0 and row.cpu_ns > 0 and row.memory > 1 << 20 for row in rows)
 
 
@@ -76,7 +94,10 @@ def test_the_latency_bench_reports_percentiles_of_both(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     measured = json.loads(written.read_text())
     assert measured["machine"]["cores"] >= 1
-    for server in ("relay", "copyloop"):
+    assert [bar["what"] for bar in measured["suites"]["latency"]["bars"]] == ["p50", "p99"]
+    (plot,) = plots.of_latency(measured["suites"]["latency"])
+    assert set(plot.series) == set(CONTENDERS)
+    for server in plot.series:
         of = measured["suites"]["latency"]["summary_us"][server]
         assert 0 < of["p50"]["median"] <= of["p99"]["median"] <= of["max"]["median"]
 
