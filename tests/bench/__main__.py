@@ -26,11 +26,13 @@ from .suite import OPTIONS, Suite, positive
 from .suites import SUITES
 
 EVERYTHING = "all"
+AGAIN = "report"
 EXAMPLES = """\
 examples:
   scripts/bench relay --quick --json result.json
   scripts/bench peers --configuration 64 --pairs 30
   scripts/bench all --json result.json --report page
+  scripts/bench report result.json --report page
   scripts/bench relay --help       the options of one suite
 """
 WIDTH = 150
@@ -85,6 +87,13 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         one = parsers.add_parser(name, help=answers, description=answers, allow_abbrev=False)
         for option, how in _options(suite).items():
             one.add_argument(option, **how)
+    again = parsers.add_parser(
+        AGAIN, help="no suite: the page of what --json wrote", allow_abbrev=False
+    )
+    again.add_argument("file", type=Path, metavar="FILE", help="what --json wrote")
+    again.add_argument(
+        "--report", type=Path, metavar="DIR", required=True, help="where the page goes"
+    )
     arguments, unknown = parser.parse_known_args(words)
     if arguments.suite is None:
         parser.print_help()
@@ -146,6 +155,9 @@ def _report(folder: Path, written: dict[str, Any]) -> Path:
 def main(words: Sequence[str]) -> int:
     """Runs the bench that the command line asks for and returns its exit code."""
     arguments = _arguments(words)
+    if arguments.suite == AGAIN:
+        print(_report(arguments.report, json.loads(arguments.file.read_text())))
+        return 0
     # So that the servers are stopped and their memory is given back then too.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     described = machine.describe()

@@ -37,11 +37,11 @@ def of_relay(measured: Mapping[str, Any]) -> Iterator[Plot]:
     """Rates and cost of each configuration; bytes/s and cost by size."""
     if rows := measured["rows"]:
         places = [row["configuration"]["name"] for row in rows]
-        yield _of(rows, places, "rates", "messages to each consumer", "million/s", 1e-6)
+        yield _of(rows, places, "rates", "throughput: messages to each consumer", "million/s", 1e-6)
         yield _of(rows, places, "cpu_ns", COST, "ns")
     if rows := measured["sizes"]:
         places = [f"{row['size']:,}" for row in rows]
-        title = "by bytes of a frame, 1 consumer, every check on"
+        title = "throughput by bytes of a frame, 1 consumer, every check on"
         for key, unit, scale in (
             ("megabytes", "million bytes/s", 1.0),
             ("rates", "messages/s", 1.0),

@@ -24,9 +24,14 @@ PAGE = """\
 body {{ font: 16px/1.5 sans-serif; max-width: 74rem; margin: 2rem auto; padding: 0 1rem }}
 pre {{ font: 13px/1.3 monospace; overflow-x: auto; background: #f6f6f6; padding: 0.7rem }}
 svg {{ max-width: 100%; height: auto }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
+td, th {{ padding: 0.15rem 0.8rem 0.15rem 0; text-align: left; border-bottom: 1px solid #ddd }}
+.yes {{ color: #176b2c }} .no {{ color: #b00020; font-weight: bold }} .unclear {{ color: #6b5900 }}
 </style>
 <h1>{title}</h1>
-<p>{machine}<br>{time}</p>
+<p>{machine}<br>{time}, {options}</p>
+<p>{links}</p>
+{bars}
 {parts}
 </html>
 """
@@ -49,10 +54,52 @@ def write(
             title=escape(f"Relays measured: {', '.join(suites)}"),
             machine=escape(one_line(dict(written["machine"]))),
             time=escape(str(written["machine"]["time"])),
+            options=escape(_options(written["arguments"])),
+            links=" &middot; ".join(f'<a href="#{escape(n)}">{escape(n)}</a>' for n in suites),
+            bars=_bars(suites),
             parts="\n".join(parts),
         )
     )
     return path
+
+
+def _options(arguments: Mapping[str, str]) -> str:
+    """What was asked for beside the defaults, as it was said."""
+    left_out = ("suite", "json", "report")
+    given = [
+        f"--{name.replace('_', '-')}" + ("" if value == "True" else f" {value}")
+        for name, value in arguments.items()
+        if name not in left_out and value not in ("None", "False", "")
+    ]
+    return " ".join([arguments["suite"], *given])
+
+
+def _bars(suites: Mapping[str, Mapping[str, Any]]) -> str:
+    """One table of the bars of all suites; empty where none has any."""
+    rows = [
+        _bar(name, bar) for name, measured in suites.items() for bar in measured.get("bars", [])
+    ]
+    if not rows:
+        return ""
+    headings = ("suite", "what", "beside", "measured [95 %]", "A/A [95 %]", "bar", "met")
+    head = "".join(f"<th>{each}</th>" for each in headings)
+    words = (
+        "Met when the worse end of the 95 % interval meets it. A/A: the same thing beside itself; "
+        "where that is wider than the bar, the bar cannot be measured here."
+    )
+    table = "\n".join((f"<table><tr>{head}</tr>", *rows, "</table>"))
+    return f"<h2>Bars</h2>\n<p>{words}</p>\n{table}"
+
+
+def _bar(suite: str, bar: Mapping[str, Any]) -> str:
+    measured = [
+        "" if of is None else f"{of['median']:,.2f} [{of['low']:,.2f} - {of['high']:,.2f}]"
+        for of in (bar["figure"], bar["control"])
+    ]
+    cells = (suite, bar["what"], bar["of"], *measured, bar["bar"])
+    style = {"yes": "yes", "NO": "no"}.get(bar["met"], "unclear")
+    row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr>{row}<td class="{style}">{escape(bar["met"])}</td></tr>'
 
 
 def _part(name: str, answer: str, measured: Mapping[str, Any], plots: Plots | None) -> str:
@@ -72,14 +119,18 @@ def _svg(plot: Plot) -> str:
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    figure, axis = plt.subplots(figsize=(11, 5), layout="constrained")
-    (_draw_lines if plot.line else _draw_bars)(axis, plot)
+    figure, axis = plt.subplots(figsize=(11, 4.5), layout="constrained")
+    (_draw_lines if plot.line else _draw_points)(axis, plot)
     axis.set_xticks(range(len(plot.places)), plot.places)
     axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
     axis.set_title(plot.title)
     axis.set_ylabel(plot.unit)
-    axis.grid(axis="y", which="both", alpha=0.25)
+    axis.grid(axis="y", alpha=0.3)
     axis.legend()
     into = StringIO()
     figure.savefig(into, format="svg")
@@ -88,22 +139,25 @@ def _svg(plot: Plot) -> str:
     return text[text.index("<svg") :]
 
 
-def _draw_bars(axis: Any, plot: Plot) -> None:
-    width = 0.8 / len(plot.series)
+def _draw_points(axis: Any, plot: Plot) -> None:
+    """Side by side, with their intervals: the length of a bar says nothing on this axis."""
+    width = 0.6 / len(plot.series)
     for number, (name, values) in enumerate(plot.series.items()):
         offset = (number - len(plot.series) / 2 + 0.5) * width
         there = [(place, each) for place, each in enumerate(values) if each is not None]
-        axis.bar(
+        axis.errorbar(
             [place + offset for place, _ in there],
             [each.median for _, each in there],
-            width,
             yerr=(
                 [each.median - each.low for _, each in there],
                 [each.high - each.median for _, each in there],
             ),
-            capsize=2,
+            fmt="o",
+            capsize=4,
             label=name,
         )
+    for between in range(1, len(plot.places)):
+        axis.axvline(between - 0.5, color="0.9")
 
 
 def _draw_lines(axis: Any, plot: Plot) -> None:

@@ -4,6 +4,7 @@ The suites here are made up: that the real ones measure is shown beside each of 
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from rich.table import Table
 
 from . import __main__ as command
+from .bars import Judged
 from .children import RunFailed
 from .plots import Plot
 from .statistic import Interval
@@ -53,7 +55,9 @@ def counting(asked: Asked) -> dict[str, Any]:
     table = Table("counted", "rounds", "rows")
     table.add_row(f"{asked.count}", f"{asked.rounds}", ",".join(asked.rows))
     asked.show(table)
-    return {"rows": [asked.count], "settings": {"nobody": "a < b"}}
+    figure = Interval(asked.count, asked.count - 1, asked.count + 1)
+    bar = Judged("how many rows", "", figure, limit=6.5, larger=True).as_json()
+    return {"rows": [asked.count], "settings": {"nobody": "a < b"}, "bars": [bar]}
 
 
 def failing(asked: Asked) -> dict[str, Any]:
@@ -63,6 +67,12 @@ def failing(asked: Asked) -> dict[str, Any]:
 def drawn(measured: Any) -> list[Plot]:
     values = [Interval(each, each - 1, each + 1) for each in measured["rows"]]
     return [Plot("a picture", "frames", ["here"], {"one": values, "none": [None]})]
+
+
+def drawn_again(page: Path) -> list[str]:
+    """A page without what matplotlib names by chance or by the clock."""
+    kept = re.sub(r"<dc:date>.*?</dc:date>", "", (page / "index.html").read_text())
+    return re.sub(r"\b[mp][0-9a-f]{10}\b", "", kept).splitlines()
 
 
 MADE_UP = {
@@ -89,7 +99,11 @@ def test_all_runs_every_suite_into_one_file_and_one_page_though_one_failed(
     assert "│ 7       │ 2      │ x,y" in made["counting"]["tables"][0]
     html = (page / "index.html").read_text()
     assert html.count("<svg") == 1
-    assert all(each in html for each in ("a frame was &lt;lost&gt;", "│ x,y", "a &lt; b"))
+    assert "how many rows</td><td></td><td>7.00 [6.00 - 8.00]</td>" in html
+    assert all(each in html for each in ("a frame was &lt;lost&gt;", "│ x,y", "a &lt; b", ">NO<"))
+    again = tmp_path / "again"
+    assert command.main(["report", str(written), "--report", str(again)]) == 0
+    assert "\n".join(drawn_again(again)) == "\n".join(drawn_again(page))
 
 
 def test_one_suite_has_the_sizes_and_rows_that_are_asked_for(
