@@ -25,7 +25,8 @@ body {{ font: 16px/1.5 sans-serif; max-width: 74rem; margin: 2rem auto; padding:
 pre {{ font: 13px/1.3 monospace; overflow-x: auto; background: #f6f6f6; padding: 0.7rem }}
 svg {{ max-width: 100%; height: auto }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
-td, th {{ padding: 0.15rem 0.8rem 0.15rem 0; text-align: left; border-bottom: 1px solid #ddd }}
+td, th {{ padding: 0.15rem 0.8rem 0.15rem 0; text-align: left; white-space: nowrap }}
+tr {{ border-bottom: 1px solid #ddd }}
 .yes {{ color: #176b2c }} .no {{ color: #b00020; font-weight: bold }} .unclear {{ color: #6b5900 }}
 </style>
 <h1>{title}</h1>
