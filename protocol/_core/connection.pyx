@@ -11,19 +11,12 @@ from libc.string cimport memcpy, memset
 from protocol._core.gather cimport Filter
 from protocol._core.scan cimport FrameHeader, HEADER, run_of
 from protocol._core.state cimport (DROPS, HELLO, LEAVING, OWED, PAGES, READING, SENDING,
-                                   ConnectionRecord, HelloRecord, OffencePage, State, Sums)
+                                   STORE, ConnectionRecord, HelloRecord, OffencePage, State, Sums)
 
 cdef enum:
     LEFT = 0
     TOO_SLOW = 1
     OPEN = 1                           # relays.core.breaker.OPEN
-
-cdef extern from *:
-    """
-    #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-    """
-    void STORE(uint64_t *p, uint64_t v) noexcept nogil
-
 
 MARK_READING, MARK_SENDING, MARK_OWED, MARK_LEAVING = READING, SENDING, OWED, LEAVING
 

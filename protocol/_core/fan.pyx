@@ -12,19 +12,13 @@ from libc.string cimport memmove
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from protocol._core.connection cimport Record
-from protocol._core.state cimport OWED, SENDING, ConnectionRecord, State
+from protocol._core.state cimport OWED, SENDING, STORE, ConnectionRecord, State
 
 import socket
 
 cdef extern from "sys/socket.h" nogil:
     ssize_t send(int fd, const void *data, size_t size, int flags)
     int MSG_DONTWAIT, MSG_NOSIGNAL
-
-cdef extern from *:
-    """
-    #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-    """
-    void STORE(uint64_t *p, uint64_t v) noexcept nogil
 
 cdef enum Outcome:
     ALL = 0

@@ -17,7 +17,7 @@ from posix.unistd cimport fdatasync, read, write
 from protocol._core.crc cimport crc32_gzip_refl
 from protocol._core.journal cimport CommitRecord, RECORD_SIZE
 from protocol._core.journal_words import journal_from, journal_set, journal_words
-from protocol._core.state cimport NOTES, Journal, Note, State
+from protocol._core.state cimport FENCE, LOAD, NOTES, STORE, Journal, Note, State
 
 cdef extern from "unistd.h" nogil:
     ssize_t pwrite(int fd, const void *data, size_t size, int64_t offset)
@@ -34,16 +34,6 @@ cdef extern from "poll.h" nogil:
     int poll(pollfd *fds, unsigned long count, int timeout)
     enum:
         POLLIN
-
-cdef extern from *:
-    """
-    #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-    #define LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-    #define FENCE() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-    """
-    void STORE(uint64_t *p, uint64_t v) noexcept nogil
-    uint64_t LOAD(uint64_t *p) noexcept nogil
-    void FENCE() noexcept nogil
 
 cdef enum:
     BATCH_RECORDS = 4096

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The compiled scanner: headers walked in place, refused frames closed over in the same pass.
 
-Called once per read by `relays.core.ingress`. It does what `protocol.scan` says in readable Python,
+Called once per read by `ingress`. It does what `protocol.scan` says in readable Python,
 and every test of one runs on the other. It neither allocates nor calls back: what it decides is in
 the Tally when it returns. Nothing that happens once per connection belongs here.
 """

@@ -3,6 +3,16 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from protocol._core.ring cimport Mapping, Ring
 from protocol._core.scan cimport Rules, Tally, Track
 
+cdef extern from *:
+    """
+    #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+    #define LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+    #define FENCE() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+    """
+    void STORE(uint64_t *p, uint64_t v) noexcept nogil
+    uint64_t LOAD(uint64_t *p) noexcept nogil
+    void FENCE() noexcept nogil
+
 cdef enum:
     REDO = 3000            # words one transaction may change
     BUCKETS = 24
@@ -202,6 +212,8 @@ cdef class State:
                           uint64_t now) noexcept nogil
     cdef void observe_ingress(self, Tally tally, uint64_t now) noexcept nogil
     cdef void apply_three(self, uint64_t *seq) noexcept nogil
+    cpdef commit(self, Tally tally, Track track, uint64_t slot, int64_t producer, uint64_t base,
+                 uint64_t read, uint64_t unfinished, uint64_t discarded, uint64_t now)
     cdef void _commit(self, Tally tally, Track track, uint64_t slot, int64_t producer,
                       uint64_t read, uint64_t unfinished, uint64_t discarded,
                       uint64_t now) noexcept nogil

@@ -13,17 +13,6 @@ from protocol._core.scan cimport FrameHeader, HEADER, MARK_EVERY, WINDOW
 
 import os
 
-
-cdef extern from *:
-    """
-    #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-    #define LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-    #define FENCE() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-    """
-    void STORE(uint64_t *p, uint64_t v) noexcept nogil
-    uint64_t LOAD(uint64_t *p) noexcept nogil
-    void FENCE() noexcept nogil
-
 MAGIC = 0x59414C4552504C41          # "ALPRELAY"
 VERSION = 4                         # 2: decisions, 3: journal, 4: connections that go on
 BUCKET_BOUNDS_NS = tuple(m * 10**e for e in range(3, 10) for m in (1, 2, 5)) + (10**10, 6 * 10**10)
@@ -387,8 +376,8 @@ cdef class State:
                 for k in range(n, n + 8):
                     self.add(&to[k], counted[k])
 
-    def commit(self, Tally tally not None, Track track not None, uint64_t slot, int64_t producer,
-               uint64_t base, uint64_t read, uint64_t unfinished, uint64_t discarded, uint64_t now):
+    cpdef commit(self, Tally tally, Track track, uint64_t slot, int64_t producer, uint64_t base,
+                 uint64_t read, uint64_t unfinished, uint64_t discarded, uint64_t now):
         """What a scan accepted becomes part of the log, in one transaction.
 
         `base` is the byte offset the scan counted from, `read` the bytes that are new since the

@@ -2,8 +2,7 @@
 
 Read in this order:
 
-    log         frames in order, each with a position
-    ingress     a producer's bytes in: carry, scan, commit
+    log         frames in order, each with a position; `protocol._core.ingress` brings them in
     fanout      a consumer's bytes out: rest, control frames, then the log from its cursor
     breaker     when a slow consumer is cut off, and how it comes back
     feeds       all consumers together: who is live, who is behind, who must give way

@@ -1,8 +1,8 @@
 """A relay without its sockets: every connection, one log, every decision.
 
-Driven by `relays.edge.relay` and by the simulator: `connect`, `room`/`received`/`proceed` for what
-was read, `peer.outlet.offer`/`took` and `moved` for what is sent, `tick` for time. What the edge is
-to do stands in `todo`. Reading and writing sockets, clocks and log text do not belong here.
+Driven by `relays.edge.relay` and by the simulator: `connect`, `make_room`/`received`/`proceed` for
+what is read, `peer.outlet.offer`/`took` and `moved` for what is sent, `tick` for time. What the
+edge is to do stands in `todo`. Reading and writing sockets, clocks and log text do not belong here.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ class Hub:
         )  # fmt: skip
         self.tally = Tally()
         self.keep = self._keep()
+        self._followed = journal is not None or self.keep is not None
         self.todo = Todo()
         self.deadlines = Deadlines()
         self.producers = Producers(state, config.max_producers, window)
@@ -284,12 +285,10 @@ class Hub:
                 peer.outlet.outbox.add_error(Refusal(Reject.NOT_ACCEPTING, 0, False, 0, 0, 0, text))
                 self.todo.wake.append(peer)
 
-    def room(self, peer: Peer, now: int) -> memoryview:
-        """Memory to read into. Whoever is in the way of it gives way first."""
+    def make_room(self, peer: Peer, now: int) -> None:
+        """What is read next has a place. Whoever is in the way of it gives way first."""
         self.now = now
-        peer.record.mark(MARK_READING)
         self.feeds.make_room(peer.ingress.wants, now)
-        return peer.ingress.room()
 
     def received(self, peer: Peer, size: int, now: int) -> bool:
         """`size` bytes were read. True when `proceed` is to be called after the fan-out."""
@@ -305,21 +304,20 @@ class Hub:
         if peer.leaving or peer.closed:  # cut off by the fan-out of what it sent itself
             return False
         ingress, tally = peer.ingress, self.tally
-        before = ingress.track.last
         stop = ingress.step(tally, self.commit_limit if peer.may_produce else 0, now)
-        if tally.accepted:
-            self._accepted()
-        if tally.rejected or tally.offence_count:
+        if tally.accepted and self._followed:
+            self._follow()
+        if tally.offence_count:
             self.refusals.scanned(peer, stop, now)
-        if peer.leaving or peer.closed:
-            return False
-        if tally.rejected and stop in (0, STOP_LIMIT):
-            peer.record.unmark(MARK_READING)
-        if tally.accepted or tally.duplicates or ingress.track.last != before:
+            if peer.leaving or peer.closed:
+                return False
+            if tally.rejected and stop in (0, STOP_LIMIT):
+                peer.record.unmark(MARK_READING)
+        if ingress.track.identified and ingress.moved:
             self.acknowledge(peer)
         if stop == 0:
-            ingress.put_aside(tally, now)
-            self.watch_frame(peer)
+            if ingress.incomplete_since:
+                self.watch_frame(peer)
             return False
         if stop == STOP_LIMIT:
             return peer.may_produce or self._domain_frame(peer, now)
@@ -328,7 +326,7 @@ class Hub:
         self.refusals.fatal(peer, Reject(stop))
         return False
 
-    def _accepted(self) -> None:
+    def _follow(self) -> None:
         if self.journal is not None:
             self.journal.committed()
         if self.keep is not None:

@@ -1,7 +1,7 @@
 """The log: accepted frames in order, each with a position (relays.md 2).
 
-Called by `relays.core.ingress` (to read into its end) and `relays.core.hub` (to find where a
-consumer starts). The bytes and the records are compiled; here is what a person calls them.
+Called by `relays.core.hub` (to find where a consumer starts). The bytes and the records are
+compiled; here is what a person calls them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from protocol._core.state import State
 
 READ_SIZE = 256 * 1024
-SMALL_CARRY = 4096
 
 
 class Log:
@@ -44,8 +43,3 @@ class Log:
     def oldest(self) -> int:
         """The first position that is still kept."""
         return self.state.oldest_position
-
-    def after_end(self, size: int) -> memoryview:
-        """`size` bytes of room behind the log's end, which `Hub.make_room` has made."""
-        begin = self.state.end_offset % self.size
-        return self.view[begin : begin + size]

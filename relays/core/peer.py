@@ -10,12 +10,12 @@ from collections import deque
 from enum import IntEnum
 
 from protocol._core.connection import Record
+from protocol._core.ingress import Ingress
 from protocol._core.scan import Rules
 from protocol.reject import Reject
 from relays.core.access import Credentials, Rights
 from relays.core.breaker import Breaker
 from relays.core.fanout import Outlet
-from relays.core.ingress import Ingress
 from relays.core.log import Log
 from relays.core.session import Plan
 
@@ -92,4 +92,4 @@ class Peer:
         """It is closed: deadlines may hold it a while, what can be large need not wait for them."""
         self.plan = self.outlet.wanted = self.outlet.outbox = self.outlet.snapshots = None
         self.outlet.rest = self.outlet.tail = b""
-        self.ingress.carry, self.ingress.large = bytearray(), None
+        self.ingress.forget()

@@ -16,6 +16,8 @@ from relays.core.peer import Peer
 if TYPE_CHECKING:
     from relays.edge.relay import Relay
 
+MOST = 2**64 - 1
+
 
 class Connection:
     """Readiness of one socket, kept in step with what its peer wants."""
@@ -25,7 +27,7 @@ class Connection:
     def __init__(self, relay: Relay, sock: socket.socket, peer: Peer) -> None:
         self.relay, self.sock, self.peer = relay, sock, peer
         self.fd = sock.fileno()
-        peer.outlet.line = sock
+        peer.outlet.line = peer.ingress.line = sock
         self.reading = self.writing = False
         self.behind = False  # what was read behind its Hello is still to be taken
         self.read_on()
@@ -54,6 +56,7 @@ class Connection:
     def close(self) -> None:
         self.read_off()
         self.write_off()
+        self.peer.ingress.line = None
         self.sock.close()
 
     # --- events ---
@@ -68,20 +71,16 @@ class Connection:
         self.send(now)
         self.relay.work()
 
-    def read(self, now: int, most: int | None = None) -> int:
+    def read(self, now: int, most: int = MOST) -> int:
         """One read of at most `most` bytes, all it brought committed and fanned out; its size."""
         hub, peer = self.relay.hub, self.peer
         if peer.waiting or not hub.may_read(peer):
             self.relay.hold(self)
             return 0
-        room = hub.room(peer, now)
-        try:
-            size = self.sock.recv_into(room if most is None else room[:most])
-        except BlockingIOError:
-            peer.record.unmark(MARK_READING)
+        hub.make_room(peer, now)
+        size = peer.ingress.read(most)
+        if size < 0:
             return 0
-        except OSError:
-            size = 0
         if size == 0:
             self.read_off()
             hub.ended(peer, now)
@@ -93,7 +92,8 @@ class Connection:
 
     def resume(self, now: int) -> None:
         """Go on with what was read before the connection had to wait."""
-        self.relay.hub.room(self.peer, now)
+        self.peer.record.mark(MARK_READING)
+        self.relay.hub.make_room(self.peer, now)
         self._take_in(0, now)
 
     def _take_in(self, size: int, now: int) -> None:

@@ -119,10 +119,12 @@ class Relay:
         if end == self._fanned_out:
             return
         self._fanned_out = end
-        for number, outcome in self.hub.feeds.fan.send(now):
+        feeds = self.hub.feeds
+        for number, outcome in feeds.fan.send(now):
             self.connections[number].fanned(outcome, now)
-        for peer in tuple(self.hub.feeds.sifted):
-            self.connections[peer.number].send(now)
+        if feeds.sifted:
+            for peer in tuple(feeds.sifted):
+                self.connections[peer.number].send(now)
         self.hub.committed(now)
 
     def work(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocol._core.connection import abandon
+from protocol._core.scan import Tally, Track
 from relays.core.accounting import books
 from tests.daemon.fake_edge import World
 from tests.harness import frame, hello
@@ -61,7 +62,6 @@ def test_bytes_are_unaccounted_when_they_were_read_and_nothing_is_known_of_them(
     place = World()
     peer, producer = place.connect()
     place.send(producer, frame(1))
-    peer.ingress._new = 5
-    place.send(producer, b"")
-    peer.ingress.discard(place.relay.hub.tally, place.clock.now())
+    state, now = place.state, place.clock.now()
+    state.commit(Tally(), Track(), peer.record.slot, -1, state.end_offset, 5, 0, 0, now)
     assert books(place.state).unaccounted_bytes == 5

@@ -148,9 +148,9 @@ def commit_for_ever(state: State, seed: int, ready: Callable[[], None]) -> None:
     ready()
     for turn in itertools.count():
         block = blocks[turn % 3]
-        room = world.relay.hub.room(producer, turn)
-        room[: len(block)] = block
-        world.relay.hub.received(producer, len(block), turn)
+        sock.coming += block
+        world.relay.hub.make_room(producer, turn)
+        world.relay.hub.received(producer, producer.ingress.read(), turn)
         n = chance.randrange(3)
         record, wanted = records[n], filters[n]
         if record.number and record.offset >= state.oldest_offset:

@@ -21,7 +21,6 @@ from relays.core.fanout import Outlet
 from relays.core.feeds import Feeds
 from relays.core.handshake import Handshake
 from relays.core.hub import Hub
-from relays.core.ingress import Ingress
 from relays.core.outbox import Outbox
 from relays.core.producers import Producers
 from relays.core.refusals import Refusals
@@ -87,10 +86,10 @@ class DeliveryNotCounted(Record):
         return done
 
 
-def _no_carry(put_aside: Instead) -> Instead:
-    def mutant(ingress: Any, *arguments: Any) -> None:
-        put_aside(ingress, *arguments)
-        ingress.carry = bytearray()
+def _no_carry(watch_frame: Instead) -> Instead:
+    def mutant(hub: Any, peer: Any) -> None:
+        peer.ingress.carry = bytearray()
+        watch_frame(hub, peer)
 
     return mutant
 
@@ -244,7 +243,7 @@ MUTATIONS = {
         "one frame of each send is not counted", hub, "Record", lambda _: DeliveryNotCounted, 4
     ),
     "forget the carry": Mutation(
-        "an incomplete frame's bytes are lost", Ingress, "put_aside", _no_carry, 4
+        "an incomplete frame's bytes are lost", Hub, "watch_frame", _no_carry, 4
     ),
     "double after detach": Mutation(
         "the rest of a frame half sent goes out twice", Outlet, "detach", _half_detached, 20
