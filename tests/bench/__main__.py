@@ -51,26 +51,22 @@ class _Parser(argparse.ArgumentParser):
 
 def _options(suite: Suite | None) -> dict[str, dict[str, Any]]:
     """What a suite takes, or what all of them take together, by the name of the option."""
-    common: dict[str, dict[str, Any]] = {
-        "--quick": {"action": "store_true", "help": "fewer and shorter runs"},
+    taken: dict[str, dict[str, Any]] = {
         "--json": {"type": Path, "metavar": "FILE", "help": "write every sample to FILE"},
         "--report": {"type": Path, "metavar": "DIR", "help": "write a page with plots into DIR"},
-        "--pairs": {"type": positive, "metavar": "N", "help": "pairs or rounds of runs"},
     }
+    if suite is None or suite.sized:
+        taken["--quick"] = {"action": "store_true", "help": "fewer and shorter runs"}
+        taken["--pairs"] = {"type": positive, "metavar": "N", "help": "pairs or rounds of runs"}
     if suite is None:
-        return common
-    common["--count"] = {
-        "type": positive,
-        "metavar": "N",
-        "help": f"frames a run, operations a sample (default {suite.full.count:,})",
-    }
+        return taken
+    if suite.sized:
+        what = f"frames a run, operations a sample (default {suite.full.count:,})"
+        taken["--count"] = {"type": positive, "metavar": "N", "help": what}
     if suite.rows:
-        common["--configuration"] = {
-            "action": "append",
-            "choices": suite.rows,
-            "help": "a row of its table (may repeat; default all)",
-        }
-    return {**common, **{name: OPTIONS[name] for name in suite.options}}
+        what = "a row of its table (may repeat; default all)"
+        taken["--configuration"] = {"action": "append", "choices": suite.rows, "help": what}
+    return {**taken, **{name: OPTIONS[name] for name in suite.options}}
 
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:

@@ -40,17 +40,30 @@ def build(programs: Sequence[str] = PROGRAMS) -> None:
             _compile(name)
 
 
+def library(name: str) -> Path:
+    """A source that is a library of its own, compiled when it is older. Raises BuildFailed."""
+    BUILT.mkdir(parents=True, exist_ok=True)
+    source, path = SOURCES / f"{name}.c", program(f"{name}.so")
+    if not path.exists() or path.stat().st_mtime < source.stat().st_mtime:
+        _run_gcc([*FLAGS, "-shared", "-fPIC", str(source)], path)
+    return path
+
+
 def _compile(name: str) -> None:
-    # Two benches may build at once: each writes its own file, and the last rename wins.
-    made = BUILT / f"{name}.{os.getpid()}"
     stem, _, what = name.partition("-")
     sources = [str(SOURCES / source) for source in (f"{stem}.c", *SHARED)]
     flags = (*FLAGS, "-DQUOTES") if what else FLAGS
-    command = ["gcc", *flags, "-o", str(made), *sources, "-lisal", *LIBRARIES.get(name, ())]
+    _run_gcc([*flags, *sources, "-lisal", *LIBRARIES.get(name, ())], program(name))
+
+
+def _run_gcc(words: Sequence[str], path: Path) -> None:
+    # Two benches may build at once: each writes its own file, and the last rename wins.
+    made = path.with_name(f"{path.name}.{os.getpid()}")
+    command = ["gcc", "-o", str(made), *words]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     except FileNotFoundError:
         raise BuildFailed("gcc is not installed: run scripts/setup") from None
     except subprocess.CalledProcessError as error:
         raise BuildFailed(f"{' '.join(command)}\n{error.stderr}") from None
-    made.replace(program(name))
+    made.replace(path)

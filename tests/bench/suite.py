@@ -29,6 +29,7 @@ def positive(text: str) -> int:
 
 # What a suite may take beside what all take: it names these in its `options`.
 OPTIONS: dict[str, dict[str, Any]] = {
+    "--write": {"action": "store_true", "help": "keep what was counted as what is right"},
     "--only": {"choices": ("relay", "copyloop"), "help": "measure one of the two"},
     "--window": {
         "type": positive,
@@ -55,6 +56,10 @@ class Size:
 
     count: int
     rounds: int
+
+
+# Of a suite that is as long as it is.
+ONCE = Size(1, 1)
 
 
 @dataclass(frozen=True)
@@ -103,13 +108,19 @@ class Suite:
     rows: tuple[str, ...] = ()
     plots: Callable[[Mapping[str, Any]], Iterable[Plot]] = lambda measured: ()
 
+    @property
+    def sized(self) -> bool:
+        """Whether --quick, --pairs and --count mean something."""
+        return self.full is not ONCE
+
     def asked(self, arguments: argparse.Namespace) -> Asked:
         """What the command line asks of this suite."""
-        usual = self.quick if arguments.quick else self.full
+        quick = getattr(arguments, "quick", False)
+        usual = self.quick if quick else self.full
         return Asked(
             count=getattr(arguments, "count", None) or usual.count,
-            rounds=arguments.pairs or usual.rounds,
-            quick=arguments.quick,
+            rounds=getattr(arguments, "pairs", None) or usual.rounds,
+            quick=quick,
             rows=getattr(arguments, "configuration", None) or self.rows,
             options=arguments,
         )

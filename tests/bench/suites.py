@@ -12,6 +12,7 @@ from typing import Any
 
 from . import (
     capacity,
+    instructions,
     latency,
     native,
     peers,
@@ -24,7 +25,7 @@ from . import (
     throughput,
 )
 from .children import RunFailed
-from .suite import LOAD, ROOT, Asked, Size, Suite
+from .suite import LOAD, ONCE, ROOT, Asked, Size, Suite
 
 PEER_SECONDS = {False: 1.0, True: 0.4}
 # A frame is timed so many times as seldom as one is sent.
@@ -226,6 +227,14 @@ ALL = (
         measure=_snapshots,
         options=LOAD,
         rows=tuple(snapshots.ROWS),
+    ),
+    Suite(
+        "instructions",
+        "instructions of the hot path, which repeat exactly",
+        full=ONCE,
+        quick=ONCE,
+        measure=instructions.measure,
+        options=("--write",),
     ),
     Suite(
         "latency",
