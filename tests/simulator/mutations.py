@@ -299,7 +299,7 @@ MUTATIONS = {
         "a Heartbeat names one position too far", Handshake, "_outbox", _one_ahead, 4
     ),
     "snapshot of the past": Mutation(
-        "some frames do not reach the state of instruments", Hub, "_accepted", _forgetful_keep, 160
+        "some frames do not reach the state of instruments", Hub, "_follow", _forgetful_keep, 160
     ),
     "snapshot without rest": Mutation(
         "the rest of a frame of a snapshot is lost", Snapshots, "took", lambda _: _no_rest, 80
