@@ -8,6 +8,7 @@ import argparse
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -139,6 +140,11 @@ def _measure_each(suites: Sequence[Suite], arguments: argparse.Namespace) -> dic
         except (RunFailed, native.BuildFailed) as error:
             Console(stderr=True).print(f"bench failed: {escape(str(error))}", soft_wrap=True)
             made[suite.name] = {"failed": str(error)}
+        except (
+            Exception
+        ) as error:  # a mistake of the bench's own must not cost what the others measured
+            traceback.print_exc()
+            made[suite.name] = {"failed": repr(error)}
     return made
 
 

@@ -8,6 +8,7 @@ Sockets are real; the relay is the real one with a loop and a clock that stand s
 import asyncio
 import ctypes
 import gc
+import json
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -243,7 +244,7 @@ ROWS = {
 
 
 def main(library: str) -> None:
-    """Counts every row under its name."""
+    """Counts every row under its name, and says as JSON what each is."""
     marks = ctypes.CDLL(library)
     gc.disable()
     prepared = {name: row.calls() for name, row in ROWS.items()}
@@ -259,6 +260,11 @@ def main(library: str) -> None:
             call()
             marks.toggle()
         marks.dump(name.encode())
+    said = [
+        {"name": name, "what": row.what, "each": row.each, "units": row.units, "calls": REPEATS}
+        for name, row in ROWS.items()
+    ]
+    print(json.dumps(said))
 
 
 if __name__ == "__main__":

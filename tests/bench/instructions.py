@@ -111,40 +111,41 @@ def count() -> list[Count]:
     """Counts every row. Raises RunFailed when valgrind is missing or the rows fail."""
     if why := missing():
         raise RunFailed(why)
-    # Here, because it needs the relays.
-    from .instruction_rows import REPEATS, ROWS
-
-    totals = _totals()
     file = kept()
     known = {} if incomparable(file) else file["rows"]
+    rows, totals = _counted()
     made = []
-    for name, row in ROWS.items():
+    for row in rows:
+        name = row["name"]
+        per_call = (totals[name] - totals[BASE]) / row["calls"]
+        each = round(per_call / row["units"], 2)
         if name != BASE:
-            per_call = (totals[name] - totals[BASE]) / REPEATS
-            each = round(per_call / row.units, 2)
-            made.append(Count(name, row.what, row.each, each, known.get(name)))
+            made.append(Count(name, row["what"], row["each"], each, known.get(name)))
     return made
 
 
-def _totals() -> dict[str, int]:
-    """Instructions of all counted calls of each row."""
+def _counted() -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """What the rows say of themselves, and the instructions of all calls of each."""
     library = native.library("marks")
     with workspace() as folder:
         command = [
             *_same_addresses(),
-            *("valgrind", "-q", "--tool=callgrind"),
+            *(shutil.which("valgrind") or "valgrind", "-q", "--tool=callgrind"),
             *("--instr-atstart=no", "--collect-atstart=no"),
             f"--callgrind-out-file={folder / 'out'}",
             *(sys.executable, "-m", f"{__package__}.instruction_rows", str(library)),
         ]
         # The same environment everywhere: its size moves the stack.
         environment = {"PATH": os.defpath, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS
-        )
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            raise RunFailed(f"valgrind: not finished after {SECONDS} s") from None
         if done.returncode:
             raise RunFailed(f"valgrind: {done.stderr.strip()[-500:]}")
-        return dict(_counted(path) for path in folder.glob("out.*"))
+        return json.loads(done.stdout), dict(_total(path) for path in folder.glob("out.*"))
 
 
 def _same_addresses() -> list[str]:
@@ -153,7 +154,7 @@ def _same_addresses() -> list[str]:
     return command if _first_line(*command, "echo", "yes") == "yes" else []
 
 
-def _counted(path: Path) -> tuple[str, int]:
+def _total(path: Path) -> tuple[str, int]:
     text = path.read_text()
     name = re.search(r"^desc: Trigger: Client Request: (.*)$", text, re.MULTILINE)
     total = re.search(r"^totals: (\d+)$", text, re.MULTILINE)
@@ -175,7 +176,7 @@ def measure(asked: Asked) -> dict[str, Any]:
     counted = count()
     asked.show(table(counted, incomparable(kept())))
     bars = [each.judged for each in counted if each.kept]
-    if getattr(asked.options, "write", False):
+    if asked.options.write:
         write(counted)
     return {
         "rows": [{**asdict(each), "change": each.change} for each in counted],

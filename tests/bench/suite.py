@@ -50,6 +50,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
 LOAD = ("--window", "--block", "--producer-buffer", *(name for name in OPTIONS if "pin" in name))
 
 
+def _named(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
+
+
+def _default(option: str) -> Any:
+    how = OPTIONS[option]
+    return how.get("default", False if how.get("action") == "store_true" else None)
+
+
 @dataclass(frozen=True)
 class Size:
     """Of a bench: frames a run (or operations a sample), and how many pairs or rounds of them."""
@@ -115,6 +124,9 @@ class Suite:
 
     def asked(self, arguments: argparse.Namespace) -> Asked:
         """What the command line asks of this suite."""
+        # Where all suites are run, what only some take is as it is by default.
+        given = argparse.Namespace(**{_named(name): _default(name) for name in self.options})
+        vars(given).update(vars(arguments))
         quick = getattr(arguments, "quick", False)
         usual = self.quick if quick else self.full
         return Asked(
@@ -122,5 +134,5 @@ class Suite:
             rounds=getattr(arguments, "pairs", None) or usual.rounds,
             quick=quick,
             rows=getattr(arguments, "configuration", None) or self.rows,
-            options=arguments,
+            options=given,
         )

@@ -15,6 +15,7 @@ from . import __main__ as command
 from .bars import Judged
 from .children import RunFailed
 from .plots import Plot
+from .runs import Load
 from .statistic import Interval
 from .suite import Asked, Size, Suite
 from .suites import ALL
@@ -51,6 +52,17 @@ def test_an_option_that_a_suite_does_not_take_is_refused_with_those_that_it_does
     assert "invalid choice: '65'" in said(["peers", "--configuration", "65"], capsys)[1]
 
 
+def test_in_a_run_of_all_each_suite_has_what_it_takes_as_it_is_by_default() -> None:
+    arguments = command._arguments(["all", "--pairs", "7"])
+    for suite in ALL:
+        asked = suite.asked(arguments)
+        assert asked.rounds == 7
+        assert asked.load.window == Load(count=1).window
+        for name in suite.options:
+            assert hasattr(asked.options, name.removeprefix("--").replace("-", "_"))
+    assert command._arguments(["relay"]).only is None
+
+
 def counting(asked: Asked) -> dict[str, Any]:
     table = Table("counted", "rounds", "rows")
     table.add_row(f"{asked.count}", f"{asked.rounds}", ",".join(asked.rows))
@@ -75,7 +87,12 @@ def drawn_again(page: Path) -> list[str]:
     return re.sub(r"\b[mp][0-9a-f]{10}\b", "", kept).splitlines()
 
 
+def mistaken(asked: Asked) -> dict[str, Any]:
+    raise KeyError(asked.count)
+
+
 MADE_UP = {
+    "mistaken": Suite("mistaken", "nothing either", Size(1, 1), Size(5, 1), mistaken),
     "failing": Suite("failing", "nothing", Size(1, 1), Size(1, 1), failing),
     "counting": Suite(
         "counting", "how many", Size(70, 3), Size(7, 2), counting, rows=("x", "y"), plots=drawn
@@ -94,6 +111,7 @@ def test_all_runs_every_suite_into_one_file_and_one_page_though_one_failed(
     assert "counting: how many" in out
     assert str(page / "index.html") in out
     made = json.loads(written.read_text())["suites"]
+    assert made["mistaken"] == {"failed": "KeyError(5)"}
     assert made["failing"] == {"failed": "a frame was <lost>"}
     assert made["counting"]["rows"] == [7]
     assert "│ 7       │ 2      │ x,y" in made["counting"]["tables"][0]
