@@ -190,7 +190,7 @@ cdef class Layout:
 
     cdef Record settled(self, Record record):
         """The record, after what only Python can check of it."""
-        if self.decodes_tails:
+        if self.decodes_tails and record.size > self.fixed:
             record._check_tails()
         if self.checks:
             record.check()

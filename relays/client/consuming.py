@@ -281,8 +281,14 @@ class Consuming:
                 self._pay()
                 self._told(taken.position)
                 self._compare(taken)
+                self._beat_with_it()
             case Error() if taken.fatal and taken.code in FINAL:
                 raise ClientError(f"{label(taken.code)}: {taken.text}")
+
+    def _beat_with_it(self) -> None:
+        """Both sides say something as often: said at once, it wakes neither of us a second time."""
+        if self._next_beat - self._heard < self._every / 2:
+            self._next_beat = self._heard
 
     def _welcomed(self, welcome: Welcome) -> None:
         assert self.stream is not None

@@ -322,8 +322,17 @@ class Hub:
         if stop == STOP_LIMIT:
             return peer.may_produce or self._domain_frame(peer, now)
         if stop == STOP_CONTROL:
-            return self.handshake.control(peer, ingress.control_frame(tally.control_bytes), now)
+            frame = ingress.control_frame(tally.control_bytes)
+            return self.handshake.control(peer, frame, now) and self._go_on(peer, now)
         self.refusals.fatal(peer, Reject(stop))
+        return False
+
+    def _go_on(self, peer: Peer, now: int) -> bool:
+        """Whether something is left behind a control frame."""
+        if peer.ingress.unscanned:
+            return True
+        peer.ingress.put_aside(self.tally, now)
+        peer.record.unmark(MARK_READING)
         return False
 
     def _follow(self) -> None:

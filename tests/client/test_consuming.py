@@ -375,6 +375,17 @@ def test_heartbeats_say_how_far_it_is_and_silence_is_death() -> None:
     assert core.dead(6.9)
 
 
+def test_a_heartbeat_that_is_due_soon_is_said_when_the_relays_comes() -> None:
+    played = Played(LIVE)
+    core = played.core
+    played.connect(welcome(10), now=1.0)
+    played.say(beat(10), now=1.4)
+    assert core.beat(1.4) == b"", "it was said a moment ago"
+    played.say(beat(10), now=1.6)
+    assert Heartbeat.decode(core.beat(1.6)).position == 10
+    assert (core.beat(1.7), core.wake) == (b"", 2.6)
+
+
 def test_a_position_of_another_log_is_told_to_nobody() -> None:
     played = Played(LIVE)
     assert played.core.begin(0.0)

@@ -21,7 +21,7 @@ from protocol.message import decode
 from protocol.reject import Reject
 from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, REPLAYING
 from relays.core.peer import Peer, Phase
-from tests.daemon.fake_edge import FakeSocket, World
+from tests.daemon.fake_edge import MILLISECOND, FakeSocket, World
 from tests.harness import CONTROL, frame, hello, split
 
 THRESHOLD, MOST = 20, 30
@@ -87,6 +87,26 @@ def test_a_session_cut_off_by_its_own_frames_is_read_no_further() -> None:
     place.pass_time(1001)
     assert sock.closed
     place.accounted()
+
+
+def test_heartbeats_of_many_sessions_are_said_in_few_turns_and_none_is_late() -> None:
+    place, socks = world(), []
+    for _ in range(25):
+        _, sock = place.connect()
+        place.send(sock, hello(1, heartbeat_ms=1000))
+        place.pass_time(40)
+        socks.append(sock)
+    last, turns = [place.clock.now()] * 25, 0
+    for _ in range(3000):
+        place.pass_time(1)
+        beaten = [n for n, sock in enumerate(socks) if said(sock, Heartbeat)]
+        for n in beaten:
+            assert place.clock.now() - last[n] <= 1001 * MILLISECOND
+            last[n] = place.clock.now()
+            socks[n].got.clear()
+        turns += bool(beaten)
+    assert turns <= 3 * 17
+    assert min(last) > place.clock.now() - 1001 * MILLISECOND
 
 
 @pytest.mark.parametrize("wanted", [bytes(32), ONLY_TRADES])
