@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from . import servers
+from .bars import Judged
 from .client_runs import Sample, Work, measure, one_core_each
 from .runs import Load, workspace
 from .statistic import Interval, median_interval
@@ -72,13 +73,16 @@ class Result:
         return median_interval([sample.kept for sample in self.samples]).median
 
     @property
-    def met(self) -> bool | None:
-        """Whether the worse end of the interval meets the bar."""
-        return None if self.row.bar is None else self.rate.low >= self.row.bar
+    def judged(self) -> list[Judged]:
+        """In million/s; nothing where there is no bar."""
+        if self.row.bar is None:
+            return []
+        what, rate = f"{self.row.title}, {self.front}, million/s", self.rate.times(1e-6)
+        return [Judged(what, "", rate, self.row.bar * 1e-6, True)]
 
     def as_json(self) -> dict[str, Any]:
         """Everything measured, with what the table says."""
-        of = {"rate": asdict(self.rate), "cpu_ns": asdict(self.cpu), "met": self.met}
+        of = {"rate": asdict(self.rate), "cpu_ns": asdict(self.cpu)}
         return {**asdict(self), **of, "busy": self.busy, "kept": self.kept}
 
 

@@ -10,8 +10,6 @@ from rich.table import Table
 from . import client_suite, client_trips
 from .statistic import Interval
 
-MET = {True: "yes", False: "NO", None: ""}
-
 
 def of_client(results: Sequence[client_suite.Result]) -> Table:
     """A row for each front of each kind of work."""
@@ -27,7 +25,7 @@ def of_client(results: Sequence[client_suite.Result]) -> Table:
             result.front,
             _interval(result.rate, 1e-6),
             "" if bar is None else f"{bar * 1e-6:.0f}",
-            MET[result.met],
+            "".join(each.met for each in result.judged),
             f"{result.cpu.median:.0f}",
             f"{result.busy:.0%}",
             f"{result.kept:.0%}",

@@ -22,6 +22,7 @@ from relays.core.journal.recovery import AT_START, Depth, recover
 from relays.core.journal.segment import RECORD_SIZE, Header
 from relays.edge.journal.opened import opened
 
+from .bars import Judged
 from .children import RunFailed
 from .statistic import Interval, median_interval, ratio
 
@@ -61,9 +62,17 @@ class Result:
         """Frames a second whose bytes a task looks at with warm caches."""
         return median_interval([self.checked[task] / each for each in self.warm[task]])
 
-    def met(self, task: str) -> tuple[bool, bool]:
-        """Whether the bars are met, cold and warm."""
-        return self.of_dd(task).low >= COLD_BAR, self.checking(task).low >= WARM_BAR
+    def judge(self, task: str) -> tuple[Judged, Judged]:
+        """The bars of a task, cold and warm."""
+        what, warm = f"{task}, {self.name}", self.checking(task).times(1e-6)
+        return (
+            Judged(f"{what}, cold", "dd", self.of_dd(task), COLD_BAR, True),
+            Judged(f"{what}, warm, million/s", "", warm, WARM_BAR * 1e-6, True),
+        )
+
+    @property
+    def judged(self) -> list[Judged]:
+        return [each for task in TASKS for each in self.judge(task)]
 
     def as_json(self) -> dict[str, Any]:
         """Everything measured, with what the table says of it."""
@@ -74,7 +83,6 @@ class Result:
                 "of_dd": asdict(self.of_dd(task)),
                 "frames_per_second": asdict(self.rate(task)),
                 "checked_per_second": asdict(self.checking(task)),
-                "met": self.met(task),
             }
             for task in TASKS
         }

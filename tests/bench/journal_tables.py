@@ -20,7 +20,6 @@ ACKED = {
     "batch": 'relay, journal_sync = "batch"',
     "raw": "write and fdatasync of 64 bytes",
 }
-MET = {True: "yes", False: "NO"}
 
 
 def of_reading(results: Sequence[journal_read.Result]) -> Table:
@@ -36,15 +35,15 @@ def of_reading(results: Sequence[journal_read.Result]) -> Table:
     for result in results:
         dd = summary([result.bytes / each / 1e6 for each in result.cold["dd"]])
         for number, task in enumerate(journal_read.TASKS):
-            cold, warm = result.met(task)
+            cold, warm = result.judge(task)
             table.add_row(
                 "" if number else f"{result.name}, {result.bytes >> 20:,} MiB",
                 task,
                 "" if number else f"{dd.median:.0f} ({dd.least:.0f} - {dd.greatest:.0f})",
                 _interval(result.of_dd(task)),
-                MET[cold],
+                cold.met,
                 _interval(result.checking(task), 1e-6),
-                MET[warm],
+                warm.met,
             )
     return table
 
@@ -59,7 +58,7 @@ def of_writing(result: journal_write.Result) -> Table:
     for name, what in WRITERS.items():
         said = ("", "", "")
         if name == "interval":
-            said = (_interval(result.of_smaller), f"{journal_write.BAR:.1f}", MET[result.met])
+            said = (_interval(result.of_smaller), f"{journal_write.BAR:.1f}", result.judged[0].met)
         table.add_row(what, _interval(result.rate(name), 1e-6), *said)
     return table
 
@@ -74,7 +73,7 @@ def of_acks(result: journal_acks.Result) -> Table:
         said = ("", "", "")
         if name == "batch":
             added = f"journal adds {_interval(result.of_raw)} raw"
-            said = (added, f"{journal_acks.BAR:.1f}", MET[result.met])
+            said = (added, f"{journal_acks.BAR:.1f}", result.judged[0].met)
         table.add_row(what, _interval(result.microseconds(name)), *said)
     return table
 

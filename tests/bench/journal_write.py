@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import servers
+from .bars import Judged
 from .runs import Load, measure, workspace
 from .statistic import Interval, median_interval, ratio
 
@@ -44,8 +45,9 @@ class Result:
         return ratio(self.rates["interval"], [min(pair) for pair in pairs])
 
     @property
-    def met(self) -> bool:
-        return self.of_smaller.low >= BAR
+    def judged(self) -> list[Judged]:
+        of = "the smaller of no journal and a plain write"
+        return [Judged("journaled rate", of, self.of_smaller, BAR, True)]
 
     def as_json(self) -> dict[str, Any]:
         """Everything measured, with the summary of the table."""

@@ -30,7 +30,7 @@ def interval(of: Mapping[str, float] | None, unit: float = 1) -> Interval | None
     """An interval as it was written to JSON, in another unit."""
     if of is None:
         return None
-    return Interval(of["median"] * unit, of["low"] * unit, of["high"] * unit)
+    return Interval(of["median"], of["low"], of["high"]).times(unit)
 
 
 def of_relay(measured: Mapping[str, Any]) -> Iterator[Plot]:

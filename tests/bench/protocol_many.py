@@ -19,6 +19,7 @@ from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import BookKind, OrderBook, Quote, Trade
 from protocol.tails import Level
 
+from .bars import Judged
 from .children import RunFailed
 from .native import ROOT
 from .statistic import Interval, median_interval
@@ -58,14 +59,16 @@ class Result:
         return median_interval(self.samples)
 
     @property
-    def met(self) -> bool | None:
-        """Whether the worse end of the interval meets the bar, None where there is none."""
+    def judged(self) -> list[Judged]:
+        """In million frames/s, or ms; nothing where there is no bar."""
         if self.bar is None:
-            return None
-        return self.interval.high <= self.bar if self.less else self.interval.low >= self.bar
+            return []
+        unit, what = (1e3, "import, ms") if self.less else (1e-6, "million/s")
+        figure, limit = self.interval.times(unit), self.bar * unit
+        return [Judged(f"{self.name}, {what}", "", figure, limit, not self.less)]
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "interval": asdict(self.interval), "met": self.met}
+        return {**asdict(self), "interval": asdict(self.interval)}
 
 
 @dataclass(frozen=True)

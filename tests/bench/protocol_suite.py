@@ -16,6 +16,7 @@ from protocol.instruments import InstrumentId
 from protocol.market_data import Side, Trade
 
 from . import protocol_peers as peers
+from .bars import Judged
 from .children import RunFailed
 from .protocol_peers import Form, Tasks
 from .statistic import Interval, median_interval, ratio
@@ -65,9 +66,12 @@ class Result:
         return ratio(self.samples[peer], self.samples[OURS])
 
     @property
-    def met(self) -> bool | None:
-        """Whether the worse end of the interval meets the bar."""
-        return None if self.task.bar is None else self.times(self.fastest).low >= self.task.bar
+    def judged(self) -> list[Judged]:
+        """Beside the fastest peer; nothing where there is no bar."""
+        if self.task.bar is None:
+            return []
+        name, times = self.fastest, self.times(self.fastest)
+        return [Judged(f"{self.task.title}, times as fast", name, times, self.task.bar, True)]
 
     def as_json(self) -> dict[str, Any]:
         """Everything measured, with what the table says."""
@@ -75,7 +79,7 @@ class Result:
         made["ns"] = {name: asdict(median_interval(each)) for name, each in self.samples.items()}
         compared = [name for name in self.samples if name != OURS]
         made["times_as_fast"] = {name: asdict(self.times(name)) for name in compared}
-        return made | {"fastest_peer": self.fastest, "met": self.met}
+        return made | {"fastest_peer": self.fastest}
 
 
 def ours(frame: bytes) -> Tasks:

@@ -10,8 +10,6 @@ from rich.table import Table
 from . import protocol_many, protocol_suite
 from .statistic import Interval, median_interval
 
-MET = {True: "yes", False: "NO", None: "-"}
-
 
 def of_single(results: Sequence[protocol_suite.Result]) -> Table:
     """A row for each contender, by task: nanoseconds, and how many times as fast we are."""
@@ -40,7 +38,7 @@ def _single_row(
     times = _interval(result.times(name), "{:.2f}")
     if name != result.fastest or result.task.bar is None:
         return name, taken, times, "", ""
-    return name, taken, times, f"{result.task.bar:.0f}", MET[result.met]
+    return name, taken, times, f"{result.task.bar:.0f}", result.judged[0].met
 
 
 def of_many(results: Sequence[protocol_many.Result]) -> Table:
@@ -61,7 +59,7 @@ def _rows(table: Table, results: Sequence[protocol_many.Result], unit: float, fo
         table.add_column(heading, justify="right", no_wrap=True)
     for one in results:
         bar = "" if one.bar is None else f"{one.bar * unit:.0f}"
-        met = "" if one.met is None else MET[one.met]
+        met = "".join(each.met for each in one.judged)
         table.add_row(one.name, _interval(one.interval, form, unit), bar, met)
     return table
 

@@ -21,11 +21,12 @@ PAGE = """\
 <meta charset="utf-8">
 <title>{title}</title>
 <style>
-body {{ font: 16px/1.5 sans-serif; max-width: 74rem; margin: 2rem auto; padding: 0 1rem }}
+body {{ font: 16px/1.5 sans-serif; max-width: 82rem; margin: 2rem auto; padding: 0 1rem }}
 pre {{ font: 13px/1.3 monospace; overflow-x: auto; background: #f6f6f6; padding: 0.7rem }}
 svg {{ max-width: 100%; height: auto }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
-td, th {{ padding: 0.15rem 0.8rem 0.15rem 0; text-align: left; white-space: nowrap }}
+td, th {{ padding: 0.15rem 0.8rem 0.15rem 0; text-align: left }}
+td:nth-child(n+3) {{ white-space: nowrap }}
 tr {{ border-bottom: 1px solid #ddd }}
 .yes {{ color: #176b2c }} .no {{ color: #b00020; font-weight: bold }} .unclear {{ color: #6b5900 }}
 </style>
@@ -82,25 +83,31 @@ def _bars(suites: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     if not rows:
         return ""
-    headings = ("suite", "what", "beside", "measured [95 %]", "A/A [95 %]", "bar", "met")
+    headings = ("suite", "what", "met", "bar", "measured [95 %]", "beside", "A/A [95 %]")
     head = "".join(f"<th>{each}</th>" for each in headings)
     words = (
-        "Met when the worse end of the 95 % interval meets it. A/A: the same thing beside itself; "
-        "where that is wider than the bar, the bar cannot be measured here."
+        "Met when the worse end of the 95 % interval meets it. A/A: the same thing beside "
+        "itself; where that is wider than the bar, the bar cannot be measured here. Intervals of "
+        "fewer than 20 rounds (--quick, --pairs) say little, and with them the verdicts."
     )
     table = "\n".join((f"<table><tr>{head}</tr>", *rows, "</table>"))
     return f"<h2>Bars</h2>\n<p>{words}</p>\n{table}"
 
 
 def _bar(suite: str, bar: Mapping[str, Any]) -> str:
-    measured = [
-        "" if of is None else f"{of['median']:,.2f} [{of['low']:,.2f} - {of['high']:,.2f}]"
-        for of in (bar["figure"], bar["control"])
-    ]
-    cells = (suite, bar["what"], bar["of"], *measured, bar["bar"])
     style = {"yes": "yes", "NO": "no"}.get(bar["met"], "unclear")
-    row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr>{row}<td class="{style}">{escape(bar["met"])}</td></tr>'
+    cells = (bar["bar"], _figure(bar["figure"]), bar["of"], _figure(bar["control"]))
+    what = f"<td>{escape(suite)}</td><td>{escape(bar['what'])}</td>"
+    met = f'<td class="{style}">{escape(bar["met"])}</td>'
+    return f"<tr>{what}{met}{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _figure(of: Mapping[str, float] | None) -> str:
+    if of is None:
+        return ""
+    if of["low"] == of["high"]:
+        return f"{of['median']:,.2f}"
+    return f"{of['median']:,.2f} [{of['low']:,.2f} - {of['high']:,.2f}]"
 
 
 def _part(name: str, answer: str, measured: Mapping[str, Any], plots: Plots | None) -> str:

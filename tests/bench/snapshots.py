@@ -40,8 +40,8 @@ class Result:
         return ratio(self.rates("on"), self.rates("off"))
 
     @property
-    def judged(self) -> Judged:
-        return Judged(f"snapshots, {self.name}", "without", self.ratio, RATIO_BAR, larger=True)
+    def judged(self) -> list[Judged]:
+        return [Judged(f"{self.name}, rate", "without", self.ratio, RATIO_BAR, larger=True)]
 
     def as_json(self) -> dict[str, Any]:
         """Everything measured, with the summaries of the table."""

@@ -29,6 +29,10 @@ class Interval:
     low: float
     high: float
 
+    def times(self, unit: float) -> "Interval":
+        """The same in another unit."""
+        return Interval(self.median * unit, self.low * unit, self.high * unit)
+
 
 def summary(samples: Sequence[float]) -> Summary:
     """`summary([3, 1, 2])` -> Summary(median=2, least=1, greatest=3)."""

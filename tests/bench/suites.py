@@ -5,10 +5,10 @@ like in its table module; what needs numpy or the product is imported when it is
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from . import (
     capacity,
@@ -24,6 +24,7 @@ from . import (
     tables,
     throughput,
 )
+from .bars import Judged
 from .children import RunFailed
 from .suite import LOAD, ONCE, ROOT, Asked, Size, Suite
 
@@ -48,6 +49,17 @@ def _only(asked: Asked) -> tuple[str, ...]:
     return (asked.options.only,) if asked.options.only else throughput.CONTENDERS
 
 
+class _Judged(Protocol):
+    """A result that says of each of its bars what was measured."""
+
+    @property
+    def judged(self) -> Sequence[Judged]: ...
+
+
+def _bars(*results: _Judged) -> list[dict[str, Any]]:
+    return [each.as_json() for result in results for each in result.judged]
+
+
 def _relay(asked: Asked) -> dict[str, Any]:
     native.build()
     configurations = [name for name in asked.rows if name != SIZES]
@@ -69,7 +81,7 @@ def _relay(asked: Asked) -> dict[str, Any]:
     return {
         "rows": [row.as_json() for row in rows],
         "sizes": [each.as_json() for each in by_size],
-        "bars": [each.as_json() for each in bars],
+        "bars": _bars(*rows),
     }
 
 
@@ -77,8 +89,7 @@ def _snapshots(asked: Asked) -> dict[str, Any]:
     native.build()
     rows = [snapshots.run(name, asked.load, asked.rounds, asked.progress) for name in asked.rows]
     asked.show(tables.of_snapshots(rows))
-    bars = [row.judged.as_json() for row in rows]
-    return {"rows": [row.as_json() for row in rows], "bars": bars}
+    return {"rows": [row.as_json() for row in rows], "bars": _bars(*rows)}
 
 
 def _latency(asked: Asked) -> dict[str, Any]:
@@ -110,7 +121,7 @@ def _peers(asked: Asked) -> dict[str, Any]:
     versions = {name: peers.version(name) for name in names}
     return {
         "rows": [result.as_json() for result in results],
-        "bars": [each.as_json() for result in results for each in result.judged],
+        "bars": _bars(*results),
         "versions": versions,
         "left_out": left_out,
         "settings": {
@@ -140,6 +151,7 @@ def _protocol(asked: Asked) -> dict[str, Any]:
         "single": [each.as_json() for each in single],
         "many": [each.as_json() for each in many],
         "imports": [each.as_json() for each in imports],
+        "bars": _bars(*single, *many, *imports),
     }
 
 
@@ -152,7 +164,11 @@ def _client(asked: Asked) -> dict[str, Any]:
     count = max(asked.count // MESSAGES_A_TRIP, 1)
     trips = client_trips.run(count, asked.rounds, asked.load.pins, asked.progress)
     asked.show(client_tables.of_trips(trips))
-    return {"rows": [row.as_json() for row in rows], "trips": trips.as_json()}
+    return {
+        "rows": [row.as_json() for row in rows],
+        "trips": trips.as_json(),
+        "bars": _bars(*rows),
+    }
 
 
 @contextmanager
@@ -198,6 +214,7 @@ def _journal(asked: Asked) -> dict[str, Any]:
         "rates": rates.as_json(),
         "restart": starts.as_json(),
         "reading": [each.as_json() for each in read],
+        "bars": _bars(written, acks, *read),
     }
 
 

@@ -113,8 +113,8 @@ def of_snapshots(results: Sequence[snapshots.Result]) -> Table:
             *(_spread(result.rates(which), 1e6) for which in ("on", "off")),
             interval(compared),
             f"{cpu[0]:.0f} / {cpu[1]:.0f}",
-            result.judged.said,
-            result.judged.met,
+            result.judged[0].said,
+            result.judged[0].met,
         )
     return table
 

@@ -117,7 +117,7 @@ def test_all_runs_every_suite_into_one_file_and_one_page_though_one_failed(
     assert "│ 7       │ 2      │ x,y" in made["counting"]["tables"][0]
     html = (page / "index.html").read_text()
     assert html.count("<svg") == 1
-    assert "how many rows</td><td></td><td>7.00 [6.00 - 8.00]</td>" in html
+    assert "<td>at least 6.5</td><td>7.00 [6.00 - 8.00]</td>" in html
     assert all(each in html for each in ("a frame was &lt;lost&gt;", "│ x,y", "a &lt; b", ">NO<"))
     again = tmp_path / "again"
     assert command.main(["report", str(written), "--report", str(again)]) == 0
