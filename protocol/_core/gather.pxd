@@ -1,3 +1,4 @@
+cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -30,6 +31,7 @@ cdef inline uint64_t scatter(const uint8_t *id, uint64_t seed) noexcept nogil:
     low = fold(low ^ seed, (<uint64_t>high << 32 | high) ^ (seed >> 32 | seed << 32))
     return fold(low ^ <uint64_t>0x9E3779B97F4A7C15, seed)
 
+@cython.final
 cdef class Filter:
     cdef uint8_t types[256]
     cdef uint8_t *table                # open addressing: 12 bytes of id, then 1 where used

@@ -4,6 +4,7 @@
 Called through `protocol._core.connection.Record.gather`. The copy lives from the gather to the
 send; what the kernel did not take is gathered again from the cursor. No queue, nothing kept.
 """
+cimport cython
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
@@ -20,6 +21,7 @@ cdef enum:
 cdef uint64_t SEED = int.from_bytes(os.urandom(8), "little") | 1
 
 
+@cython.final
 cdef class Filter:
     """Which frames a session wants: types (empty = every), and 12-byte instrument ids (likewise).
 
