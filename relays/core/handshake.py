@@ -11,11 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from protocol._core.connection import MARK_OWED
+from protocol._core.gather import Filter
 from protocol._core.journal_words import noted_since
 from protocol._core.scan import Track
 from protocol.catalogue import MessageType
 from protocol.control import Durability, GapReason, Heartbeat, Role, Welcome, chain_tlvs
 from protocol.errors import ProtocolError
+from protocol.message import instrument_offsets
 from protocol.reject import Reject
 from relays.core.breaker import Breaker
 from relays.core.journal.history import Missing
@@ -65,6 +67,7 @@ class Handshake:
         self.hub = hub
         self.answers: list[tuple[Peer, Waiting]] = []
         self._hellos = 0
+        self._offsets = instrument_offsets()
         self._left: dict[tuple[int, int], int] = {}  # producers gone: the commits there were then
         self.lookups: list[tuple[Peer, Waiting]] = []
         self.fences: list[tuple[Peer, Peer, Waiting]] = []
@@ -292,8 +295,8 @@ class Handshake:
     def sift(self, peer: Peer, wanted: Plan) -> None:
         """Serve it what its filters let through."""
         hub = self.hub
-        passing = hub.filter_for(wanted.types, wanted.instruments)
-        if passing is not None:
+        if wanted.types or wanted.instruments:
+            passing = Filter(wanted.types, wanted.instruments, self._offsets)
             peer.outlet.filter(passing, hub.log.shown, hub.state.shown_offset)
 
     def _beat(self, peer: Peer, now: int) -> None:

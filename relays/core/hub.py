@@ -11,12 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from protocol._core.connection import MARK_LEAVING, MARK_OWED, MARK_READING, MARK_SENDING, Record
-from protocol._core.gather import Filter
 from protocol._core.keep import Keep, keep_nothing
 from protocol._core.scan import STOP_CONTROL, STOP_LIMIT, Rules, Tally, Track
 from protocol._core.state import State
 from protocol.control import Ack, Durability
-from protocol.message import instrument_offsets, sizes
+from protocol.message import sizes
 from protocol.reject import Reject
 from relays.config import RelayConfig
 from relays.core.access import Credentials, Rights, rights
@@ -79,7 +78,6 @@ class Hub:
         self.refusals = Refusals(self)
         # Any frame an adopted log may have must fit, whatever max_payload is now.
         self._scratch = memoryview(bytearray(max(self.log.read_size, LARGEST_FRAME)))
-        self._offsets = instrument_offsets()
         places = state.read_geometry()["connections"]
         taken = {row["slot"]: row["id"] for row in state.read_connections()}
         self._free = [place for place in range(places - 1, -1, -1) if place not in taken]
@@ -496,9 +494,3 @@ class Hub:
         self.refusals.shift(by)
         for peer in self.peers.values():
             peer.shift(by)
-
-    def filter_for(self, types: frozenset[int], instruments: frozenset[bytes]) -> Filter | None:
-        """The compiled filter of a session; None for one that wants everything."""
-        if not types and not instruments:
-            return None
-        return Filter(types, instruments, self._offsets)
