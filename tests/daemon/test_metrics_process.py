@@ -19,6 +19,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from relays.edge import metrics_child
+from relays.edge.metrics import NICE
 from relays.edge.metrics_child import MetricsChild
 from relays.errors import RelayError
 from tests.daemon.handmade import HandMade, traffic
@@ -176,6 +177,13 @@ def sample(relay: RelayProcess, name: str) -> float:
         for one in family.samples
         if one.name == name
     )
+
+
+def test_the_metrics_process_gives_way_to_its_relay(start: Start) -> None:
+    relay = start("signals", metrics_port=0)
+    assert get(metrics_port(relay), "/healthz")[0] == 200
+    ours = os.getpriority(os.PRIO_PROCESS, relay.pid)
+    assert os.getpriority(os.PRIO_PROCESS, metrics_pid(relay)) == max(ours, NICE)
 
 
 def test_a_running_relay_serves_its_metrics(start: Start) -> None:
