@@ -5,6 +5,7 @@ Called by servers and runs. Nothing here knows what the children do.
 
 import os
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -60,6 +61,14 @@ class Child:
         times = (path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/schedstat"))
         return sum(int(text.split()[0]) for text in times)
 
+    def halt(self) -> None:
+        """Stops it (SIGSTOP): it does nothing until it goes on."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Continues a process that is stopped."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """Ends it as the machine's death would: it does nothing more."""
         self._process.kill()
@@ -69,6 +78,7 @@ class Child:
         """SIGTERM, and SIGKILL for what is still there after `patience` seconds."""
         if self.exit_code() is None:
             self._process.terminate()
+            self.go_on()
         try:
             self._process.wait(patience)
         except subprocess.TimeoutExpired:

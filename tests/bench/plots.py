@@ -51,8 +51,25 @@ def of_relay(measured: Mapping[str, Any]) -> Iterator[Plot]:
 
 
 def of_latency(measured: Mapping[str, Any]) -> Iterator[Plot]:
-    """Percentiles of each contender."""
-    yield percentiles("latency, one frame each 100 us, 1 consumer", measured["medians"])
+    """Percentiles of each contender, for each row."""
+    for row in measured["rows"]:
+        yield percentiles(f"latency, {row['row']['title']}", row["medians"])
+
+
+def of_isolation(measured: Mapping[str, Any]) -> Iterator[Plot]:
+    """Of the others, with what may disturb and without: rates, and percentiles of the rest."""
+    rates = [row for row in measured["rows"] if not row["row"]["pace"]]
+    if rates:
+        title = "isolation, flat out: messages to each of the others"
+        yield _by_title(
+            title,
+            "million/s",
+            rates,
+            lambda row, name: interval(row["medians"][name]["rate"], 1e-6),
+        )
+    for row in measured["rows"]:
+        if row["row"]["pace"]:
+            yield percentiles(f"isolation, {row['row']['title']}", row["medians"])
 
 
 def of_capacity(measured: Mapping[str, Any]) -> Iterator[Plot]:

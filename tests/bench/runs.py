@@ -34,7 +34,8 @@ class Pins:
 class Load:
     """What is sent and how it is read. Sizes in bytes, interval in ns. Frames are 64-byte Trades,
     or, with `quotes` above 0, 80-byte Quotes of so many instruments. `due`: latency counts from
-    when a frame should have been sent."""
+    when a frame should have been sent. `beside`: places of the board behind those of the consumers
+    that the producer waits for too; the last `stopped` of them only until the warm-up is read."""
 
     count: int
     consumers: int = 1
@@ -46,6 +47,8 @@ class Load:
     interval: int = 0
     due: bool = False
     quotes: int = 0
+    beside: int = 0
+    stopped: int = 0
     pins: Pins = field(default_factory=Pins)
 
     @property
@@ -85,7 +88,7 @@ def measure(server: Server, load: Load) -> Sample:
     """Sends `load` through `server` once. Raises RunFailed when it is no measurement."""
     before = server.child.cpu_ns()
     with workspace() as folder:
-        children = _start(server, load, folder)
+        children = start(server, load, folder)
         try:
             wait_for(children, load.seconds + 5)
         except RunFailed:
@@ -98,10 +101,11 @@ def measure(server: Server, load: Load) -> Sample:
                 child.stop()
         reports = [json.loads(child.output()) for child in children]
     server.check()
-    return _sample(load, server.child.cpu_ns() - before, reports[-1], reports[:-1])
+    return made(load, server.child.cpu_ns() - before, reports[-1], reports[:-1])
 
 
-def _start(server: Server, load: Load, folder: Path) -> list[Child]:
+def start(server: Server, load: Load, folder: Path) -> list[Child]:
+    """The drivers of one run, the producer last; their board is in `folder`."""
     board = folder / "board"
     board.write_bytes(bytes(BOARD_BYTES))
     shared = ["--board", str(board), "--timeout", str(load.seconds)]
@@ -127,7 +131,8 @@ def _producer(server: Server, load: Load, shared: list[str], folder: Path) -> Ch
     command = [
         str(program("producer-quotes" if load.quotes else "producer")),
         *("--socket", str(server.producers)),
-        *("--consumers", str(load.consumers)),
+        *("--consumers", str(load.consumers + load.beside)),
+        *("--stopped", str(load.stopped)),
         *("--count", str(load.count)),
         *("--warmup", str(load.warmup)),
         *("--window", str(load.window)),
@@ -142,9 +147,10 @@ def _producer(server: Server, load: Load, shared: list[str], folder: Path) -> Ch
     return Child("producer", command, folder, load.pins.producer)
 
 
-def _sample(
+def made(
     load: Load, cpu_ns: int, producer: dict[str, Any], consumers: list[dict[str, Any]]
 ) -> Sample:
+    """What a run measured: of the server's processor time `cpu_ns`, and what the drivers said."""
     seconds = (max(each["last_ns"] for each in consumers) - producer["start_ns"]) / 1e9
     return Sample(
         seconds=seconds,

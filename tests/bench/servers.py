@@ -33,6 +33,11 @@ class Server:
     def name(self) -> str:
         return self.child.name
 
+    @property
+    def folder(self) -> Path:
+        """Where its producers' socket is, and a relay's state."""
+        return Path(self.producers).parent
+
     def check(self) -> None:
         """Raises RunFailed if it has ended."""
         if self.child.exit_code() is not None:
@@ -53,8 +58,11 @@ def copyloop(folder: Path, cpus: str = "", options: Sequence[str] = ()) -> Itera
 
 
 @contextmanager
-def relay(folder: Path, cpus: str = "", settings: Sequence[str] = ()) -> Iterator[Server]:
-    """A market_data relay with default settings but for `settings` (`KEY=VALUE`)."""
+def relay(
+    folder: Path, cpus: str = "", settings: Sequence[str] = (), metrics: str = "off"
+) -> Iterator[Server]:
+    """A market_data relay with default settings but for `settings` (`KEY=VALUE`); without a metrics
+    process, unless `metrics` is a port."""
     relays = Path(sys.executable).parent / "relays"
     if not relays.exists():
         raise RunFailed(f"{relays} is missing: run scripts/setup")
@@ -62,7 +70,7 @@ def relay(folder: Path, cpus: str = "", settings: Sequence[str] = ()) -> Iterato
         str(relays),
         *("run", "market_data"),
         *("--runtime-dir", str(folder)),
-        *("--metrics-port", "off"),
+        *("--metrics-port", metrics),
         *(word for setting in settings for word in ("--set", setting)),
     ]
     path = folder / "market_data.sock"

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from . import (
     capacity,
     instructions,
+    isolation,
     latency,
     native,
     peers,
@@ -31,6 +32,8 @@ from .suite import LOAD, ONCE, ROOT, Asked, Size, Suite
 PEER_SECONDS = {False: 1.0, True: 0.4}
 # A frame is timed so many times as seldom as one is sent.
 FRAMES_TIMED = 1000
+# The same where a frame goes to 1,000.
+FRAMES_WATCHED = 20_000
 # A round trip is made so many times as seldom as a message is sent.
 MESSAGES_A_TRIP = 200
 # An Ack that waits for the disk is waited for so many times as seldom as a message is sent.
@@ -94,11 +97,31 @@ def _snapshots(asked: Asked) -> dict[str, Any]:
 
 def _latency(asked: Asked) -> dict[str, Any]:
     native.build()
-    timed = latency.run(asked.load, asked.rounds, _only(asked), asked.progress)
-    asked.show(tables.of_latency(timed))
-    if timed.judged:
-        asked.show(tables.of_bars(timed.judged))
-    return timed.as_json()
+    rows = [
+        latency.run(latency.ROWS[name], asked.load, asked.rounds, asked.progress)
+        for name in asked.rows
+    ]
+    for row in rows:
+        asked.show(tables.of_latency(row))
+    bars = [judged for row in rows for judged in row.judged]
+    asked.show(tables.of_bars(bars))
+    return {"rows": [row.as_json() for row in rows], "bars": [each.as_json() for each in bars]}
+
+
+def _isolation(asked: Asked) -> dict[str, Any]:
+    native.build()
+    plan = isolation.Plan(
+        frames=asked.count,
+        paced=max(asked.count // FRAMES_TIMED, isolation.LEAST_TIMED),
+        watched=max(asked.count // FRAMES_WATCHED, isolation.LEAST_TIMED),
+        rounds=asked.rounds,
+        load=asked.load,
+    )
+    rows = isolation.run(plan, [isolation.ROWS[name] for name in asked.rows], asked.progress)
+    bars = [row.judged for row in rows]
+    asked.show(tables.of_isolation(rows))
+    asked.show(tables.of_bars(bars))
+    return {"rows": [row.as_json() for row in rows], "bars": [each.as_json() for each in bars]}
 
 
 def _peers(asked: Asked) -> dict[str, Any]:
@@ -255,12 +278,23 @@ ALL = (
     ),
     Suite(
         "latency",
-        "one frame each 100 us, beside the program that only copies",
+        "one frame each 100 us, beside the program that only copies; busy_poll",
         full=Size(20_000, 20),
         quick=Size(5_000, 3),
         measure=_latency,
-        options=("--only", *LOAD),
+        options=LOAD,
+        rows=tuple(latency.ROWS),
         plots=plots.of_latency,
+    ),
+    Suite(
+        "isolation",
+        "what stopped consumers, a scraper and relays top do to the others",
+        full=Size(20_000_000, 20),
+        quick=Size(5_000_000, 3),
+        measure=_isolation,
+        options=LOAD,
+        rows=tuple(isolation.ROWS),
+        plots=plots.of_isolation,
     ),
     Suite(
         "peers",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from . import capacity, latency, sizes, snapshots, throughput
+from . import capacity, isolation, latency, sizes, snapshots, throughput
 from .bars import Judged
 from .statistic import Interval, median_interval, summary
 
@@ -54,17 +54,41 @@ def of_sizes(results: Sequence[sizes.Result]) -> Table:
 
 def of_latency(result: latency.Result) -> Table:
     """One row a percentile, in microseconds."""
-    table = Table(title="latency in us, one frame each 100 us: median (least - greatest) of runs")
+    row = result.row
+    table = Table(title=f"latency in us, {row.title}: median (least - greatest) of runs")
     table.add_column("percentile")
-    for heading in ("relay", "copy loop", "ratio [95 %]", "A/A [95 %]"):
+    for heading in (row.first, row.of, "ratio [95 %]", "A/A [95 %]"):
         table.add_column(heading, justify="right", no_wrap=True)
     for what in latency.PERCENTILES:
-        alone = len(result.samples) < len(throughput.CONTENDERS)
         table.add_row(
             what.replace("_", "."),
-            *(_spread(result.microseconds(n, what)) for n in (throughput.RELAY, throughput.FLOOR)),
-            "-" if alone else interval(result.ratio(what, throughput.FLOOR)),
-            "-" if alone else interval(result.ratio(what, throughput.AGAIN)),
+            *(_spread(result.microseconds(name, what)) for name in (row.first, row.of)),
+            interval(result.compared(what)),
+            interval(result.control(what)),
+        )
+    return table
+
+
+def of_isolation(results: Sequence[isolation.Result]) -> Table:
+    """One row for each thing that may disturb, and what became of those beside."""
+    table = Table(title="isolation: the others with what may disturb, and without: median [95 %]")
+    table.add_column("what")
+    headings = ("with", "without", "had everything", "told by a Gap", "by the end", "scrapes/s, ms")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.caption = (
+        "flat out: million messages/s to each of the others; else the p99 of the worst of them in "
+        "us. Of those beside: how many, in all runs"
+    )
+    for result in results:
+        what = result.row.bar[0]
+        unit, digits = (1e-6, 2) if what == isolation.RATE else (1, 0)
+        both = (isolation.WITH, isolation.WITHOUT)
+        table.add_row(
+            result.row.title,
+            *(interval(result.median(name, what), unit, digits) for name in both),
+            *(f"{result.ends[name]:,}" for name in ("everything", "gapped", "closed")),
+            ", ".join(f"{each.median:.1f}" for each in result.watchers.values()),
         )
     return table
 

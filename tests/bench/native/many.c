@@ -3,6 +3,7 @@
  *   many --socket PATH --board FILE --connections N --count FRAMES --timeout SECONDS
  *        [--index SLOT] [--producers P] [--mode count|verify] [--types MASK] [--read-bytes N]
  *        [--greeting FILE] [--heartbeat FILE --heartbeat-ms MS] [--hold-ms MS]
+ *        [--after N] [--stop-after FRAMES]
  *
  * Every connection must have FRAMES frames exactly, of P producers together and of any size. Of
  * each frame are looked at: magic, size, and its sequence, which says whose it is (bench.h) and
@@ -14,25 +15,39 @@
  * The greeting (a Hello) is sent by each connection at once, and answered by a Welcome; control
  * frames are counted, and Error, Gap or Snapshot fail the run. With --heartbeat each connection
  * sends that frame each MS, evenly spread. FRAMES = 0: reads for --hold-ms, then says what came.
+ *
+ * With --after they connect when the first N of the board are connected, and are served after them.
+ * With --stop-after the process stops itself (SIGSTOP) when each connection has so many frames, of
+ * one producer. Whoever continues it (SIGCONT) is told what became of them: a connection that said
+ * nothing may have ended between two frames (closed), one that sent a greeting may have had one Gap
+ * (gapped), which names all that it has not had. Everything else fails the run as ever.
  */
 #include "bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MOST_PAYLOAD = 1 << 20, MOST_GREETING = 4096, MOST_READY = 256 };
-enum { CONTROL_FIRST = 100, CONTROL_LAST = 109, HEARTBEAT = 100, WELCOME = 105 };
+enum { CONTROL_FIRST = 100, CONTROL_LAST = 109, HEARTBEAT = 100, WELCOME = 105, GAP = 107 };
+enum { AT_WELCOME_POSITION = 40, AT_GAP_FIRST = 32, AT_GAP_LAST = 40, AT_GAP_COUNT = 48 };
+/* By then a relay takes who has said nothing for a consumer (plain_after is 100 ms). */
+enum { SERVED_AFTER_NS = 150000000 };
 #define NEVER UINT64_MAX
 
 struct connection {
     int fd;
-    bool welcomed;
-    uint64_t frames;
+    bool welcomed, closed;
+    uint64_t begin;   /* position of the first frame, as Welcome says */
+    uint64_t frames;  /* had, or skipped */
+    uint64_t skipped; /* by a Gap */
     uint64_t held; /* bytes of an unfinished frame, kept in rest */
     uint8_t *rest;
     uint64_t *seen; /* of each producer: how many frames, or the number of the last one */
@@ -45,7 +60,8 @@ struct message {
 
 struct many {
     int epoll;
-    bool verify;
+    bool verify, stopped;
+    uint64_t stop_after, gapped, closed;
     uint64_t connections, producers, count, types, read_bytes, heartbeat_ms, hold_ms;
     struct message greeting, heartbeat;
     struct slot *slots;
@@ -97,17 +113,14 @@ static void tell_all_connected(struct many *many)
         atomic_store(&many->slots[k].connected, 1);
 }
 
-static void take_control(struct many *many, struct connection *connection, const uint8_t *frame)
+/* Frames that one connection has had or is told that it will not have. */
+static void pass(struct many *many, struct connection *connection, uint64_t frames)
 {
-    many->controls++;
-    many->heartbeats += frame[AT_TYPE] == HEARTBEAT;
-    if (frame[AT_TYPE] != HEARTBEAT && frame[AT_TYPE] != WELCOME)
-        fail("a control frame of type %d", frame[AT_TYPE]);
-    if (frame[AT_TYPE] != WELCOME || connection->welcomed)
-        return;
-    connection->welcomed = true;
-    if (--many->unwelcomed == 0)
-        tell_all_connected(many);
+    connection->frames += frames;
+    if (connection->frames == many->count)
+        many->unfinished--;
+    else if (many->count && connection->frames > many->count)
+        fail("frame %llu: more than were sent", (unsigned long long)connection->frames - 1);
 }
 
 static void check_checksum(const uint8_t *frame, uint32_t payload)
@@ -118,6 +131,37 @@ static void check_checksum(const uint8_t *frame, uint32_t payload)
         fail("frame with sequence %llu: checksum %08x, expected %08x",
              (unsigned long long)load64(frame + AT_SEQUENCE), load32(frame + AT_CHECKSUM),
              expected);
+}
+
+static void take_gap(struct many *many, struct connection *connection, const uint8_t *gap)
+{
+    uint64_t next = connection->begin + connection->frames;
+    uint64_t first = load64(gap + AT_GAP_FIRST), last = load64(gap + AT_GAP_LAST);
+    check_checksum(gap, load32(gap + AT_PAYLOAD_SIZE));
+    if (connection->skipped || first != next || last < first ||
+        load64(gap + AT_GAP_COUNT) != last - first + 1)
+        fail("a Gap from %llu to %llu, expected one Gap at most, from %llu on",
+             (unsigned long long)first, (unsigned long long)last, (unsigned long long)next);
+    many->gapped++;
+    connection->skipped = last - first + 1;
+    connection->seen[0] += connection->skipped;
+    pass(many, connection, connection->skipped);
+}
+
+static void take_control(struct many *many, struct connection *connection, const uint8_t *frame)
+{
+    many->controls++;
+    many->heartbeats += frame[AT_TYPE] == HEARTBEAT;
+    if (frame[AT_TYPE] == GAP && many->stopped && many->greeting.size)
+        take_gap(many, connection, frame);
+    else if (frame[AT_TYPE] != HEARTBEAT && frame[AT_TYPE] != WELCOME)
+        fail("a control frame of type %d", frame[AT_TYPE]);
+    if (frame[AT_TYPE] != WELCOME || connection->welcomed)
+        return;
+    connection->welcomed = true;
+    connection->begin = load64(frame + AT_WELCOME_POSITION);
+    if (--many->unwelcomed == 0)
+        tell_all_connected(many);
 }
 
 static void take_domain(struct many *many, struct connection *connection, const uint8_t *frame)
@@ -135,10 +179,7 @@ static void take_domain(struct many *many, struct connection *connection, const 
              (unsigned long long)connection->frames, (unsigned long long)producer,
              (unsigned long long)number, (unsigned long long)expected);
     connection->seen[producer] = number;
-    if (++connection->frames == many->count)
-        many->unfinished--;
-    else if (many->count && connection->frames > many->count)
-        fail("frame %llu: more than were sent", (unsigned long long)connection->frames - 1);
+    pass(many, connection, 1);
 }
 
 /* Takes the whole frames at `at`; returns the bytes they have. */
@@ -175,6 +216,22 @@ static void keep_rest(struct connection *connection, const uint8_t *at, uint64_t
     memcpy(connection->rest, at, bytes);
 }
 
+/* Whether the end of input is how one that was stopped is told that it lost what follows. */
+static bool may_end(const struct many *many, const struct connection *connection)
+{
+    return many->stopped && !many->greeting.size && !connection->held &&
+           connection->frames < many->count;
+}
+
+static void end(struct many *many, struct connection *connection)
+{
+    connection->closed = true;
+    many->closed++;
+    many->unfinished--;
+    if (epoll_ctl(many->epoll, EPOLL_CTL_DEL, connection->fd, NULL) < 0)
+        fail("epoll_ctl: %s", strerror(errno));
+}
+
 static void read_connection(struct many *many, struct connection *connection)
 {
     if (connection->held)
@@ -183,6 +240,10 @@ static void read_connection(struct many *many, struct connection *connection)
     ssize_t got = recv(connection->fd, into, many->read_bytes, MSG_DONTWAIT);
     if (got < 0 && errno == EAGAIN)
         return;
+    if (got == 0 && may_end(many, connection)) {
+        end(many, connection);
+        return;
+    }
     if (got <= 0)
         fail("%s after %llu of %llu frames", got ? strerror(errno) : "end of input",
              (unsigned long long)connection->frames, (unsigned long long)many->count);
@@ -217,6 +278,23 @@ static uint64_t beat(struct many *many, uint64_t now)
     return many->begun_ns + many->beats * apart;
 }
 
+static uint64_t fewest_frames(const struct many *many)
+{
+    uint64_t least = UINT64_MAX;
+    for (uint64_t i = 0; i < many->connections; i++)
+        if (many->each[i].frames < least)
+            least = many->each[i].frames;
+    return least;
+}
+
+static void stop_when_due(struct many *many)
+{
+    if (!many->stop_after || many->stopped || fewest_frames(many) < many->stop_after)
+        return;
+    many->stopped = true;
+    raise(SIGSTOP);
+}
+
 static void read_ready(struct many *many, uint64_t now, uint64_t until)
 {
     struct epoll_event events[MOST_READY];
@@ -228,6 +306,7 @@ static void read_ready(struct many *many, uint64_t now, uint64_t until)
         read_connection(many, events[i].data.ptr);
     if (ready > 0)
         tell_progress(many);
+    stop_when_due(many);
 }
 
 static void drain(struct many *many)
@@ -241,30 +320,29 @@ static void drain(struct many *many)
     }
     many->last_ns = now;
     for (uint64_t i = 0; many->count && i < many->connections; i++) {
+        if (many->each[i].closed)
+            continue;
         read_connection(many, &many->each[i]);
         if (many->each[i].held)
             fail("connection %llu: bytes beyond the last frame", (unsigned long long)i);
     }
 }
 
-static uint64_t fewest_frames(const struct many *many)
-{
-    uint64_t least = UINT64_MAX;
-    for (uint64_t i = 0; i < many->connections; i++)
-        if (many->each[i].frames < least)
-            least = many->each[i].frames;
-    return least;
-}
-
 static void report(const struct many *many)
 {
+    uint64_t had = 0;
+    for (uint64_t i = 0; i < many->connections; i++)
+        had += many->each[i].frames - many->each[i].skipped;
     printf("{\"connections\": %llu, \"count\": %llu, \"bytes\": %llu, \"reads\": %llu, "
            "\"controls\": %llu, \"heartbeats\": %llu, \"beats\": %llu, "
+           "\"had\": %llu, \"gapped\": %llu, \"closed\": %llu, "
            "\"first_ns\": %llu, \"last_ns\": %llu, \"cpu_ns\": %llu}\n",
            (unsigned long long)many->connections, (unsigned long long)fewest_frames(many),
            (unsigned long long)many->bytes, (unsigned long long)many->reads,
            (unsigned long long)many->controls, (unsigned long long)many->heartbeats,
-           (unsigned long long)many->beats, (unsigned long long)many->first_ns,
+           (unsigned long long)many->beats, (unsigned long long)had,
+           (unsigned long long)many->gapped, (unsigned long long)many->closed,
+           (unsigned long long)many->first_ns,
            (unsigned long long)many->last_ns, (unsigned long long)cpu_ns());
 }
 
@@ -284,13 +362,24 @@ static void allocate(struct many *many, const char *board, uint64_t index)
     many->unwelcomed = many->greeting.size ? many->connections : 0;
 }
 
+static void wait_for_others(const char *board, uint64_t others)
+{
+    const struct timespec nap = {.tv_nsec = 200000}, served = {.tv_nsec = SERVED_AFTER_NS};
+    const struct board *all = map_board(board);
+    for (uint64_t i = 0; i < others; i++)
+        while (!atomic_load(&all->slots[i].connected))
+            nanosleep(&nap, NULL);
+    if (others)
+        nanosleep(&served, NULL);
+}
+
 int main(int argc, char **argv)
 {
     static struct many many = {
         .connections = 1, .producers = 1, .read_bytes = 256u << 10, .heartbeat_ms = 1000};
     const char *socket_path = NULL, *board = NULL, *mode = "count";
     const char *greeting = NULL, *heartbeat = NULL;
-    uint64_t timeout = 60, index = 0;
+    uint64_t timeout = 60, index = 0, after = 0;
     const struct option_entry options[] = {
         {"socket", NULL, &socket_path},
         {"board", NULL, &board},
@@ -304,6 +393,8 @@ int main(int argc, char **argv)
         {"greeting", NULL, &greeting},
         {"heartbeat", NULL, &heartbeat},
         {"heartbeat-ms", &many.heartbeat_ms, NULL},
+        {"after", &after, NULL},
+        {"stop-after", &many.stop_after, NULL},
         {"hold-ms", &many.hold_ms, NULL},
         {"timeout", &timeout, NULL},
         {NULL, NULL, NULL},
@@ -315,10 +406,13 @@ int main(int argc, char **argv)
     if (!many.verify && strcmp(mode, "count") != 0)
         fail("--mode: expected count or verify, got '%s'", mode);
     bound_lifetime(timeout);
+    if (many.stop_after)
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* stopped, it would not hear of SIGTERM */
     choose_checksum();
     load_message(&many.greeting, greeting);
     load_message(&many.heartbeat, heartbeat);
     allocate(&many, board, index);
+    wait_for_others(board, after);
     for (uint64_t i = 0; i < many.connections; i++)
         open_connection(&many, &many.each[i], socket_path);
     if (!many.unwelcomed)

@@ -3,10 +3,11 @@
  *
  *   producer --socket PATH --board FILE --consumers N --count FRAMES --timeout SECONDS
  *            [--warmup FRAMES] [--block BYTES] [--window FRAMES] [--send-buffer BYTES]
- *            [--interval NS] [--due 1] [--instruments N] [--protocol NAME]
+ *            [--interval NS] [--due 1] [--instruments N] [--protocol NAME] [--stopped N]
  *
  * It waits until N consumers are on the board, connects, sends the warm-up and waits until all
  * have read it: from then on everybody is connected, fed and awake, and the clock starts.
+ * The last --stopped of them stop then, and nobody waits for them any more.
  * Flat out, blocks are sent while the slowest consumer is less than the window behind.
  * With --interval, one frame is sent each so many nanoseconds, stamped just before; with --due,
  * stamped with the time at which it should have been sent: an open loop, in which a server that
@@ -35,7 +36,7 @@ struct producer {
     int fd;
     struct board *board;
     const struct protocol *protocol;
-    uint64_t consumers, count, warmup, block, window, interval, due, instruments;
+    uint64_t consumers, count, warmup, block, window, interval, due, instruments, stopped;
     uint64_t sent;   /* frames, warm-up included */
     uint64_t waits;  /* times the window held it back */
     uint64_t late;   /* frames sent an interval or more behind the time */
@@ -212,6 +213,8 @@ static void check(const struct producer *producer)
 {
     if (!producer->consumers || producer->consumers > MAX_CONSUMERS)
         fail("--consumers: expected 1 to %d", MAX_CONSUMERS);
+    if (producer->stopped >= producer->consumers)
+        fail("--stopped: expected fewer than --consumers");
     if (!producer->block || producer->block % FRAME_BYTES)
         fail("--block: expected a multiple of %d bytes", FRAME_BYTES);
     if (producer->block / FRAME_BYTES > producer->window)
@@ -245,6 +248,7 @@ int main(int argc, char **argv)
         {"due", &producer.due, NULL},
         {"protocol", NULL, &protocol},
         {"instruments", &producer.instruments, NULL},
+        {"stopped", &producer.stopped, NULL},
         {"send-buffer", &send_buffer, NULL},
         {"timeout", &timeout, NULL},
         {NULL, NULL, NULL},
@@ -266,6 +270,7 @@ int main(int argc, char **argv)
     producer.protocol->greet_as_producer(producer.fd, &greeter);
     send_some(&producer, producer.warmup);
     wait_until_read(&producer);
+    producer.consumers -= producer.stopped;
     producer.late = 0;
     uint64_t cpu = cpu_ns(), start = monotonic_ns();
     send_some(&producer, producer.count);

@@ -1,0 +1,126 @@
+"""Who looks at a relay while it is measured: a scraper as Prometheus is one, and `relays top`.
+
+`python -m tests.bench.watchers scrape PORT EACH_MS` and `... screen COMMAND ...` are the programs;
+isolation starts both with `watching`. Each writes a line for everything it saw, with the time in ns
+of the monotonic clock, so that what was seen while something was timed can be told from the rest.
+"""
+
+import http.client
+import os
+import pty
+import sys
+import termios
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from relays.edge.memory import open_state
+
+from .children import Child, RunFailed
+from .servers import Server
+
+SCRAPE_EACH_MS = 100
+LONG_NS = 3_000_000_000  # relays top draws each second
+PATIENCE = 30.0
+SCREEN = (40, 120)  # lines, columns
+SERIES = b"\nrelay_breaker_state{"  # one for each consumer
+
+
+def scrape(port: int, each_ms: int) -> None:
+    """A GET of /metrics each so many ms, or at once where the last took longer: a line with
+    begin, ns that it took, bytes, and consumers in it. Ends when something else than 200 comes."""
+    due = time.monotonic_ns()
+    while True:
+        begin = time.monotonic_ns()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        connection.request("GET", "/metrics")
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        if answer.status != http.HTTPStatus.OK:
+            sys.exit(f"scraper: {answer.status}")
+        took = time.monotonic_ns() - begin
+        print(begin, took, len(body), body.count(SERIES), flush=True)
+        due = max(due + each_ms * 1_000_000, begin + took)
+        time.sleep(max(0, due - time.monotonic_ns()) / 1e9)
+
+
+def screen(command: Sequence[str]) -> None:
+    """Runs a program in a terminal of its own: a line with time and bytes of all that it draws."""
+    pid, terminal = pty.fork()
+    if not pid:
+        termios.tcsetwinsize(0, SCREEN)
+        os.environ["TERM"] = "xterm-256color"
+        os.execv(command[0], list(command))
+    try:
+        while drawn := os.read(terminal, 1 << 16):
+            print(time.monotonic_ns(), len(drawn), flush=True)
+    except OSError:  # the terminal's other end is closed
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        sys.exit(f"screen: {command[0]} ended with {code}")
+
+
+class Watchers:
+    """Both, while they run."""
+
+    def __init__(self, scraper: Child, terminal: Child) -> None:
+        self._children = (scraper, terminal)
+
+    def seen(self) -> list[list[list[int]]]:
+        """The numbers of every whole line so far: of the scraper, of the terminal."""
+        made = []
+        for child in self._children:
+            if child.exit_code() is not None:
+                raise RunFailed(child.complaint())
+            lines = child.output().rpartition("\n")[0].splitlines()
+            made.append([[int(word) for word in line.split()] for line in lines])
+        return made
+
+    def during(self, begin_ns: int, end_ns: int, consumers: int) -> dict[str, Any]:
+        """What was seen between two times: of a scrape how long it took, and of the terminal how
+        often it was drawn on. RunFailed where nothing was scraped, or too few consumers, and where
+        nothing was drawn for long."""
+        scrapes, drawn = (
+            [words for words in lines if begin_ns <= words[0] < end_ns] for lines in self.seen()
+        )
+        missing = not scrapes or min(words[3] for words in scrapes) < consumers
+        if missing or (not drawn and end_ns - begin_ns > LONG_NS):
+            raise RunFailed(f"watchers saw {scrapes[:3]}, {drawn[:3]}, not {consumers} consumers")
+        return {
+            "scrapes": len(scrapes),
+            "scrapes_a_second": len(scrapes) / (end_ns - begin_ns) * 1e9,
+            "scrape_ns": [words[1] for words in scrapes],
+            "bytes": max(words[2] for words in scrapes),
+            "drawn": len(drawn),
+        }
+
+
+@contextmanager
+def watching(server: Server, folder: Path, cpus: str = "") -> Iterator[Watchers]:
+    """A scraper at 10 Hz and `relays top` beside a relay, when both have seen it."""
+    port = open_state("market_data", str(server.folder)).read_status()["metrics_port"]
+    program = (sys.executable, "-m", "tests.bench.watchers")
+    relays = str(Path(sys.executable).parent / "relays")
+    top = (relays, "top", "market_data", "--runtime-dir", str(server.folder))
+    scraper = Child("scraper", (*program, "scrape", str(port), str(SCRAPE_EACH_MS)), folder, cpus)
+    terminal = Child("terminal", (*program, "screen", *top), folder, cpus)
+    try:
+        watchers = Watchers(scraper, terminal)
+        deadline = time.monotonic() + PATIENCE
+        while not all(watchers.seen()):
+            if time.monotonic() > deadline:
+                raise RunFailed(f"watchers saw nothing within {PATIENCE:.0f} s")
+            time.sleep(0.02)
+        yield watchers
+    finally:
+        for child in (terminal, scraper):
+            child.stop()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "scrape":
+        scrape(int(sys.argv[2]), int(sys.argv[3]))
+    else:
+        screen(sys.argv[2:])
