@@ -1,7 +1,7 @@
 """The suites of the bench, each described in one place: an entry of SUITES.
 
 Called by __main__. How something is measured is in the suite's own module, and what its tables look
-like in its table module; what needs numpy or the product is imported when it is measured.
+like in its table module; what needs numpy is imported when it is measured.
 """
 
 import tempfile

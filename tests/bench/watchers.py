@@ -5,6 +5,7 @@ isolation starts both with `watching`. Each writes a line for everything it saw,
 of the monotonic clock, so that what was seen while something was timed can be told from the rest.
 """
 
+import gzip
 import http.client
 import os
 import pty
@@ -25,6 +26,11 @@ SCRAPE_EACH_MS = 100
 LONG_NS = 3_000_000_000  # relays top draws each second
 PATIENCE = 30.0
 SCREEN = (40, 120)  # lines, columns
+AS_PROMETHEUS = {
+    "Accept": "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "Prometheus/2.53.0",
+}
 SERIES = b"\nrelay_breaker_state{"  # one for each consumer
 
 
@@ -35,15 +41,15 @@ def scrape(port: int, each_ms: int) -> None:
     while True:
         begin = time.monotonic_ns()
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        connection.request("GET", "/metrics")
+        connection.request("GET", "/metrics", headers=AS_PROMETHEUS)
         answer = connection.getresponse()
         body = answer.read()
         connection.close()
+        took = time.monotonic_ns() - begin
         if answer.status != http.HTTPStatus.OK:
             sys.exit(f"scraper: {answer.status}")
-        took = time.monotonic_ns() - begin
-        print(begin, took, len(body), body.count(SERIES), flush=True)
-        due = max(due + each_ms * 1_000_000, begin + took)
+        print(begin, took, len(body), gzip.decompress(body).count(SERIES), flush=True)
+        due = max(due + each_ms * 1_000_000, time.monotonic_ns())
         time.sleep(max(0, due - time.monotonic_ns()) / 1e9)
 
 
