@@ -102,11 +102,15 @@ class RelayCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """One look at the state, as metric families. RelayError as `relays.edge.status.look`."""
         seen = look(self.state)
+        yield from self.of_all(seen)
+        yield from self._consumers(seen)
+
+    def of_all(self, seen: Look) -> Iterator[Metric]:
+        """The families that are not of each consumer: they have the same few samples always."""
         yield from self._received(seen)
         yield from self._delivered(seen)
         yield from self._connections(seen)
         yield from self._gauges(seen)
-        yield from self._consumers(seen)
         yield from self._latency(seen)
 
     # --- families by kind ---
@@ -295,14 +299,28 @@ class RelayCollector(Collector):
         )  # fmt: skip
 
     def _consumers(self, seen: Look) -> Iterator[Metric]:
-        consumers = seen.consumers
-        named, rest = consumers[:MOST_CONSUMERS], consumers[MOST_CONSUMERS:]
-        labels = [consumer_labels(row) for row in named]
-        for name, text, measure in PER_CONSUMER:
-            values = [(who, measure(row, seen)) for who, row in zip(labels, named, strict=True)]
-            if rest:
-                values.append((OTHER, sum(measure(row, seen) for row in rest)))
-            yield self._gauges_by(name, text, WHO, values)
+        labels, rows = per_consumer(seen)
+        for name, text, values in rows:
+            yield self._gauges_by(name, text, WHO, zip(labels, values, strict=True))
+
+    def consumers_text(self, seen: Look) -> str:
+        """The families of each consumer as text, the same in both formats.
+
+        prometheus_client makes and checks every label of every line: for 1,000 consumers that takes
+        tens of milliseconds of a processor which the relay may want.
+        """
+        labels, rows = per_consumer(seen)
+        domain = escaped(self.domain)
+        who = [
+            f'{{consumer="{escaped(name)}",domain="{domain}",id="{id}",pid="{pid}",uid="{uid}"}}'
+            for name, uid, pid, id in labels
+        ]
+        parts = []
+        for name, text, values in rows:
+            parts.append(f"# HELP {name} {text}\n# TYPE {name} gauge\n")
+            lines = zip(who, values, strict=True)
+            parts += [f"{name}{one} {float(value)!r}\n" for one, value in lines]
+        return "".join(parts)
 
     def _latency(self, seen: Look) -> Iterator[Metric]:
         yield self._histogram(
@@ -315,6 +333,25 @@ class RelayCollector(Collector):
             "From the read to the last byte handed to the kernel; one observation per send.",
             seen.counters["forward"],
         )
+
+
+def per_consumer(
+    seen: Look,
+) -> tuple[list[tuple[str, str, str, str]], Iterator[tuple[str, str, list[float]]]]:
+    """Labels (WHO) of the consumers that have series, and name, help and values of each family."""
+    named, rest = seen.consumers[:MOST_CONSUMERS], seen.consumers[MOST_CONSUMERS:]
+    labels = [consumer_labels(row) for row in named] + [OTHER] * bool(rest)
+
+    def values(measure: Callable[[Row, Look], float]) -> list[float]:
+        summed = [sum(measure(row, seen) for row in rest)] if rest else []
+        return [measure(row, seen) for row in named] + summed
+
+    return labels, ((name, text, values(measure)) for name, text, measure in PER_CONSUMER)
+
+
+def escaped(value: str) -> str:
+    """A label's value as both formats write it: `escaped('a"b')` is `a\\"b`."""
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def consumer_labels(row: Row) -> tuple[str, str, str, str]:

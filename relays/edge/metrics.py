@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import gzip
 import os
 import signal
 import socket
@@ -21,7 +22,9 @@ from wsgiref.simple_server import WSGIRequestHandler
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
-from prometheus_client.exposition import ThreadingWSGIServer, choose_encoder
+from prometheus_client.exposition import ThreadingWSGIServer, choose_encoder, gzip_accepted
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from protocol._core.state import State
 from relays.edge.exposition import RelayCollector
@@ -33,6 +36,8 @@ from relays.errors import RelayError
 PR_SET_PDEATHSIG = 1
 CLIENT_TIMEOUT = 10
 NICE = 10
+FASTEST = 1  # of gzip: a page of many consumers is the same few words again and again
+END = b"# EOF\n"  # of OpenMetrics
 OK, UNAVAILABLE, NOT_FOUND = "200 OK", "503 Service Unavailable", "404 Not Found"
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
@@ -87,10 +92,44 @@ def application(domain: str, state: State) -> WSGIApplication:
 
 def exposed(domain: str, state: State, openmetrics: bool) -> WSGIApplication:
     """/metrics in one of the two formats."""
+    collector = RelayCollector(domain, state, openmetrics)
     registry = CollectorRegistry(auto_describe=True)
-    registry.register(RelayCollector(domain, state, openmetrics))
-    answer: WSGIApplication = make_wsgi_app(registry)
+    registry.register(collector)
+    whatever: WSGIApplication = make_wsgi_app(registry)
+
+    def answer(environ: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "GET" or environ.get("QUERY_STRING"):
+            return whatever(environ, respond)
+        kind, body = page(collector, environ.get("HTTP_ACCEPT", ""))
+        headers = [("Content-Type", kind)]
+        if gzip_accepted(environ.get("HTTP_ACCEPT_ENCODING", "")):
+            body = gzip.compress(body, FASTEST)
+            headers.append(("Content-Encoding", "gzip"))
+        respond(OK, headers)
+        return [body]
+
     return answer
+
+
+def page(collector: RelayCollector, accept: str) -> tuple[str, bytes]:
+    """Content type and text of /metrics, as prometheus_client would have them. RelayError as
+    `relays.edge.status.look`."""
+    encode, kind = choose_encoder(accept)
+    seen = look(collector.state)
+    body = encode(Once(collector.of_all(seen)))
+    end = END if body.endswith(END) else b""
+    return kind, body.removesuffix(end) + collector.consumers_text(seen).encode() + end
+
+
+class Once(Collector):
+    """Families that are there already, for an encoder."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """All of them."""
+        return self._families
 
 
 def wants_openmetrics(environ: WSGIEnvironment) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
@@ -25,6 +27,7 @@ from relays.core.peer import ROLES, Phase
 from relays.edge import status as edge_status
 from relays.edge.exposition import MOST_CONSUMERS, RelayCollector, cumulative
 from relays.edge.memory import open_state
+from relays.edge.metrics import page
 from tests.daemon.handmade import SECOND, HandMade, traffic
 from tests.daemon.scrape import promtool
 
@@ -302,6 +305,25 @@ def test_odd_names_come_back_as_they_were(made: HandMade) -> None:
             if sample.name == "relay_breaker_state"
         }
         assert names == set(ODD_NAMES)
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+@pytest.mark.parametrize("count", [0, 3, len(ODD_NAMES), MOST_CONSUMERS + 10])
+def test_the_page_has_the_lines_that_prometheus_client_would_write(
+    made: HandMade, monkeypatch: pytest.MonkeyPatch, accept: str, count: int
+) -> None:
+    # How long something has waited must be the same in both looks.
+    monkeypatch.setattr(time, "time_ns", lambda: 100 * SECOND)
+    crowd(made, count)
+    collector = RelayCollector(made.domain, open_state(made.domain, str(made.folder)), bool(accept))
+    encode, kind = choose_encoder(accept)
+    theirs = encode(registry(made, openmetrics=bool(accept))).decode()
+    assert page(collector, accept)[0] == kind
+    ours = page(collector, accept)[1].decode()
+    assert sorted(ours.split("\n")) == sorted(theirs.split("\n"))
+    assert ours.endswith("# EOF\n") == bool(accept)
+    read = read_openmetrics if accept else text_string_to_metric_families
+    assert len(list(read(ours))) == len(list(read(theirs)))
 
 
 def test_beyond_1000_consumers_the_rest_is_summed_as_other(made: HandMade) -> None:
