@@ -65,6 +65,11 @@ class Child:
         """Stops it (SIGSTOP): it does nothing until it goes on."""
         self._process.send_signal(signal.SIGSTOP)
 
+    def halted(self) -> bool:
+        """Whether it is stopped, by itself or by somebody."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0] == "T"
+
     def go_on(self) -> None:
         """Continues a process that is stopped."""
         self._process.send_signal(signal.SIGCONT)
@@ -93,7 +98,11 @@ def wait_for(children: Sequence[Child], seconds: float) -> None:
     """
     deadline = time.monotonic() + seconds
     poller = select.poll()
-    waiting = {os.pidfd_open(child.pid): child for child in children}
+    for child in children:
+        if child.exit_code():
+            raise RunFailed(child.complaint())
+    running = [child for child in children if child.exit_code() is None]
+    waiting = {os.pidfd_open(child.pid): child for child in running}
     try:
         for descriptor in waiting:
             poller.register(descriptor, select.POLLIN)

@@ -83,6 +83,12 @@ def wait_until_ready(server: Server) -> None:
 
 
 def _go_on(children: Sequence[Child]) -> None:
+    """Continues all, when each has stopped itself: on a busy machine that may take a while."""
+    deadline = time.monotonic() + GOES_ON_SECONDS
+    while not all(child.exit_code() is not None or child.halted() for child in children):
+        if time.monotonic() > deadline:
+            raise RunFailed(f"not stopped after {GOES_ON_SECONDS} s")
+        time.sleep(0.001)
     for child in children:
         child.go_on()
     wait_for(children, GOES_ON_SECONDS)

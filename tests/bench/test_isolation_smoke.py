@@ -122,7 +122,7 @@ def stopped_consumer(greeting: bytes, then: bytes, ends: bool) -> Iterator[Child
                     connection.send(bytes(Welcome(log_id=1, position=0, end_position=0,
                                                   oldest_position=0).frame(source=20)))  # fmt: skip
                 connection.send(trades(1, WHOLE))
-                eventually(lambda: is_stopped(child), "it has stopped itself")
+                eventually(child.halted, "it has stopped itself")
                 connection.send(then)
                 if ends:
                     connection.shutdown(socket.SHUT_WR)
@@ -131,10 +131,6 @@ def stopped_consumer(greeting: bytes, then: bytes, ends: bool) -> Iterator[Child
         finally:
             child.stop()
             sleeping.stop()
-
-
-def is_stopped(child: Child) -> bool:
-    return Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 @pytest.mark.parametrize(
