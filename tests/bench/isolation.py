@@ -27,7 +27,7 @@ WITH, WITHOUT, AGAIN = "with", "without", "without again"
 # Consumers of a row, those that are stopped among them.
 CONSUMERS = 8
 # Where a frame comes each 100 us, those that are stopped are to be cut off within a run too, not
-# after 80 s: the kernel takes some 170 frames for each of them, and 4,000 later its breaker opens.
+# after 80 s: the kernel takes some 100 frames for each of them, and 4,000 later its breaker opens.
 SOON = ("send_buffer=65536", "circuit_breaker=4000", "max_queue_size=8000")
 # Nobody is cut off while a log's pages are touched: frames unread, and bytes of a block.
 CAREFUL_WINDOW, CAREFUL_BLOCK = 2_048, 64 * 1024
