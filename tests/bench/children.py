@@ -61,6 +61,12 @@ class Child:
         times = (path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/schedstat"))
         return sum(int(text.split()[0]) for text in times)
 
+    def asleep(self) -> bool:
+        """Whether its first thread waits for something: one that is ready to run, and has no
+        processor, is not."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "S"
+
     def halt(self) -> None:
         """Stops it (SIGSTOP): it does nothing until it goes on."""
         self._process.send_signal(signal.SIGSTOP)

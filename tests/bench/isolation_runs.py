@@ -57,8 +57,9 @@ def measure(server: Server, load: Load, groups: Sequence[Group] = (), stopped: b
             scale_runs.many(server, group, load.consumers + k, sent, folder, pins, shared)
             for k, group in enumerate(groups)
         ]
-        with scale_runs.stopped(server, [*timed, *others]):
-            wait_for(timed if stopped else [*timed, *others], load.seconds + 5)
+        with scale_runs.driving(server) as children:
+            children += [*timed, *others]
+            wait_for(timed if stopped else children, load.seconds + 5)
             cpu_ns = server.child.cpu_ns() - cpu_ns
             if stopped:
                 _go_on(others)

@@ -21,6 +21,9 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "load_average": os.getloadavg()[0],
         "shmem_huge_pages": _text("/sys/kernel/mm/transparent_hugepage/shmem_enabled"),
+        # Where a guest gives free memory back to its host, memory that the kernel takes anew may
+        # cost ten times as much.
+        "free_pages_reported": Path("/sys/module/page_reporting").exists(),
         "send_buffer_limit": _text("/proc/sys/net/core/wmem_max"),
     }
 

@@ -8,7 +8,9 @@ checks.
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+import mmap
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,18 +21,34 @@ from .native import program
 from .runs import BOARD_BYTES, SLOWEST_RATE, Pins, workspace
 from .servers import Server
 
+# struct slot of native/bench.h, in words of 8 bytes.
+WORDS = 8
+CONNECTED, READY, GO, DONE, LEAVE = range(1, 6)
+PATIENCE = 20.0
+# A server is quiet when it used less than so many ns of a processor in so many seconds.
+QUIET_NS, QUIET_FOR, SETTLED_WITHIN = 500_000, 0.03, 3.0
+# How often this process looks at the board: a few microseconds each time.
+LOOK_EVERY = 0.005
+
 
 @dataclass(frozen=True)
 class Group:
     """Consumers that are connections of one process. Those that say something (`greeting`, a frame)
-    are sessions. `types`: all that may come, and `count`: how many of these are in the run; empty
-    and 0 for every frame of it."""
+    are sessions. `wanted` has a byte for each frame of the flow's file: 1 where the greeting asks
+    for it; empty where every one is to come. `behind`: they stay so many frames behind."""
 
     connections: int
     mode: str = "count"
     greeting: bytes = b""
-    types: tuple[int, ...] = ()
-    count: int = 0
+    wanted: bytes = field(default=b"", repr=False)
+    behind: int = 0
+
+    def count(self, sent: int) -> int:
+        """How many of the first `sent` frames of a producer these have to have."""
+        if not self.wanted:
+            return sent
+        rounds, rest = divmod(sent, len(self.wanted))
+        return rounds * self.wanted.count(1) + self.wanted[:rest].count(1)
 
 
 @dataclass(frozen=True)
@@ -60,9 +78,18 @@ class Flow:
         return sum(group.connections for group in self.groups)
 
     @property
+    def slots(self) -> int:
+        """Several producers have a slot each on the board; the groups of one have a slot each."""
+        return self.producers if self.producers > 1 else len(self.groups)
+
+    @property
     def deliveries(self) -> int:
-        """Frames that all consumers together have in a run."""
-        return sum((group.count or self.sent) * group.connections for group in self.groups)
+        """Frames that all consumers together have after the warm-up."""
+        first = self.warmup * self.producers
+        return sum(
+            (group.count(self.sent) - group.count(first)) * group.connections
+            for group in self.groups
+        )
 
     @property
     def seconds(self) -> int:
@@ -73,57 +100,98 @@ class Flow:
 
 @dataclass(frozen=True)
 class Sample:
-    """What one run measured. `rate` is messages/s of all producers; `cpu_ns` is the server's own
-    processor time, warm-up included, for a delivery."""
+    """What one run measured, warm-up, accepting and closing left out. `rate` is messages/s of all
+    producers; `cpu_ns` is the server's own processor time for a delivery; `core`: processors
+    that it kept busy, `driver_core` those of the busiest driver."""
 
     seconds: float
     rate: float
     cpu_ns: float
-    deliveries: int
+    core: float
+    driver_core: float
     producers: list[dict[str, Any]]
     groups: list[dict[str, Any]]
-
-    @property
-    def server_core(self) -> float:
-        """Processors that the server kept busy. A warm-up is as dear as the rest."""
-        sent = sum(each["frames"] for each in self.producers)
-        share = sent / (self.deliveries / max(self.connections, 1)) if self.deliveries else 1.0
-        return self.cpu_ns * self.deliveries * share / self.seconds / 1e9
-
-    @property
-    def connections(self) -> int:
-        return sum(int(group["connections"]) for group in self.groups)
+    counted: tuple[int, ...] = ()
 
 
-def measure(server: Server, flow: Flow) -> Sample:
-    """Sends `flow` through `server` once. Raises RunFailed when it is no measurement."""
-    before = server.child.cpu_ns()
-    with workspace() as folder:
-        consumers, producers = _start(server, flow, folder)
-        children = [*consumers, *producers]
-        with stopped(server, children):
-            wait_for(children, flow.seconds + 5)
+def measure(server: Server, flow: Flow, counters: Callable[[], tuple[int, ...]] = tuple) -> Sample:
+    """Sends `flow` through `server` once. Raises RunFailed when it is no measurement. How much
+    `counters` rose meanwhile is in the sample."""
+    if len(flow.groups) > 1 and flow.producers > 1:
+        raise ValueError("several groups of consumers are paced by slots of one producer")
+    with workspace() as folder, driving(server) as children:
+        board = Board(folder / "board")
+        # Drivers end themselves only when nobody is left to do it: later than any wait here.
+        shared = [*board.option, "--timeout", str(2 * flow.seconds + 3 * round(PATIENCE))]
+        reading = [*shared, "--producers", str(flow.producers), "--stay", "1"]
+        for index, group in enumerate(flow.groups):
+            children.append(
+                many(server, group, index, flow.sent, folder, flow.pins.consumers, reading)
+            )
+        consumers = [*children]
+        board.wait_for(CONNECTED, flow.slots, children, PATIENCE)
+        for k in range(flow.producers):
+            children.append(_sender(server, flow, k, shared, folder))
+        board.wait_for(READY, flow.producers, children, flow.seconds)
+        cpu, before = settled(server), counters()
+        board.set(GO, flow.producers)
+        board.wait_for(DONE, len(consumers), children, flow.seconds)
+        cpu = server.child.cpu_ns() - cpu
+        counted = tuple(now - then for now, then in zip(counters(), before, strict=True))
+        board.set(LEAVE, max(flow.slots, flow.producers))
+        wait_for(children, PATIENCE)
         said = [json.loads(child.output()) for child in children]
     server.check()
-    groups, senders = said[: len(consumers)], said[len(consumers) :]
-    began = min(each["start_ns"] for each in senders)
-    seconds = (max(each["last_ns"] for each in groups) - began) / 1e9
-    return Sample(
-        seconds=seconds,
-        rate=flow.count * flow.producers / seconds,
-        cpu_ns=(server.child.cpu_ns() - before) / flow.deliveries,
-        deliveries=flow.deliveries,
-        producers=senders,
-        groups=groups,
-    )
+    return _sample(flow, cpu, said[len(consumers) :], said[: len(consumers)], counted)
+
+
+class Board:
+    """The page of counters that drivers share (native/bench.h), as this process sees it."""
+
+    def __init__(self, path: Path) -> None:
+        path.write_bytes(bytes(BOARD_BYTES))
+        self.option = ("--board", str(path))
+        with path.open("r+b") as file:
+            self._words = memoryview(mmap.mmap(file.fileno(), BOARD_BYTES)).cast("Q")
+
+    def wait_for(self, word: int, slots: int, children: Sequence[Child], seconds: float) -> None:
+        """Returns when that word of the first `slots` is set. Raises RunFailed when a driver ends
+        meanwhile, or time is up."""
+        deadline = time.monotonic() + seconds
+        while not all(self._words[slot * WORDS + word] for slot in range(slots)):
+            for child in children:
+                if child.exit_code() is not None:
+                    raise RunFailed(child.complaint())
+            if time.monotonic() > deadline:
+                raise RunFailed(f"not finished after {seconds:.0f} s")
+            time.sleep(LOOK_EVERY)
+
+    def set(self, word: int, slots: int) -> None:
+        """Says something to those who use the first `slots`."""
+        for slot in range(slots):
+            self._words[slot * WORDS + word] = 1
+
+
+def settled(server: Server) -> int:
+    """Waits until a server has done what accepting its consumers takes (what they did not say
+    within `plain_after` included), and gives its processor time in ns."""
+    deadline, before = time.monotonic() + SETTLED_WITHIN, server.child.cpu_ns()
+    while True:
+        time.sleep(QUIET_FOR)
+        now = server.child.cpu_ns()
+        quiet = now - before < QUIET_NS and server.child.asleep()
+        if quiet or time.monotonic() > deadline:
+            return now
+        before = now
 
 
 @contextmanager
-def stopped(server: Server, children: Sequence[Child]) -> Iterator[None]:
-    """Stops the drivers at the end. They also fail when the server has died, and then its own
-    words say why."""
+def driving(server: Server) -> Iterator[list[Child]]:
+    """A list for the drivers of a run, which are stopped at its end. They also fail when the server
+    has died, and then its own words say why."""
+    children: list[Child] = []
     try:
-        yield
+        yield children
     except RunFailed:
         if server.child.ends_within(0.5):
             server.check()
@@ -133,19 +201,22 @@ def stopped(server: Server, children: Sequence[Child]) -> Iterator[None]:
             child.stop()
 
 
-def _start(server: Server, flow: Flow, folder: Path) -> tuple[list[Child], list[Child]]:
-    board = folder / "board"
-    board.write_bytes(bytes(BOARD_BYTES))
-    shared = ["--board", str(board), "--timeout", str(flow.seconds)]
-    if len(flow.groups) > 1 and flow.producers > 1:
-        raise ValueError("several groups of consumers are paced by slots of one producer")
-    consumers = [
-        many(server, group, index, flow.sent, folder, flow.pins.consumers,
-             [*shared, "--producers", str(flow.producers)])
-        for index, group in enumerate(flow.groups)
-    ]  # fmt: skip
-    producers = [_sender(server, flow, k, shared, folder) for k in range(flow.producers)]
-    return consumers, producers
+def _sample(
+    flow: Flow, cpu: int, senders: list[dict[str, Any]], groups: list[dict[str, Any]],
+    counted: tuple[int, ...],
+) -> Sample:  # fmt: skip
+    began = min(each["start_ns"] for each in senders)
+    seconds = (max(each["last_ns"] for each in groups) - began) / 1e9
+    return Sample(
+        seconds=seconds,
+        rate=flow.count * flow.producers / seconds,
+        cpu_ns=cpu / flow.deliveries,
+        core=cpu / seconds / 1e9,
+        driver_core=max(each["cpu_ns"] for each in (*senders, *groups)) / seconds / 1e9,
+        producers=senders,
+        groups=groups,
+        counted=counted,
+    )
 
 
 def many(
@@ -154,28 +225,28 @@ def many(
 ) -> Child:  # fmt: skip
     """A group's process. `index` is its slot on the board; with `sent` 0 `shared` says how long it
     reads whatever comes."""
-    greeting = []
-    if group.greeting:
-        path = folder / f"greeting-{index}"
-        path.write_bytes(group.greeting)
-        greeting = ["--greeting", str(path)]
+    files = []
+    for option, content in (("greeting", group.greeting), ("wanted", group.wanted)):
+        if content:
+            path = folder / f"{option}-{index}"
+            path.write_bytes(content)
+            files += [f"--{option}", str(path)]
     command = [
         str(program("many")),
         *("--socket", str(server.consumers)),
         *("--index", str(index)),
         *("--connections", str(group.connections)),
-        *("--count", str(group.count or sent)),
+        *("--count", str(group.count(sent))),
         *("--mode", group.mode),
-        *("--types", str(sum(1 << number for number in group.types))),
-        *greeting,
+        *("--behind", str(group.behind)),
+        *files,
         *shared,
     ]
     return Child(f"many-{index}", command, folder, cpus)
 
 
 def _sender(server: Server, flow: Flow, producer: int, shared: list[str], folder: Path) -> Child:
-    # Several producers have a slot each; the groups of one have a slot each.
-    slot, slots = (producer, 1) if flow.producers > 1 else (0, len(flow.groups))
+    slot, slots = (producer, 1) if flow.producers > 1 else (0, flow.slots)
     command = [
         str(program("sender")),
         *("--socket", str(server.producers)),

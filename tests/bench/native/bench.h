@@ -39,7 +39,12 @@ enum {
 struct slot {
     _Atomic uint64_t frames;    /* frames this consumer has read */
     _Atomic uint64_t connected; /* 1 once connect() returned */
-    uint64_t spare[6];
+    _Atomic uint64_t ready;     /* 1 once everybody has read what this sender sent first */
+    _Atomic uint64_t go;        /* 1 when that sender may begin */
+    _Atomic uint64_t done;      /* 1 once all consumers of many.c have everything */
+    _Atomic uint64_t leave;     /* 1 when who stays to the end may leave */
+    _Atomic uint64_t sent;      /* frames a sender has sent: who stays behind looks at it */
+    uint64_t spare[1];
 };
 
 /* The board: a file mapped by the producer and all consumers of one run. */

@@ -1,20 +1,24 @@
 /* Many consumers in one process, where a process each would be the bench's own cost.
  *
  *   many --socket PATH --board FILE --connections N --count FRAMES --timeout SECONDS
- *        [--index SLOT] [--producers P] [--mode count|verify] [--types MASK] [--read-bytes N]
- *        [--greeting FILE] [--heartbeat FILE --heartbeat-ms MS] [--hold-ms MS]
- *        [--after N] [--stop-after FRAMES]
+ *        [--index SLOT] [--producers P] [--mode count|verify] [--wanted FILE] [--read-bytes N]
+ *        [--greeting FILE] [--heartbeat FILE --heartbeat-ms MS] [--hold-ms MS] [--stay 1]
+ *        [--behind FRAMES] [--after N] [--stop-after FRAMES]
  *
  * Every connection must have FRAMES frames exactly, of P producers together and of any size. Of
  * each frame are looked at: magic, size, and its sequence, which says whose it is (bench.h) and
  * must be that producer's next one; with verify its checksum too.
- * With --types (bit n: type n) only those may come, and sequences need only rise: so many
- * matching frames in order, none of another type, are all of them.
+ * With --wanted only some may come, and of these all: FILE has a byte for each frame of a round of
+ * the one producer's, 1 where it is wanted.
  * In slot SLOT + k of the board stands how many frames of producer k all connections have.
  *
  * The greeting (a Hello) is sent by each connection at once, and answered by a Welcome; control
  * frames are counted, and Error, Gap or Snapshot fail the run. With --heartbeat each connection
  * sends that frame each MS, evenly spread. FRAMES = 0: reads for --hold-ms, then says what came.
+ * With --behind a connection reads only while it is more than so many frames behind what its
+ * sender has sent, or that has sent everything.
+ * With --stay it says `done` on the board and keeps its connections until it is told to leave: to
+ * close a thousand costs the server time that has nothing to do with frames.
  *
  * With --after they connect when the first N of the board are connected, and are served after them.
  * With --stop-after the process stops itself (SIGSTOP) when each connection has so many frames, of
@@ -30,8 +34,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,8 +68,10 @@ struct many {
     int epoll;
     bool verify, stopped;
     uint64_t stop_after, gapped, closed;
-    uint64_t connections, producers, count, types, read_bytes, heartbeat_ms, hold_ms;
+    uint64_t connections, producers, count, behind, read_bytes, heartbeat_ms, hold_ms;
     struct message greeting, heartbeat;
+    uint8_t *wanted; /* of a round of frames, NULL: all */
+    uint64_t round;
     struct slot *slots;
     struct connection *each;
     uint8_t *buffer;
@@ -82,6 +90,21 @@ static void load_message(struct message *message, const char *path)
     if (got < HEADER_BYTES || got == sizeof message->bytes)
         fail("%s: expected a frame of less than %d bytes", path, MOST_GREETING);
     message->size = (uint64_t)got;
+    close(fd);
+}
+
+static void load_wanted(struct many *many, const char *path)
+{
+    struct stat of;
+    if (!path)
+        return;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &of) < 0)
+        fail("%s: %s", path, strerror(errno));
+    many->round = (uint64_t)of.st_size;
+    many->wanted = mmap(NULL, many->round, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (many->wanted == MAP_FAILED || !memchr(many->wanted, 1, many->round))
+        fail("%s: no frame is wanted", path);
     close(fd);
 }
 
@@ -164,6 +187,13 @@ static void take_control(struct many *many, struct connection *connection, const
         tell_all_connected(many);
 }
 
+static uint64_t next_wanted(const struct many *many, uint64_t number)
+{
+    while (many->wanted && !many->wanted[(number - FIRST_SEQUENCE) % many->round])
+        number++;
+    return number;
+}
+
 static void take_domain(struct many *many, struct connection *connection, const uint8_t *frame)
 {
     uint64_t sequence = load64(frame + AT_SEQUENCE);
@@ -171,10 +201,8 @@ static void take_domain(struct many *many, struct connection *connection, const 
     if (!connection->welcomed || producer >= many->producers)
         fail("frame %llu: sequence %llx, not of a producer of this run",
              (unsigned long long)connection->frames, (unsigned long long)sequence);
-    uint64_t expected = connection->seen[producer] + FIRST_SEQUENCE;
-    bool wanted = many->types ? many->types >> frame[AT_TYPE] & 1 && number >= expected
-                              : number == expected;
-    if (!wanted)
+    uint64_t expected = next_wanted(many, connection->seen[producer] + FIRST_SEQUENCE);
+    if (number != expected)
         fail("frame %llu: of producer %llu number %llu, expected %llu",
              (unsigned long long)connection->frames, (unsigned long long)producer,
              (unsigned long long)number, (unsigned long long)expected);
@@ -309,16 +337,36 @@ static void read_ready(struct many *many, uint64_t now, uint64_t until)
     stop_when_due(many);
 }
 
+static void nap(uint64_t ns)
+{
+    const struct timespec duration = {.tv_nsec = (long)ns};
+    nanosleep(&duration, NULL);
+}
+
+static void drain_behind(struct many *many)
+{
+    while (many->unfinished) {
+        uint64_t sent = atomic_load_explicit(&many->slots[0].sent, memory_order_acquire);
+        for (uint64_t i = 0; i < many->connections; i++)
+            if (many->each[i].seen[0] + many->behind < sent)
+                read_connection(many, &many->each[i]);
+        tell_progress(many);
+        nap(20000);
+    }
+}
+
 static void drain(struct many *many)
 {
     uint64_t now = many->begun_ns = monotonic_ns();
+    if (many->behind)
+        drain_behind(many);
     uint64_t end = many->count ? NEVER : now + many->hold_ms * 1000000;
     while (many->unfinished && now < end) {
         uint64_t next = beat(many, now);
         read_ready(many, now, next < end ? next : end);
         now = monotonic_ns();
     }
-    many->last_ns = now;
+    many->last_ns = monotonic_ns();
     for (uint64_t i = 0; many->count && i < many->connections; i++) {
         if (many->each[i].closed)
             continue;
@@ -326,6 +374,13 @@ static void drain(struct many *many)
         if (many->each[i].held)
             fail("connection %llu: bytes beyond the last frame", (unsigned long long)i);
     }
+}
+
+static void stay(const struct many *many)
+{
+    atomic_store(&many->slots[0].done, 1);
+    while (!atomic_load(&many->slots[0].leave))
+        nap(1000000);
 }
 
 static void report(const struct many *many)
@@ -378,8 +433,8 @@ int main(int argc, char **argv)
     static struct many many = {
         .connections = 1, .producers = 1, .read_bytes = 256u << 10, .heartbeat_ms = 1000};
     const char *socket_path = NULL, *board = NULL, *mode = "count";
-    const char *greeting = NULL, *heartbeat = NULL;
-    uint64_t timeout = 60, index = 0, after = 0;
+    const char *greeting = NULL, *heartbeat = NULL, *wanted = NULL;
+    uint64_t timeout = 60, index = 0, after = 0, staying = 0;
     const struct option_entry options[] = {
         {"socket", NULL, &socket_path},
         {"board", NULL, &board},
@@ -388,7 +443,8 @@ int main(int argc, char **argv)
         {"connections", &many.connections, NULL},
         {"producers", &many.producers, NULL},
         {"count", &many.count, NULL},
-        {"types", &many.types, NULL},
+        {"behind", &many.behind, NULL},
+        {"wanted", NULL, &wanted},
         {"read-bytes", &many.read_bytes, NULL},
         {"greeting", NULL, &greeting},
         {"heartbeat", NULL, &heartbeat},
@@ -396,6 +452,7 @@ int main(int argc, char **argv)
         {"after", &after, NULL},
         {"stop-after", &many.stop_after, NULL},
         {"hold-ms", &many.hold_ms, NULL},
+        {"stay", &staying, NULL},
         {"timeout", &timeout, NULL},
         {NULL, NULL, NULL},
     };
@@ -411,6 +468,7 @@ int main(int argc, char **argv)
     choose_checksum();
     load_message(&many.greeting, greeting);
     load_message(&many.heartbeat, heartbeat);
+    load_wanted(&many, wanted);
     allocate(&many, board, index);
     wait_for_others(board, after);
     for (uint64_t i = 0; i < many.connections; i++)
@@ -419,5 +477,7 @@ int main(int argc, char **argv)
         tell_all_connected(&many);
     drain(&many);
     report(&many);
+    if (staying)
+        stay(&many);
     return 0;
 }

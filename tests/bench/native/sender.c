@@ -8,7 +8,9 @@
  * block and a right checksum are in each. Producer K begins with sequence K << 40 | 1.
  * Blocks are of as many frames as BYTES hold (one at least), and are sent while fewer than the
  * window are not yet read, as N slots of the board from S on say; with --interval one frame is
- * sent each so many nanoseconds. Warm-up and clock are those of producer.c.
+ * sent each so many nanoseconds.
+ * When everybody has read the warm-up, it says `ready` in slot S, and the clock starts when it is
+ * told to go; it stays connected until it is told to leave.
  */
 #include "bench.h"
 
@@ -25,7 +27,7 @@
 
 struct sender {
     int fd;
-    const struct slot *slot;
+    struct slot *slot;
     uint64_t slots, producer, count, warmup, block, window, interval;
     uint64_t sent, bytes, waits;
     uint8_t *frames;  /* the file's */
@@ -104,18 +106,6 @@ static uint64_t fitting(const struct sender *sender, uint64_t left)
     return frames;
 }
 
-static void send_block(struct sender *sender, uint64_t frames)
-{
-    uint64_t now = realtime_ns(), first = sender->next;
-    for (uint64_t i = 0; i < frames; i++)
-        stamp(sender->frames + sender->starts[first + i],
-              (sender->producer << PRODUCER_BITS) + FIRST_SEQUENCE + sender->sent + i, now);
-    send_all(sender, sender->frames + sender->starts[first],
-             sender->starts[first + frames] - sender->starts[first]);
-    sender->sent += frames;
-    sender->next = (first + frames) % sender->known;
-}
-
 static uint64_t read_by_all(const struct sender *sender)
 {
     uint64_t least = UINT64_MAX;
@@ -126,6 +116,25 @@ static uint64_t read_by_all(const struct sender *sender)
     return least;
 }
 
+static void tell_sent(struct sender *sender, uint64_t frames)
+{
+    for (uint64_t i = 0; i < sender->slots; i++)
+        atomic_store_explicit(&sender->slot[i].sent, frames, memory_order_release);
+}
+
+static void send_block(struct sender *sender, uint64_t frames)
+{
+    uint64_t now = realtime_ns(), first = sender->next;
+    for (uint64_t i = 0; i < frames; i++)
+        stamp(sender->frames + sender->starts[first + i],
+              (sender->producer << PRODUCER_BITS) + FIRST_SEQUENCE + sender->sent + i, now);
+    send_all(sender, sender->frames + sender->starts[first],
+             sender->starts[first + frames] - sender->starts[first]);
+    sender->sent += frames;
+    tell_sent(sender, sender->sent);
+    sender->next = (first + frames) % sender->known;
+}
+
 static void wait_for_room(struct sender *sender, uint64_t frames)
 {
     while (sender->sent + frames > read_by_all(sender) + sender->window) {
@@ -134,17 +143,25 @@ static void wait_for_room(struct sender *sender, uint64_t frames)
     }
 }
 
-static void wait_until_read(const struct sender *sender)
+/* Who stays behind must not while everything is to be read. */
+static void wait_until_read(struct sender *sender)
 {
+    tell_sent(sender, UINT64_MAX);
     while (read_by_all(sender) < sender->sent)
         nap(50000);
+    tell_sent(sender, sender->sent);
+}
+
+static void wait_for_word(const _Atomic uint64_t *word)
+{
+    while (!atomic_load(word))
+        nap(200000);
 }
 
 static void wait_for_consumers(const struct sender *sender)
 {
     for (uint64_t i = 0; i < sender->slots; i++)
-        while (!atomic_load(&sender->slot[i].connected))
-            nap(200000);
+        wait_for_word(&sender->slot[i].connected);
 }
 
 static void send_some(struct sender *sender, uint64_t frames)
@@ -206,9 +223,13 @@ int main(int argc, char **argv)
     set_send_buffer(sender.fd, send_buffer);
     send_some(&sender, sender.warmup);
     wait_until_read(&sender);
+    atomic_store(&sender.slot->ready, 1);
+    wait_for_word(&sender.slot->go);
     uint64_t cpu = cpu_ns(), bytes = sender.bytes, start = monotonic_ns();
     send_some(&sender, sender.count);
     report(&sender, start, cpu, bytes);
     wait_until_read(&sender);
+    fflush(stdout);
+    wait_for_word(&sender.slot->leave);
     return 0;
 }
