@@ -4,7 +4,6 @@ Called by `relays.config.load`, which lays the layers over one another. Here val
 found and named, with unknown keys refused; whether a value is good is `relays.config.keys`' part.
 """
 
-import difflib
 import json
 import re
 import tomllib
@@ -53,6 +52,8 @@ def show_value(value: object) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of an "unknown ..." line: the nearest known name, or where they are listed."""
+    import difflib  # where nothing is wrong, a start has no use for it
+
     near = difflib.get_close_matches(name, list(known), n=1)
     return f'did you mean "{near[0]}"?' if near else "relays/README.md lists the keys"
 

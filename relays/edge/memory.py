@@ -7,7 +7,6 @@ the state read-only. What the bytes mean is the compiled state's business.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -199,7 +198,8 @@ def _create(where: Files, config: RelayConfig, journal: Found | None, now_ns: in
         memory, ring = Mapping(state_fd, places["end"], True), Ring(log_fd, config.log_bytes, True)
         os.close(log_fd)
         os.close(state_fd)
-        state = begin(memory, ring, config, journal, secrets.randbits(63) | 1, now_ns)
+        log_id = int.from_bytes(os.urandom(8), "little") >> 1 | 1
+        state = begin(memory, ring, config, journal, log_id, now_ns)
         for path in (where.log, where.state):
             os.replace(_half(path), path)
         return state

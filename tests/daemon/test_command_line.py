@@ -218,6 +218,15 @@ finally:
 """
 
 
+def test_a_relay_starts_without_what_only_others_need() -> None:
+    needless = ("difflib", "hashlib", "numpy", "prometheus_client", "random", "rich", "secrets")
+    code = "import sys, relays.cli.run, relays.edge.service; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=DEADLINE, check=True
+    )
+    assert not set(needless) & set(done.stdout.split())
+
+
 def test_help_imports_no_subcommand() -> None:
     done = subprocess.run(
         [sys.executable, "-c", HELP], capture_output=True, text=True, timeout=DEADLINE, check=True
