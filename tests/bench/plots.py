@@ -96,6 +96,42 @@ def _of(
     return Plot(title, unit, places, series, line)
 
 
+def of_scale(measured: Mapping[str, Any]) -> Iterator[Plot]:
+    """Cost of a delivery for each row that compares contenders by it."""
+    rows = [row for row in measured["rows"] if "relay again" in row["figures"]]
+    if rows:
+        names = rows[0]["figures"]
+        series = {
+            name: [interval(row["figures"][name]["cpu_ns"]) for row in rows] for name in names
+        }
+        yield Plot(COST, "ns", [row["title"] for row in rows], series)
+
+
+def of_growth(measured: Mapping[str, Any]) -> Iterator[Plot]:
+    """Cost of a message as each thing grows, measured and by the model."""
+    said = list(zip(measured["rows"], measured["model"]["errors"], strict=True))
+    for factor in dict.fromkeys(row["point"]["factor"] for row, _ in said):
+        points = [(row, error) for row, error in said if row["point"]["factor"] == factor]
+        if not factor:
+            continue
+        cost = [row["message_ns"] for row, _ in points]
+        series = {
+            "measured": [Interval(each, each, each) for each in cost],
+            "model": [
+                Interval(*(each * (1 + error),) * 3)
+                for each, (_, error) in zip(cost, points, strict=True)
+            ],
+        }
+        places = [_point(row["point"], row["value"]) for row, _ in points]
+        title = f"processor time of a relay a message, by {factor}"
+        yield Plot(title, "ns", places, series, line=True)
+
+
+def _point(point: Mapping[str, Any], value: int) -> str:
+    paced = f" to {point['consumers']:,}" if point["rate"] else ""
+    return f"{value:,}{paced}"
+
+
 def of_peers(measured: Mapping[str, Any]) -> Iterator[Plot]:
     """Deliveries by consumers, percentiles of each kind of latency, and the cost of a delivery."""
     rates = [row for row in measured["rows"] if not row["row"]["interval"]]

@@ -20,6 +20,7 @@ from . import (
     peers_suite,
     peers_tables,
     plots,
+    scale_rows,
     sizes,
     snapshots,
     tables,
@@ -194,6 +195,37 @@ def _client(asked: Asked) -> dict[str, Any]:
     }
 
 
+def _scale(asked: Asked) -> dict[str, Any]:
+    from . import scale_suite, scale_tables
+
+    results = []
+    for result in scale_suite.run(asked):
+        asked.show(scale_tables.of_figures([result]))
+        results.append(result)
+    bars = [bar for result in results for bar in result.bars]
+    if bars:
+        asked.show(tables.of_bars(bars))
+    return {
+        "rows": [result.as_json() for result in results],
+        "bars": [bar.as_json() for bar in bars],
+    }
+
+
+def _growth(asked: Asked) -> dict[str, Any]:
+    with _extra():
+        from . import growth, growth_model, growth_tables
+    native.build()
+    results = growth.run(asked.load, asked.rounds, asked.quick, asked.progress)
+    model = growth_model.fit(results)
+    asked.show(growth_tables.of_points(results, model))
+    asked.show(growth_tables.of_model(model))
+    return {
+        "rows": [result.as_json() for result in results],
+        "model": model.as_json(),
+        "bars": [model.judged.as_json()],
+    }
+
+
 @contextmanager
 def _extra() -> Iterator[None]:
     """Around imports of what only the extra `bench` installs."""
@@ -315,6 +347,27 @@ ALL = (
         measure=_capacity,
         options=LOAD,
         plots=plots.of_capacity,
+    ),
+    Suite(
+        "scale",
+        "many producers and consumers, mixed messages, idle sessions, start",
+        # Deliveries a run.
+        full=Size(20_000_000, 20),
+        quick=Size(4_000_000, 3),
+        measure=_scale,
+        options=LOAD,
+        rows=scale_rows.ROWS,
+        plots=plots.of_scale,
+    ),
+    Suite(
+        "growth",
+        "what a message costs as consumers, size, producers or lag grow",
+        # Deliveries of 64-byte frames a run.
+        full=Size(20_000_000, 5),
+        quick=Size(2_000_000, 1),
+        measure=_growth,
+        options=LOAD,
+        plots=plots.of_growth,
     ),
     Suite(
         "protocol",
