@@ -149,7 +149,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _encode_tlvs(value: object) -> bytes:
     if not isinstance(value, bytes):
         raise TypeError(f"TLVs are bytes, not {type(value).__name__}")
-    return _decode_tlvs(value, 0)
+    return _decode_tlvs(value, 0) if value else value
 
 
 def _decode_tlvs(data: Buffer, base: int) -> bytes:

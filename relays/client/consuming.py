@@ -160,6 +160,7 @@ class Consuming:
         self._every = (wanted.heartbeat_ms or 1000) / 1000
         self._dead_after = dead_after
         self._heard = self._next_beat = 0.0
+        self._said: int | None = None
         self._had = Had()
         self._owed: Gap | None = None
         self._chain: int | None = None
@@ -176,7 +177,7 @@ class Consuming:
         self.stream.greet(filtered=self.wanted.filtered)
         self._had.rewind()
         self._owed = None
-        self._heard, self._next_beat = now, now + self._every
+        self._heard, self._next_beat, self._said = now, now + self._every, None
         return self.wanted.hello(self.log_id, self.position)
 
     def room(self) -> memoryview:
@@ -233,7 +234,7 @@ class Consuming:
         self, now: float, where: Callable[[], int] | None = None, *, at_once: bool = False
     ) -> bytes:
         """The Heartbeat that is due, which says how far this consumer is (`where`; None = with all
-        that came); empty when none is."""
+        that came); empty when none is, or when that has been said."""
         if now < self._next_beat and not at_once:
             return b""
         self._next_beat = now + self._every
@@ -241,6 +242,9 @@ class Consuming:
         if not self.ready or self._owed is not None:
             return b""
         position = (self.position or 0) if where is None else where()
+        if position == self._said and not at_once:
+            return b""
+        self._said = position
         return Heartbeat(position=position).frame(source=SourceType.EXTERNAL)
 
     # --- what comes ---

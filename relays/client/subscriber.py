@@ -42,7 +42,8 @@ class Subscriber:
       comes on is marked: the property `replayed` says so of what was last given, `messages()` and
       `read()` of each message.
     * `snapshot`: the state of instruments first, and after each Gap, between two Snapshots.
-    * `heartbeat_ms`: how often both sides say something; after `dead_after` seconds without a byte
+    * `heartbeat_ms`: how often the relay says something, and this consumer how far it is where
+      that has changed; after `dead_after` seconds without a byte
       (None = 3 heartbeats) the relay counts as dead and is connected anew, unless `reconnect` is
       off; `backoff` = first and longest wait between tries, seconds.
     * `verify`: whether checksums are looked at.

@@ -226,9 +226,10 @@ class Outlet:
             self.tail = self.tail[size:]
             self._left = 0  # it is looked at again: an open breaker waits for this
             self.record.tail_sent(size, not self.tail)
-        if self.idle:
-            self.record.unmark(MARK_OWED)
-        return kind != NOTHING
+        if not self.idle:
+            return kind != NOTHING
+        self.record.unmark(MARK_OWED)
+        return kind != NOTHING and self.record.lag > 0
 
     def took_nothing(self) -> None:
         """The kernel takes no more for now."""

@@ -47,6 +47,9 @@ SPARE_DESCRIPTORS = 64
 CHECK_EVERY = 1.0
 SECOND = 1_000_000_000
 MAKING_WAY = 0.1
+# Objects made between two looks for cycles. What a message needs is given back by counting, and to
+# look at a thousand connections takes milliseconds, in which nothing is passed on.
+COLLECT_EVERY = 50_000
 
 
 def self_test() -> None:
@@ -221,6 +224,7 @@ class Service:
         state.set_status(pid=os.getpid(), started_ns=time.time_ns(), metrics_port=port)
         gc.collect()
         gc.freeze()
+        gc.set_threshold(COLLECT_EVERY)
         self._take_over()
         self.relay.start()
         if self.metrics:

@@ -170,10 +170,11 @@ def test_idle_sessions_are_measured_with_their_heartbeats(monkeypatch: pytest.Mo
     monkeypatch.setattr(scale_idle, "SETTLING", 0.2)
     monkeypatch.setattr(scale_idle, "LOG_BYTES", 1 << 20)
     result = scale_idle.idle(Load(count=1), 1, 1.0, say, sessions=20)
-    complete(result, {"relay", "the other end, in C"})
-    (sample,) = result.samples["relay"]
-    assert sample["sessions"]["heartbeats"] >= 20
-    assert sample["sessions"]["beats"] >= 20
+    complete(result, {"relay", "relay, answered", "the other end, in C"})
+    (silent,), (answered,) = result.samples.values()
+    assert silent["sessions"]["heartbeats"] >= 20
+    assert silent["sessions"]["beats"] == 0
+    assert answered["sessions"]["beats"] >= 20
 
 
 def test_memory_is_measured_by_consumers_and_a_log_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -386,6 +386,20 @@ def test_a_heartbeat_that_is_due_soon_is_said_when_the_relays_comes() -> None:
     assert (core.beat(1.7), core.wake) == (b"", 2.6)
 
 
+def test_how_far_a_consumer_is_is_said_once() -> None:
+    played = Played(LIVE)
+    core = played.core
+    played.connect(welcome(10), FRAMES[0], now=1.0)
+    assert Heartbeat.decode(core.beat(2.0)).position == 11
+    assert core.beat(3.0) == b""
+    assert Heartbeat.decode(core.beat(3.1, at_once=True)).position == 11
+    played.say(FRAMES[1], now=3.5)
+    assert Heartbeat.decode(core.beat(4.1)).position == 12
+    played.core.ended(4.2)
+    played.connect(welcome(12), now=5.0)
+    assert Heartbeat.decode(core.beat(6.0)).position == 12, "to whoever answers now"
+
+
 def test_a_position_of_another_log_is_told_to_nobody() -> None:
     played = Played(LIVE)
     assert played.core.begin(0.0)

@@ -182,7 +182,7 @@ def test_a_timer_set_before_the_clock_was_does_not_hold_up_the_next(step: int) -
     place.send(sock, hello(1, heartbeat_ms=60_000))
     place.clock.time += 101 * MILLISECOND
     place.relay._on_timer()
-    assert place.loop.timers[-1].delay > 59
+    assert place.loop.timers[-1].delay > 56
     set_clock(place, step)
     place.connect()
     assert place.loop.timers[-1].delay <= 0.1

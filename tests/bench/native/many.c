@@ -2,7 +2,7 @@
  *
  *   many --socket PATH --board FILE --connections N --count FRAMES --timeout SECONDS
  *        [--index SLOT] [--producers P] [--mode count|verify] [--wanted FILE] [--read-bytes N]
- *        [--greeting FILE] [--heartbeat FILE --heartbeat-ms MS] [--hold-ms MS] [--stay 1]
+ *        [--greeting FILE] [--heartbeat FILE] [--hold-ms MS] [--stay 1]
  *        [--behind FRAMES] [--after N] [--stop-after FRAMES]
  *
  * Every connection must have FRAMES frames exactly, of P producers together and of any size. Of
@@ -13,8 +13,8 @@
  * In slot SLOT + k of the board stands how many frames of producer k all connections have.
  *
  * The greeting (a Hello) is sent by each connection at once, and answered by a Welcome; control
- * frames are counted, and Error, Gap or Snapshot fail the run. With --heartbeat each connection
- * sends that frame each MS, evenly spread. FRAMES = 0: reads for --hold-ms, then says what came.
+ * frames are counted, and Error, Gap or Snapshot fail the run. With --heartbeat a connection
+ * answers each of the server's with that frame, as relays.client does. FRAMES = 0: reads for --hold-ms, then says what came.
  * With --behind a connection reads only while it is more than so many frames behind what its
  * sender has sent, or that has sent everything.
  * With --stay it says `done` on the board and keeps its connections until it is told to leave: to
@@ -68,7 +68,7 @@ struct many {
     int epoll;
     bool verify, stopped;
     uint64_t stop_after, gapped, closed;
-    uint64_t connections, producers, count, behind, read_bytes, heartbeat_ms, hold_ms;
+    uint64_t connections, producers, count, behind, read_bytes, hold_ms;
     struct message greeting, heartbeat;
     uint8_t *wanted; /* of a round of frames, NULL: all */
     uint64_t round;
@@ -78,7 +78,7 @@ struct many {
     uint64_t unwelcomed, unfinished;
     uint64_t bytes, reads, controls, heartbeats;
     uint64_t first_ns, last_ns;
-    uint64_t beats, begun_ns;
+    uint64_t beats;
 };
 
 static void load_message(struct message *message, const char *path)
@@ -171,10 +171,20 @@ static void take_gap(struct many *many, struct connection *connection, const uin
     pass(many, connection, connection->skipped);
 }
 
+static void beat(struct many *many, struct connection *connection)
+{
+    many->heartbeats++;
+    if (!many->heartbeat.size)
+        return;
+    say(connection, &many->heartbeat);
+    many->beats++;
+}
+
 static void take_control(struct many *many, struct connection *connection, const uint8_t *frame)
 {
     many->controls++;
-    many->heartbeats += frame[AT_TYPE] == HEARTBEAT;
+    if (frame[AT_TYPE] == HEARTBEAT)
+        beat(many, connection);
     if (frame[AT_TYPE] == GAP && many->stopped && many->greeting.size)
         take_gap(many, connection, frame);
     else if (frame[AT_TYPE] != HEARTBEAT && frame[AT_TYPE] != WELCOME)
@@ -295,17 +305,6 @@ static void tell_progress(struct many *many)
     }
 }
 
-/* Sends the heartbeats that are due; returns when the next one is. */
-static uint64_t beat(struct many *many, uint64_t now)
-{
-    uint64_t apart = many->heartbeat_ms * 1000000 / many->connections;
-    if (!many->heartbeat.size || many->unwelcomed)
-        return NEVER;
-    while (many->begun_ns + many->beats * apart <= now)
-        say(&many->each[many->beats++ % many->connections], &many->heartbeat);
-    return many->begun_ns + many->beats * apart;
-}
-
 static uint64_t fewest_frames(const struct many *many)
 {
     uint64_t least = UINT64_MAX;
@@ -357,13 +356,12 @@ static void drain_behind(struct many *many)
 
 static void drain(struct many *many)
 {
-    uint64_t now = many->begun_ns = monotonic_ns();
+    uint64_t now = monotonic_ns();
     if (many->behind)
         drain_behind(many);
     uint64_t end = many->count ? NEVER : now + many->hold_ms * 1000000;
     while (many->unfinished && now < end) {
-        uint64_t next = beat(many, now);
-        read_ready(many, now, next < end ? next : end);
+        read_ready(many, now, end);
         now = monotonic_ns();
     }
     many->last_ns = monotonic_ns();
@@ -431,7 +429,7 @@ static void wait_for_others(const char *board, uint64_t others)
 int main(int argc, char **argv)
 {
     static struct many many = {
-        .connections = 1, .producers = 1, .read_bytes = 256u << 10, .heartbeat_ms = 1000};
+        .connections = 1, .producers = 1, .read_bytes = 256u << 10};
     const char *socket_path = NULL, *board = NULL, *mode = "count";
     const char *greeting = NULL, *heartbeat = NULL, *wanted = NULL;
     uint64_t timeout = 60, index = 0, after = 0, staying = 0;
@@ -448,7 +446,6 @@ int main(int argc, char **argv)
         {"read-bytes", &many.read_bytes, NULL},
         {"greeting", NULL, &greeting},
         {"heartbeat", NULL, &heartbeat},
-        {"heartbeat-ms", &many.heartbeat_ms, NULL},
         {"after", &after, NULL},
         {"stop-after", &many.stop_after, NULL},
         {"hold-ms", &many.hold_ms, NULL},
