@@ -91,6 +91,8 @@ cdef class Fan:
         cdef uint64_t begun = monotonic()
         cdef Py_ssize_t n = 0
         cdef int outcome
+        if self.count:
+            self.state.walk((<Record>self.lines[0].record).row.offset)
         while n < self.count:
             outcome = ALL
             with nogil:

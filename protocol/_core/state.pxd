@@ -195,6 +195,7 @@ cdef class State:
 
     cdef void apply(self, uint64_t *first, uint64_t *second) noexcept nogil
     cdef uint8_t *at(self, uint64_t offset) noexcept nogil
+    cdef void walk(self, uint64_t offset) noexcept nogil
     cdef uint64_t entry_before(self, uint64_t value, bint by_offset) noexcept nogil
     cdef uint64_t position_of(self, uint64_t boundary) noexcept nogil
     cdef void observe(self, Histogram *histogram, uint64_t ns) noexcept nogil
