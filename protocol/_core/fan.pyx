@@ -26,6 +26,9 @@ cdef enum Outcome:
     FULL = 2
     GONE = 3
 
+cdef enum:
+    FEW = 8                            # to more the lock of the interpreter is not kept meanwhile
+
 MORE, BEHIND, BROKEN = ASKS, FULL, GONE
 
 
@@ -94,13 +97,11 @@ cdef class Fan:
         if self.count:
             self.state.walk((<Record>self.lines[0].record).row.offset)
         while n < self.count:
-            outcome = ALL
-            with nogil:
-                while n < self.count and self.lines[n].fd >= 0:
-                    outcome = self.to_socket(&self.lines[n], now, begun)
-                    n += 1
-                    if outcome != ALL:
-                        break
+            if self.count > FEW:
+                with nogil:
+                    outcome = self.to_sockets(&n, now, begun)
+            else:
+                outcome = self.to_sockets(&n, now, begun)
             if outcome != ALL:
                 others.append(((<Record>self.lines[n - 1].record).row.id, outcome))
             elif n < self.count:
@@ -109,6 +110,14 @@ cdef class Fan:
                 if outcome != ALL:
                     others.append(((<Record>self.lines[n - 1].record).row.id, outcome))
         return others
+
+    cdef int to_sockets(self, Py_ssize_t *next, uint64_t now, uint64_t begun) noexcept nogil:
+        """Send to all from `next` on that are sockets, or to the first that does not take it."""
+        cdef int outcome = ALL
+        while outcome == ALL and next[0] < self.count and self.lines[next[0]].fd >= 0:
+            outcome = self.to_socket(&self.lines[next[0]], now, begun)
+            next[0] += 1
+        return outcome
 
     cdef int to_socket(self, Line *line, uint64_t now, uint64_t begun) noexcept nogil:
         cdef ConnectionRecord *c = (<Record>line.record).row

@@ -70,6 +70,11 @@ cdef class Ingress:
         return len(self.carry) + self.read_size if self.large is None else len(self.large)
 
     @property
+    def crowded(self):
+        """Whether somebody has to give way before there is room for that."""
+        return self.state.horizon(self.wants) > self.state.log.oldest_offset
+
+    @property
     def held(self):
         """Bytes of an incomplete frame kept between reads."""
         return len(self.carry) if self.large is None else self.filled
@@ -98,11 +103,8 @@ cdef class Ingress:
             to, room = <uint8_t *><char *>self.large + self.filled, len(self.large) - self.filled
         self.mark(True)
         room = min(room, most)
-        if self.fd < 0:
-            size = self.from_object(room)
-        else:
-            with nogil:
-                size = from_socket(self.fd, to, room)
+        # The lock of the interpreter is kept: nobody who wants it is in more of a hurry than this.
+        size = from_socket(self.fd, to, room) if self.fd >= 0 else self.from_object(room)
         if size < 0:
             self.mark(False)
         return size
@@ -154,10 +156,8 @@ cdef class Ingress:
         all was scanned, and what is left is an incomplete frame that is kept."""
         cdef uint8_t *begin = self.state.at(self.base)
         cdef uint64_t before = self.track.last
-        cdef int stop
-        with nogil:
-            stop = scan_frames(begin, self.dst, self.src, self.have, self.rules, self.track, tally,
-                               limit)
+        cdef int stop = scan_frames(begin, self.dst, self.src, self.have, self.rules, self.track,
+                                    tally, limit)
         self.src, self.dst = tally.src, tally.dst
         self.moved = tally.accepted or tally.duplicates or self.track.last != before
         self.commit(tally, self.base, self.have - self.src, 0, now)

@@ -195,6 +195,7 @@ cdef class State:
 
     cdef void apply(self, uint64_t *first, uint64_t *second) noexcept nogil
     cdef uint8_t *at(self, uint64_t offset) noexcept nogil
+    cpdef uint64_t horizon(self, uint64_t room)
     cdef void walk(self, uint64_t offset) noexcept nogil
     cdef uint64_t entry_before(self, uint64_t value, bint by_offset) noexcept nogil
     cdef uint64_t position_of(self, uint64_t boundary) noexcept nogil
@@ -207,6 +208,7 @@ cdef class State:
                        uint64_t now) noexcept nogil
     cdef void count_frames(self, Tally tally) noexcept nogil
     cdef void add_all(self, uint64_t *to, uint32_t *counted) noexcept nogil
+    cdef void add_four(self, uint64_t *to, uint32_t *counted) noexcept nogil
     cdef void apply_log(self, Tally tally, uint64_t position, uint64_t next,
                         uint64_t now) noexcept nogil
     cdef void note_commit(self, ConnectionRecord *c, Tally tally, Track track, int64_t producer,

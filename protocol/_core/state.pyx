@@ -30,6 +30,14 @@ assert len(BUCKET_BOUNDS_NS) < BUCKETS
 cdef int BOUND_COUNT = len(BUCKET_BOUNDS_NS)
 
 
+cdef inline uint32_t any_of(const uint32_t *counted, int count) noexcept nogil:
+    cdef uint32_t some = 0
+    cdef int n
+    for n in range(count):
+        some |= counted[n]
+    return some
+
+
 cdef class State:
     """One relay's state and log. `ring` may be None for those who only read the counters."""
 
@@ -324,7 +332,7 @@ cdef class State:
             return 0
         return self.entry_time(position)
 
-    def horizon(self, uint64_t room):
+    cpdef uint64_t horizon(self, uint64_t room):
         """The byte offset below which frames must give way before `room` bytes can be read."""
         cdef uint64_t need = self.log.end_offset + room
         cdef uint64_t n
@@ -381,13 +389,18 @@ cdef class State:
                 self.add(&self.counters.by_reason[n], tally.by_reason[n].count)
 
     cdef void add_all(self, uint64_t *to, uint32_t *counted) noexcept nogil:
-        """Most of the 256 are 0: eight at a time are looked at."""
-        cdef uint64_t *pairs = <uint64_t *>counted
+        """Most of the 256 are 0: many at a time are looked at."""
         cdef int n, k
-        for n in range(0, 256, 8):
-            if pairs[n // 2] | pairs[n // 2 + 1] | pairs[n // 2 + 2] | pairs[n // 2 + 3]:
-                for k in range(n, n + 8):
-                    self.add(&to[k], counted[k])
+        for n in range(0, 256, 32):
+            if any_of(counted + n, 32):
+                for k in range(n, n + 32, 4):
+                    if any_of(counted + k, 4):
+                        self.add_four(to + k, counted + k)
+
+    cdef void add_four(self, uint64_t *to, uint32_t *counted) noexcept nogil:
+        cdef int n
+        for n in range(4):
+            self.add(&to[n], counted[n])
 
     cpdef commit(self, Tally tally, Track track, uint64_t slot, int64_t producer, uint64_t base,
                  uint64_t read, uint64_t unfinished, uint64_t discarded, uint64_t now):
@@ -399,8 +412,7 @@ cdef class State:
         self._check_slot(slot)
         if self.log.end_offset + tally.accepted_bytes != base + tally.dst:
             raise AssertionError("the scan did not begin at the log's end")
-        with nogil:
-            self._commit(tally, track, slot, producer, read, unfinished, discarded, now)
+        self._commit(tally, track, slot, producer, read, unfinished, discarded, now)
 
     cdef void _commit(self, Tally tally, Track track, uint64_t slot, int64_t producer,
                       uint64_t read, uint64_t unfinished, uint64_t discarded,

@@ -68,7 +68,6 @@ class Hub:
         )  # fmt: skip
         self.tally = Tally()
         self.keep = self._keep()
-        self._followed = journal is not None or self.keep is not None
         self.todo = Todo()
         self.deadlines = Deadlines()
         self.producers = Producers(state, config.max_producers, window)
@@ -303,7 +302,7 @@ class Hub:
             return False
         ingress, tally = peer.ingress, self.tally
         stop = ingress.step(tally, self.commit_limit if peer.may_produce else 0, now)
-        if tally.accepted and self._followed:
+        if tally.accepted:
             self._follow()
         if tally.offence_count:
             self.refusals.scanned(peer, stop, now)

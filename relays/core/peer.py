@@ -31,6 +31,7 @@ class Phase(IntEnum):
     SESSION = 3
 
 
+PRODUCER, SESSION = Phase.PRODUCER, Phase.SESSION
 ROLES = tuple(phase.name.lower() for phase in Phase)
 
 
@@ -73,9 +74,9 @@ class Peer:
     @property
     def may_produce(self) -> bool:
         """Whether a domain frame from it may be scanned for the log now."""
-        if self.phase == Phase.SESSION:
+        if self.phase is SESSION:
             return self.plan is not None and self.plan.produces
-        return self.phase == Phase.PRODUCER
+        return self.phase is PRODUCER
 
     @property
     def label(self) -> str:

@@ -74,21 +74,22 @@ class Connection:
     def read(self, now: int, most: int = MOST) -> int:
         """One read of at most `most` bytes, all it brought committed and fanned out; its size."""
         hub, peer = self.relay.hub, self.peer
-        if peer.waiting or not hub.may_read(peer):
+        if peer.waiting or (hub.journal is not None and not hub.may_read(peer)):
             self.relay.hold(self)
             return 0
-        hub.make_room(peer, now)
-        size = peer.ingress.read(most)
-        if size < 0:
-            return 0
+        ingress = peer.ingress
+        if ingress.crowded:
+            hub.make_room(peer, now)
+        size = ingress.read(most)
+        if size > 0:
+            self._take_in(size, now)
+            if peer.leaving:
+                self.read_off()
+            return size
         if size == 0:
             self.read_off()
             hub.ended(peer, now)
-            return 0
-        self._take_in(size, now)
-        if peer.leaving:
-            self.read_off()
-        return size
+        return 0
 
     def resume(self, now: int) -> None:
         """Go on with what was read before the connection had to wait."""
@@ -98,13 +99,14 @@ class Connection:
 
     def _take_in(self, size: int, now: int) -> None:
         """Commit by commit, each fanned out before the next is made."""
-        hub = self.relay.hub
+        relay, hub = self.relay, self.relay.hub
         more = hub.received(self.peer, size, now)
-        self.relay.fan_out(now)
+        relay.fan_out(now)
         while more:
             more = hub.proceed(self.peer, now)
-            self.relay.fan_out(now)
-        self.relay.fence(now)
+            relay.fan_out(now)
+        if hub.handshake.fences:
+            relay.fence(now)
 
     def fanned(self, outcome: int, now: int) -> None:
         """It was sent what was committed with all others, and did not take it all."""
