@@ -30,14 +30,6 @@ assert len(BUCKET_BOUNDS_NS) < BUCKETS
 cdef int BOUND_COUNT = len(BUCKET_BOUNDS_NS)
 
 
-cdef inline uint32_t any_of(const uint32_t *counted, int count) noexcept nogil:
-    cdef uint32_t some = 0
-    cdef int n
-    for n in range(count):
-        some |= counted[n]
-    return some
-
-
 cdef class State:
     """One relay's state and log. `ring` may be None for those who only read the counters."""
 
@@ -392,15 +384,9 @@ cdef class State:
         """Most of the 256 are 0: many at a time are looked at."""
         cdef int n, k
         for n in range(0, 256, 32):
-            if any_of(counted + n, 32):
-                for k in range(n, n + 32, 4):
-                    if any_of(counted + k, 4):
-                        self.add_four(to + k, counted + k)
-
-    cdef void add_four(self, uint64_t *to, uint32_t *counted) noexcept nogil:
-        cdef int n
-        for n in range(4):
-            self.add(&to[n], counted[n])
+            if any_of(counted + n):
+                for k in range(n, n + 32):
+                    self.add(&to[k], counted[k])
 
     cpdef commit(self, Tally tally, Track track, uint64_t slot, int64_t producer, uint64_t base,
                  uint64_t read, uint64_t unfinished, uint64_t discarded, uint64_t now):

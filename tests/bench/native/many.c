@@ -14,7 +14,8 @@
  *
  * The greeting (a Hello) is sent by each connection at once, and answered by a Welcome; control
  * frames are counted, and Error, Gap or Snapshot fail the run. With --heartbeat a connection
- * answers each of the server's with that frame, as relays.client does. FRAMES = 0: reads for --hold-ms, then says what came.
+ * answers each of the server's with that frame. FRAMES = 0: reads for --hold-ms, then says what
+ * came.
  * With --behind a connection reads only while it is more than so many frames behind what its
  * sender has sent, or that has sent everything.
  * With --stay it says `done` on the board and keeps its connections until it is told to leave: to
