@@ -164,7 +164,7 @@ JOURNAL_MUTATIONS = {
         Feeds, "_has_a_past", always(False), 80,
     ),
     "everybody continues": Mutation(
-        "who has positions that were lost is not told", Journaling, "continues", always(True), 120
+        "who has positions that were lost is not told", Journaling, "continues", always(True), 200
     ),
     "nobody continues": Mutation(
         "who has lost nothing is told that its log is gone",
