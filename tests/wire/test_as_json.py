@@ -277,7 +277,8 @@ def test_whatever_stands_in_a_field_gives_a_message_or_a_protocol_error(value: o
         for name in message.values():
             shown = plain(message)
             shown["fields"][name] = value
-            counted = f"{name.removesuffix('s')}_count"  # a value may be fine, its count then is not
+            # A value may be fine, and its count then not.
+            counted = f"{name.removesuffix('s')}_count"
             assert any(one in taken_or_refused(shown) for one in (name, counted))
 
 
