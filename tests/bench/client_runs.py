@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from . import client_send
-from .children import Child, RunFailed, wait_for
+from .children import Child, wait_for
 from .native import program
-from .runs import BOARD_BYTES, Load, Pins, workspace
+from .runs import BOARD_BYTES, Load, Pins, driving, workspace
 from .servers import Server
 
 
@@ -65,17 +65,9 @@ def measure(server: Server, work: Work, load: Load) -> Sample:
     """Does the work through `server` once. Raises RunFailed when it is no measurement."""
     pins = one_core_each(load.pins, sends=work.sends)
     before = server.child.cpu_ns()
-    with workspace() as folder:
-        children = _start(server, work, load, pins, folder)
-        try:
-            wait_for(children, load.seconds + 5)
-        except RunFailed:
-            if server.child.ends_within(0.5):
-                server.check()
-            raise
-        finally:
-            for child in children:
-                child.stop()
+    with workspace() as folder, driving(server) as children:
+        children += _start(server, work, load, pins, folder)
+        wait_for(children, load.seconds + 5)
         consumer, producer = (json.loads(child.output()) for child in children)
     server.check()
     return _sample(work, load, server.child.cpu_ns() - before, producer, consumer)

@@ -21,7 +21,7 @@ from relays.errors import RelayError
 
 from . import runs, scale_runs
 from .children import Child, RunFailed, wait_for
-from .runs import Load, Sample, workspace
+from .runs import Load, Sample, driving, workspace
 from .scale_runs import Group
 from .servers import READY_SECONDS, Server
 
@@ -57,7 +57,7 @@ def measure(server: Server, load: Load, groups: Sequence[Group] = (), stopped: b
             scale_runs.many(server, group, load.consumers + k, sent, folder, pins, shared)
             for k, group in enumerate(groups)
         ]
-        with scale_runs.driving(server) as children:
+        with driving(server) as children:
             children += [*timed, *others]
             wait_for(timed if stopped else children, load.seconds + 5)
             cpu_ns = server.child.cpu_ns() - cpu_ns

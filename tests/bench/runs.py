@@ -84,21 +84,28 @@ def workspace() -> Iterator[Path]:
         yield Path(folder)
 
 
+@contextmanager
+def driving(server: Server) -> Iterator[list[Child]]:
+    """A list for the drivers of a run, which are stopped at its end. They also fail when the server
+    has died, and then its own words say why."""
+    children: list[Child] = []
+    try:
+        yield children
+    except RunFailed:
+        if server.child.ends_within(0.5):
+            server.check()
+        raise
+    finally:
+        for child in children:
+            child.stop()
+
+
 def measure(server: Server, load: Load) -> Sample:
     """Sends `load` through `server` once. Raises RunFailed when it is no measurement."""
     before = server.child.cpu_ns()
-    with workspace() as folder:
-        children = start(server, load, folder)
-        try:
-            wait_for(children, load.seconds + 5)
-        except RunFailed:
-            # Drivers also fail when the server has died, and then its own words say why.
-            if server.child.ends_within(0.5):
-                server.check()
-            raise
-        finally:
-            for child in children:
-                child.stop()
+    with workspace() as folder, driving(server) as children:
+        children += start(server, load, folder)
+        wait_for(children, load.seconds + 5)
         reports = [json.loads(child.output()) for child in children]
     server.check()
     return made(load, server.child.cpu_ns() - before, reports[-1], reports[:-1])

@@ -21,7 +21,7 @@ from . import servers
 from .bars import Judged
 from .capacity import memory
 from .children import Child, RunFailed, wait_for
-from .runs import Load, workspace
+from .runs import Load, driving, workspace
 from .scale_cpu import LIMITS
 from .scale_frames import trades
 from .scale_rows import Result
@@ -32,7 +32,6 @@ from .scale_runs import (
     Board,
     Flow,
     Group,
-    driving,
     many,
     measure,
     settled,

@@ -10,15 +10,14 @@ import json
 import math
 import mmap
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .children import Child, RunFailed, wait_for
 from .native import program
-from .runs import BOARD_BYTES, SLOWEST_RATE, Pins, workspace
+from .runs import BOARD_BYTES, SLOWEST_RATE, Pins, driving, workspace
 from .servers import Server
 
 # struct slot of native/bench.h, in words of 8 bytes.
@@ -183,22 +182,6 @@ def settled(server: Server) -> int:
         if quiet or time.monotonic() > deadline:
             return now
         before = now
-
-
-@contextmanager
-def driving(server: Server) -> Iterator[list[Child]]:
-    """A list for the drivers of a run, which are stopped at its end. They also fail when the server
-    has died, and then its own words say why."""
-    children: list[Child] = []
-    try:
-        yield children
-    except RunFailed:
-        if server.child.ends_within(0.5):
-            server.check()
-        raise
-    finally:
-        for child in children:
-            child.stop()
 
 
 def _sample(
