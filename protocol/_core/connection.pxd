@@ -9,6 +9,8 @@ cdef class Record:
     cdef const uint8_t *window         # a stretch of the journal that it is served from, or NULL
     cdef uint64_t window_begin, window_end, window_ns
     cdef object window_owner
+    cpdef mark(self, uint64_t what)
+    cpdef unmark(self, uint64_t what)
     cdef const uint8_t *next_frame(self) noexcept nogil
     cdef uint64_t limit(self) noexcept nogil
     cdef void store(self) noexcept nogil

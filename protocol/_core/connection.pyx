@@ -101,11 +101,11 @@ cdef class Record:
 
     # --- what a successor needs to go on with it ---
 
-    def mark(self, uint64_t what):
+    cpdef mark(self, uint64_t what):
         """Not all of it is in this record any more: `what` of Mark says why."""
         STORE(&self.row.marks, self.row.marks | what)
 
-    def unmark(self, uint64_t what):
+    cpdef unmark(self, uint64_t what):
         STORE(&self.row.marks, self.row.marks & ~what)
 
     def keep_hello(self, bytes frame not None):

@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 
 from protocol._core.connection cimport Record
 from protocol._core.scan cimport HEADER, FrameHeader, Rules, Tally, Track, scan_frames
-from protocol._core.state cimport READING, STORE, State
+from protocol._core.state cimport READING, State
 
 import socket
 
@@ -101,17 +101,13 @@ cdef class Ingress:
             to, room = self.state.at(self.state.log.end_offset) + len(self.carry), self.read_size
         else:
             to, room = <uint8_t *><char *>self.large + self.filled, len(self.large) - self.filled
-        self.mark(True)
+        self.record.mark(READING)
         room = min(room, most)
         # The lock of the interpreter is kept: nobody who wants it is in more of a hurry than this.
         size = from_socket(self.fd, to, room) if self.fd >= 0 else self.from_object(room)
         if size < 0:
-            self.mark(False)
+            self.record.unmark(READING)
         return size
-
-    cdef void mark(self, bint reading) noexcept nogil:
-        cdef uint64_t other = self.record.row.marks & ~<uint64_t>READING
-        STORE(&self.record.row.marks, other | READING if reading else other)
 
     cdef ssize_t from_object(self, uint64_t room) except -2:
         """The same from something that only has a `recv_into`."""
