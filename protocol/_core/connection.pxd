@@ -2,6 +2,11 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from protocol._core.state cimport ConnectionRecord, State
 
+cdef struct Went:                      # what of the log a consumer was sent
+    uint64_t frames                    # that ended in it
+    uint64_t boundary                  # where the last of them ends; 0 where none did
+    uint64_t begun                     # bytes left of the one behind that
+
 cdef class Record:
     cdef readonly State state
     cdef readonly uint64_t slot
@@ -19,4 +24,5 @@ cdef class Record:
     cdef void count_sent(self, uint64_t frames, uint64_t taken) noexcept nogil
     cdef void move(self, uint64_t position, uint64_t offset, uint64_t begun,
                    uint64_t now) noexcept nogil
-    cdef bint just_walked(self, uint64_t taken) noexcept nogil
+    cdef Went walked(self, uint64_t until) noexcept nogil
+    cdef Went counted(self, uint64_t until) noexcept nogil

@@ -2,8 +2,9 @@
 """A connection's record in the state: its cursor in the log, and what it counts.
 
 Called by `relays.core.fanout` and `relays.core.session`. Every method that changes a cursor is one
-transaction, and each count has its own source: `delivered` is walked in the bytes the kernel took,
-the position comes from the log's index, `dropped` from the gaps made. So their sum can be checked.
+transaction, and each count has its own source: `delivered` is walked in the bytes the kernel took
+(`walk`, once for all), the position comes from the log's index, `dropped` from the gaps made. So
+their sum can be checked.
 """
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -12,11 +13,13 @@ from protocol._core.gather cimport Filter
 from protocol._core.scan cimport FrameHeader, HEADER, run_of
 from protocol._core.state cimport (DROPS, HELLO, LEAVING, OWED, PAGES, READING, SENDING,
                                    STORE, ConnectionRecord, HelloRecord, OffencePage, State, Sums)
+from protocol._core.walk cimport APART
 
 cdef enum:
     LEFT = 0
     TOO_SLOW = 1
     OPEN = 1                           # relays.core.breaker.OPEN
+    MANY = 2 * APART                   # bytes from which on marks are less to walk than all of it
 
 MARK_READING, MARK_SENDING, MARK_OWED, MARK_LEAVING = READING, SENDING, OWED, LEAVING
 
@@ -214,50 +217,60 @@ cdef class Record:
 
     cdef bint _sent(self, uint64_t taken, uint64_t now) noexcept nogil:
         cdef ConnectionRecord *c = self.row
-        cdef uint64_t offset = c.offset, left = taken, begun = c.begun, frames = 0, size
-        cdef uint64_t boundary = 0, position, alike
-        cdef const uint8_t *first = self.next_frame()
-        if begun == 0 and self.window == NULL and self.just_walked(taken):
-            self.count_sent(self.state.walked_frames, taken)
-            self.move(self.state.consumers_position(), offset + taken, 0, now)
+        cdef uint64_t until = c.offset + taken, position = c.position
+        cdef Went went
+        cdef bint all = until == self.state.consumers_end(), memory = self.window == NULL
+        if all and memory and c.begun == 0 and self.state.walk.just_over(c.offset, until):
+            self.count_sent(self.state.walk.frames - self.state.walk.begun_with, taken)
+            self.move(self.state.consumers_position(), until, 0, now)
             return True
-        if begun:
-            size = min(left, begun)
-            begun -= size
-            offset += size
-            left -= size
-            if begun == 0:
-                frames = 1
-                boundary = offset
-        while left:
-            size = HEADER + (<const FrameHeader *>(first + (offset - c.offset))).payload_size
-            if size > left:
-                begun = size - left
-                boundary = offset
-                offset += left
-                break
-            alike = run_of(first + (offset - c.offset), size, left)
-            offset += alike * size
-            left -= alike * size
-            frames += alike
-            boundary = offset
-        position = c.position
-        if self.window != NULL:
-            position += frames
-        elif boundary:
-            position = self.state.position_of(boundary)
-        if c.begun == 0 and self.window == NULL and offset == self.state.consumers_end():
-            self.state.walked_from = c.offset
-            self.state.walked_size = taken
-            self.state.walked_frames = frames
-        self.count_sent(frames, taken)
-        self.move(position, offset, begun, now)
-        return offset == self.state.consumers_end()
+        if (memory and taken > c.begun + MANY and self.state.walk.reaches(
+                c.offset + c.begun, until, self.state.log.oldest_offset)):
+            went = self.counted(until)
+        else:
+            went = self.walked(until)
+        if not memory:
+            position += went.frames
+        elif went.boundary:
+            position = self.state.position_of(went.boundary)
+        self.count_sent(went.frames, taken)
+        self.move(position, until, went.begun, now)
+        return all
 
-    cdef bint just_walked(self, uint64_t taken) noexcept nogil:
-        """Whether another consumer was sent these very bytes: they are walked once."""
-        return (self.row.offset == self.state.walked_from and taken == self.state.walked_size
-                and self.row.offset + taken == self.state.consumers_end())
+    cdef Went counted(self, uint64_t until) noexcept nogil:
+        """What it was sent, by marks of the walk, which was once over all of it."""
+        cdef ConnectionRecord *c = self.row
+        cdef uint64_t size
+        cdef Went went
+        went.frames = self.state.walk.between(c.offset + c.begun, until, &went.boundary)
+        went.frames += 1 if c.begun else 0
+        went.begun = 0
+        if went.boundary < until:
+            size = HEADER + (<const FrameHeader *>self.state.at(went.boundary)).payload_size
+            went.begun = size - (until - went.boundary)
+        return went
+
+    cdef Went walked(self, uint64_t until) noexcept nogil:
+        """What it was sent, frame by frame."""
+        cdef ConnectionRecord *c = self.row
+        cdef const uint8_t *next = self.next_frame()
+        cdef uint64_t begun = min(c.begun, until - c.offset), at = c.offset + begun, size, alike
+        cdef Went went = Went(0, 0, c.begun - begun)
+        if begun and went.begun == 0:
+            went.frames, went.boundary = 1, at
+        next += begun
+        while at < until:
+            size = HEADER + (<const FrameHeader *>next).payload_size
+            went.boundary = at
+            if size > until - at:
+                went.begun = size - (until - at)
+                break
+            alike = run_of(next, size, until - at)
+            next += alike * size
+            at += alike * size
+            went.frames += alike
+            went.boundary = at
+        return went
 
     cdef void count_sent(self, uint64_t frames, uint64_t taken) noexcept nogil:
         if self.state.skip_count and frames:

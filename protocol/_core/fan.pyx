@@ -95,7 +95,8 @@ cdef class Fan:
         cdef Py_ssize_t n = 0
         cdef int outcome
         if self.count:
-            self.state.walk((<Record>self.lines[0].record).row.offset)
+            self.state.walk.over((<Record>self.lines[0].record).row.offset,
+                                 self.state.consumers_end())
         while n < self.count:
             if self.count > FEW:
                 with nogil:

@@ -2,6 +2,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from protocol._core.ring cimport Mapping, Ring
 from protocol._core.scan cimport Rules, Tally, Track
+from protocol._core.walk cimport Walk
 
 cdef extern from *:
     """
@@ -184,7 +185,7 @@ cdef class State:
     cdef readonly uint64_t log_bytes
     cdef bint withheld                 # consumers get no further than:
     cdef uint64_t last_shown, shown_until
-    cdef uint64_t walked_from, walked_size, walked_frames   # the last whole span that was walked
+    cdef Walk walk
     cdef public uint64_t skip_count    # a test sets it: that many deliveries go uncounted
 
     cdef inline void put(self, uint64_t *where, uint64_t value) noexcept nogil:
@@ -205,7 +206,6 @@ cdef class State:
     cdef void apply(self, uint64_t *first, uint64_t *second) noexcept nogil
     cdef uint8_t *at(self, uint64_t offset) noexcept nogil
     cpdef uint64_t horizon(self, uint64_t room)
-    cdef void walk(self, uint64_t offset) noexcept nogil
     cdef uint64_t entry_before(self, uint64_t value, bint by_offset) noexcept nogil
     cdef uint64_t position_of(self, uint64_t boundary) noexcept nogil
     cdef void observe(self, Histogram *histogram, uint64_t ns) noexcept nogil

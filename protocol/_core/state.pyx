@@ -9,7 +9,8 @@ leaves either the state before or a list that the successor stores again. No pol
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from protocol._core.scan cimport FrameHeader, HEADER, MARK_EVERY, WINDOW, run_of
+from protocol._core.scan cimport FrameHeader, HEADER, MARK_EVERY, WINDOW
+from protocol._core.walk cimport Walk
 
 import os
 
@@ -35,6 +36,7 @@ cdef class State:
 
     def __init__(self, Mapping memory not None, Ring ring):
         self.memory, self.ring = memory, ring
+        self.walk = None if ring is None else Walk(ring)
         self.pending = self.skip_count = 0
         self.withheld = False
         self.geometry = <Geometry *>memory.base
@@ -256,19 +258,6 @@ cdef class State:
 
     cdef uint8_t *at(self, uint64_t offset) noexcept nogil:
         return self.ring.base + offset % self.log_bytes
-
-    cdef void walk(self, uint64_t offset) noexcept nogil:
-        """Count the frames from byte `offset` to the end, for all who are sent just these. Before
-        the first is: what was just scanned is still near, after four sends of it it is not."""
-        cdef uint64_t size = self.consumers_end() - offset, at = 0, frames = 0, one, alike
-        cdef const uint8_t *first = self.at(offset)
-        while at < size:
-            one = HEADER + (<const FrameHeader *>(first + at)).payload_size
-            alike = run_of(first + at, one, size - at)
-            at += alike * one
-            frames += alike
-        if at == size:
-            self.walked_from, self.walked_size, self.walked_frames = offset, size, frames
 
     cdef uint64_t entry_before(self, uint64_t value, bint by_offset) noexcept nogil:
         """The last index entry at or before a position (or byte offset). There must be one."""

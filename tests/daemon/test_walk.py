@@ -1,0 +1,63 @@
+"""What was sent is counted in its bytes, by marks where a send is long (architecture.md, 4)."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from itertools import accumulate
+
+from protocol._core.ring import PAGE
+from relays.core.peer import Peer
+from tests.daemon.fake_edge import FakeSocket, World
+from tests.harness import frame
+
+SIZES = (32, 32, 32, 32, 32, 32, 500, 9_000, 40_000)
+LOG = 512 * PAGE
+
+
+def parts(dice: random.Random) -> list[bytes]:
+    """Runs of frames of one size, long and short, and a few large ones."""
+    found: list[bytes] = []
+    while sum(map(len, found)) < 4 * LOG:
+        size = dice.choice(SIZES)
+        count = dice.choice((1, 3, 400)) if size == 32 else dice.randrange(1, 4)
+        kind = 1 if size == 32 else 7
+        found += [frame(len(found) + n + 1, kind, bytes(size), timestamp=5) for n in range(count)]
+    return found
+
+
+def check(consumers: list[tuple[Peer, FakeSocket]], ends: list[int]) -> None:
+    """Each has had as many frames as end in the bytes that it was sent."""
+    for peer, sock in consumers:
+        ended = bisect_right(ends, len(sock.got))
+        assert peer.record.delivered == ended
+        assert peer.record.position == ended
+
+
+def test_who_takes_a_part_of_what_is_sent_is_counted_the_frames_that_end_in_it() -> None:
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    dice = random.Random(seed)
+    place = World(LOG, max_payload=65_536, circuit_breaker=10**6, max_queue_size=2 * 10**6)
+    _, producer = place.connect()
+    consumers = [place.connect() for _ in range(4)]
+    place.pass_time(1_000)
+    frames = parts(dice)
+    ends = list(accumulate(map(len, frames)))
+    at = 0
+    while at < len(frames):
+        for _, sock in consumers:
+            sock.room = dice.choice((0, 70, 20_000, 100_000, 10**6))
+        count = dice.randrange(1, 300)
+        place.send(producer, *frames[at : at + count])
+        at += count
+        for _, sock in consumers:
+            place.write(sock)
+        check(consumers, ends)
+        place.accounted()
+        if dice.randrange(4) == 0 or place.state.end_offset > 6 * LOG // 10:
+            for _, sock in consumers:
+                place.read(sock)
+            check(consumers, ends)
+    sent = b"".join(frames)
+    assert all(bytes(sock.got) == sent for _, sock in consumers)
