@@ -43,7 +43,9 @@ cdef class Ingress:
     cdef public bytearray carry
     cdef public bytearray large
     cdef readonly uint64_t filled
+    cdef public uint64_t limit         # frames a commit may have; 0 for who may not produce
     cdef readonly bint moved           # whether the last step took, or saw again, a sequence
+    cdef readonly bint ordinary        # whether it took whole frames and there is nothing to say
     cdef public uint64_t incomplete_since
     cdef object view, _line
     cdef int fd                        # -1: not a socket of the kernel's
@@ -147,18 +149,20 @@ cdef class Ingress:
         scan_frames(NULL, 0, 0, 0, self.rules, self.track, tally, 0)
         self.commit(tally, self.base, self.filled, 0, now)
 
-    def step(self, Tally tally not None, uint64_t limit, uint64_t now):
+    def step(self, Tally tally not None, uint64_t now):
         """Scan on, accept at most `limit` frames, commit. Gives what the scan stopped at; 0 where
         all was scanned, and what is left is an incomplete frame that is kept."""
         cdef uint8_t *begin = self.state.at(self.base)
         cdef uint64_t before = self.track.last
         cdef int stop = scan_frames(begin, self.dst, self.src, self.have, self.rules, self.track,
-                                    tally, limit)
+                                    tally, self.limit)
         self.src, self.dst = tally.src, tally.dst
         self.moved = tally.accepted or tally.duplicates or self.track.last != before
         self.commit(tally, self.base, self.have - self.src, 0, now)
         if stop == 0:
             self.put_aside(tally, now)
+        self.ordinary = (stop == 0 and tally.offence_count == 0 and self.incomplete_since == 0
+                         and not (self.moved and self.track.identified))
         return stop
 
     cdef commit(self, Tally tally, uint64_t base, uint64_t unfinished, uint64_t lost, uint64_t now):

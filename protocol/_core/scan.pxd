@@ -30,6 +30,13 @@ cdef struct Offence:
     uint64_t size
     uint8_t head[OFFENCE_BYTES]
 
+cdef extern from *:
+    int lowest "__builtin_ctz"(uint32_t bits) noexcept nogil
+
+cdef inline uint32_t block_of(uint8_t place) noexcept nogil:
+    """The bit of the eight places of a table of 256 that this one is in."""
+    return <uint32_t>1 << (place >> 3)
+
 cdef class Rules:
     cdef readonly bint checksums, strict
     cdef readonly int first_type, last_type
@@ -53,6 +60,7 @@ cdef class Tally:
     cdef uint32_t by_source[256]
     cdef uint32_t gaps_by_source[256]
     cdef uint32_t duplicates_by_source[256]
+    cdef uint32_t types, sources       # which eights of those tables are not all 0
     cdef Reason by_reason[32]
     cdef size_t marks[MARKS]
     cdef int mark_count

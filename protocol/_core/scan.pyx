@@ -227,6 +227,7 @@ cdef inline void accept(const FrameHeader *header, Tally tally, size_t size,
     tally.accepted += 1
     tally.accepted_bytes += size
     tally.by_type[header.message_type] += 1
+    tally.types |= block_of(header.message_type)
 
 
 cdef inline uint64_t kind_of(const uint8_t *frame) noexcept nogil:
@@ -293,16 +294,27 @@ cdef inline size_t alike(const uint8_t *frame, size_t size, size_t end, Rules ru
     return at
 
 
+cdef inline void clear_some(uint32_t *counted, uint32_t blocks) noexcept nogil:
+    while blocks:
+        memset(counted + 8 * lowest(blocks), 0, 8 * sizeof(uint32_t))
+        blocks &= blocks - 1
+
+
 cdef inline void clear(Tally tally) noexcept nogil:
+    """As new. Most of the tables is so already: only what the last scan counted is cleared."""
+    clear_some(tally.by_type, tally.types)
+    clear_some(tally.by_source, tally.sources)
+    if tally.gaps:
+        clear_some(tally.gaps_by_source, tally.sources)
+    if tally.duplicates:
+        clear_some(tally.duplicates_by_source, tally.sources)
+    if tally.offence_count:
+        memset(tally.by_reason, 0, sizeof(tally.by_reason))
+    tally.types = tally.sources = 0
     tally.accepted = tally.accepted_bytes = tally.rejected = tally.rejected_bytes = 0
     tally.control_bytes = tally.duplicates = tally.gaps = tally.expected = 0
     tally.first_timestamp = tally.offence_count = tally.need = 0
     tally.mark_count = 0
-    memset(tally.by_type, 0, sizeof(tally.by_type))
-    memset(tally.by_source, 0, sizeof(tally.by_source))
-    memset(tally.gaps_by_source, 0, sizeof(tally.gaps_by_source))
-    memset(tally.duplicates_by_source, 0, sizeof(tally.duplicates_by_source))
-    memset(tally.by_reason, 0, sizeof(tally.by_reason))
 
 
 cdef inline bint is_fatal(int code, Track track) noexcept nogil:
@@ -335,6 +347,7 @@ cdef int scan_frames(uint8_t *base, size_t dst, size_t src, size_t end, Rules ru
             break
         else:
             tally.by_source[header.source] += 1
+            tally.sources |= block_of(header.source)
             code = verdict(header, base + src, rules, track, tally)
             if code == OK:
                 accept(header, tally, size, dst + (src - run))

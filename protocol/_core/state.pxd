@@ -156,14 +156,6 @@ cdef struct Journal:                   # notes are numbered; note n is in place 
     uint64_t shown                     # notes that consumers were given, + 1; 0: all there are
     Note notes[NOTES]
 
-cdef inline uint32_t any_of(const uint32_t *counted) noexcept nogil:
-    """Whether any of 32 is not 0."""
-    cdef uint32_t some = 0
-    cdef int n
-    for n in range(32):
-        some |= counted[n]
-    return some
-
 
 cdef class State:
     cdef readonly Mapping memory
@@ -216,7 +208,7 @@ cdef class State:
     cdef uint64_t note(self, uint64_t next, uint64_t position, uint64_t offset,
                        uint64_t now) noexcept nogil
     cdef void count_frames(self, Tally tally) noexcept nogil
-    cdef void add_all(self, uint64_t *to, uint32_t *counted) noexcept nogil
+    cdef void add_all(self, uint64_t *to, uint32_t *counted, uint32_t blocks) noexcept nogil
     cdef void apply_log(self, Tally tally, uint64_t position, uint64_t next,
                         uint64_t now) noexcept nogil
     cdef void note_commit(self, ConnectionRecord *c, Tally tally, Track track, int64_t producer,

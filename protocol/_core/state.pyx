@@ -9,7 +9,7 @@ leaves either the state before or a list that the successor stores again. No pol
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from protocol._core.scan cimport FrameHeader, HEADER, MARK_EVERY, WINDOW
+from protocol._core.scan cimport FrameHeader, HEADER, MARK_EVERY, WINDOW, lowest
 from protocol._core.walk cimport Walk
 
 import os
@@ -359,23 +359,25 @@ cdef class State:
 
     cdef void count_frames(self, Tally tally) noexcept nogil:
         cdef int n
-        self.add_all(self.counters.by_type, tally.by_type)
-        self.add_all(self.counters.by_source, tally.by_source)
+        self.add_all(self.counters.by_type, tally.by_type, tally.types)
+        self.add_all(self.counters.by_source, tally.by_source, tally.sources)
         if tally.gaps:
-            self.add_all(self.counters.gaps_by_source, tally.gaps_by_source)
+            self.add_all(self.counters.gaps_by_source, tally.gaps_by_source, tally.sources)
         if tally.duplicates:
-            self.add_all(self.counters.duplicates_by_source, tally.duplicates_by_source)
+            self.add_all(self.counters.duplicates_by_source, tally.duplicates_by_source,
+                         tally.sources)
         if tally.offence_count:
             for n in range(32):
                 self.add(&self.counters.by_reason[n], tally.by_reason[n].count)
 
-    cdef void add_all(self, uint64_t *to, uint32_t *counted) noexcept nogil:
-        """Most of the 256 are 0: many at a time are looked at."""
-        cdef int n, k
-        for n in range(0, 256, 32):
-            if any_of(counted + n):
-                for k in range(n, n + 32):
-                    self.add(&to[k], counted[k])
+    cdef void add_all(self, uint64_t *to, uint32_t *counted, uint32_t blocks) noexcept nogil:
+        """Add a table of 256, of which only these eights are not all 0."""
+        cdef int n, first
+        while blocks:
+            first = 8 * lowest(blocks)
+            for n in range(first, first + 8):
+                self.add(&to[n], counted[n])
+            blocks &= blocks - 1
 
     cpdef commit(self, Tally tally, Track track, uint64_t slot, int64_t producer, uint64_t base,
                  uint64_t read, uint64_t unfinished, uint64_t discarded, uint64_t now):

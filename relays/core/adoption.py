@@ -87,6 +87,7 @@ def adopt(
     peer = hub.seat(record, who, rights(who, hub.config))
     peer.outlet.line = line
     peer.phase, peer.opened = Phase(row["role"]), row["role"] != Phase.NEW
+    hub.let_produce(peer, peer.phase is Phase.PRODUCER)
     peer.hello = record.hello or left.hello
     if not _go_on(hub, peer, row, now):
         hub.finish(peer)

@@ -25,24 +25,26 @@ class Deadlines:
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Action]] = []
         self._number = count()
+        self.earliest: int | None = None  # when something is due next, ns; asked after each read
 
     def at(self, when: int, action: Action) -> None:
         """Call `action(now)` at the first `run` at or after `when`."""
         heapq.heappush(self._heap, (when, next(self._number), action))
+        self._look()
 
-    @property
-    def earliest(self) -> int | None:
-        """When something is due next, ns; None when nothing is."""
-        return self._heap[0][0] if self._heap else None
+    def _look(self) -> None:
+        self.earliest = self._heap[0][0] if self._heap else None
 
     def shift(self, by: int) -> None:
         """The clock was set: everything is due `by` ns later (or earlier) than it was."""
         self._heap = [(when + by, number, action) for when, number, action in self._heap]
+        self._look()
 
     def run(self, now: int) -> None:
         """Call everything due by `now`, in order. What it adds for now waits for the next run."""
         due = []
         while self._heap and self._heap[0][0] <= now:
             due.append(heapq.heappop(self._heap)[2])
+        self._look()
         for action in due:
             action(now)

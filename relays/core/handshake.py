@@ -220,6 +220,7 @@ class Handshake:
         """All that a session has beside its record. Gives the last sequence that is known of its
         producer; 0 = none."""
         peer.plan, peer.on_lag, peer.name = wanted, wanted.on_lag, wanted.name or ""
+        self.hub.let_produce(peer, wanted.produces)
         outbox = peer.outlet.outbox = self._outbox(peer)
         if wanted.role & Role.SNAPSHOT:
             outbox.snapshots = Snapshots(self.hub.keep, self.hub.domain.source)

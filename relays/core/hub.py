@@ -112,6 +112,8 @@ class Hub:
         self.config = config
         self.feeds.limits = self._limits()
         self.feeds.forget_limits()
+        for peer in self.peers.values():
+            self.let_produce(peer, peer.may_produce)
 
     # --- connections come and go ---
 
@@ -166,9 +168,14 @@ class Hub:
 
     def set_phase(self, peer: Peer, phase: Phase) -> None:
         peer.phase, peer.opened = phase, True
+        self.let_produce(peer, phase is Phase.PRODUCER)
         self._new.pop(peer, None)
         peer.record.describe(role=int(phase))
         self.state.count("arrivals", phase)
+
+    def let_produce(self, peer: Peer, may: bool) -> None:
+        """Whether a domain frame from it may be scanned for the log, and how many in a commit."""
+        peer.ingress.limit = self.commit_limit if may else 0
 
     def become_producer(self, peer: Peer, now: int) -> None:
         """Its first domain frame: it gets nothing from here on but the rest of a frame begun."""
@@ -273,15 +280,6 @@ class Hub:
             least = min(least, self.feeds.needs(peer))
         return least
 
-    def not_accepting(self) -> None:
-        """The journal has not kept up for a while: sessions that produce are told."""
-        self.report("not accepting", None, why="the journal does not keep up")
-        for peer in self.peers.values():
-            if peer.may_produce and peer.outlet.outbox is not None and not peer.leaving:
-                text = "the journal cannot keep more now; this connection goes on when it can"
-                peer.outlet.outbox.add_error(Refusal(Reject.NOT_ACCEPTING, 0, False, 0, 0, 0, text))
-                self.todo.wake.append(peer)
-
     def make_room(self, peer: Peer, now: int) -> None:
         """What is read next has a place. Whoever is in the way of it gives way first."""
         self.now = now
@@ -301,9 +299,14 @@ class Hub:
         if peer.leaving or peer.closed:  # cut off by the fan-out of what it sent itself
             return False
         ingress, tally = peer.ingress, self.tally
-        stop = ingress.step(tally, self.commit_limit if peer.may_produce else 0, now)
+        stop = ingress.step(tally, now)
         if tally.accepted:
             self._follow()
+        return not ingress.ordinary and self._judge(peer, stop, now)
+
+    def _judge(self, peer: Peer, stop: int, now: int) -> bool:
+        """Where a step did more than take whole frames: refusals, Acks, what it stopped at."""
+        ingress, tally = peer.ingress, self.tally
         if tally.offence_count:
             self.refusals.scanned(peer, stop, now)
             if peer.leaving or peer.closed:
@@ -472,7 +475,8 @@ class Hub:
         """After the fan-out of a commit: who lags too much?"""
         if self._new:
             self._serve_early(now)
-        self.feeds.evaluate(now)
+        if self.feeds.behind:
+            self.feeds.evaluate(now)
 
     def _serve_early(self, now: int) -> None:
         """Who has said nothing yet is PLAIN before the log runs past where it begins. Those who

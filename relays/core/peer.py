@@ -31,7 +31,6 @@ class Phase(IntEnum):
     SESSION = 3
 
 
-PRODUCER, SESSION = Phase.PRODUCER, Phase.SESSION
 ROLES = tuple(phase.name.lower() for phase in Phase)
 
 
@@ -73,10 +72,8 @@ class Peer:
 
     @property
     def may_produce(self) -> bool:
-        """Whether a domain frame from it may be scanned for the log now."""
-        if self.phase is SESSION:
-            return self.plan is not None and self.plan.produces
-        return self.phase is PRODUCER
+        """Whether a domain frame from it may be scanned for the log now (`Hub.let_produce`)."""
+        return self.ingress.limit > 0
 
     @property
     def label(self) -> str:
@@ -93,4 +90,5 @@ class Peer:
         """It is closed: deadlines may hold it a while, what can be large need not wait for them."""
         self.plan = self.outlet.wanted = self.outlet.outbox = self.outlet.snapshots = None
         self.outlet.rest = self.outlet.tail = b""
+        self.ingress.limit = 0
         self.ingress.forget()

@@ -95,6 +95,14 @@ class Refusals:
         kind = head[KIND_AT] if len(head) > KIND_AT else 0
         self.hub.cut(peer, code, text_of(code), message_type=kind, sequence=first, expected=last)
 
+    def not_accepting(self) -> None:
+        """The journal has not kept up for a while: sessions that produce are told."""
+        self.hub.report("not accepting", None, why="the journal does not keep up")
+        text = "the journal cannot keep more now; this connection goes on when it can"
+        for peer in self.hub.peers.values():
+            if peer.may_produce and not peer.leaving:
+                self._tell(peer, Refusal(Reject.NOT_ACCEPTING, 0, False, 0, 0, 0, text))
+
     # --- held against a producer ---
 
     def _hold_against(self, peer: Peer, count: int, now: int) -> None:

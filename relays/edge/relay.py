@@ -233,7 +233,7 @@ class Relay:
 
     def _out_of_patience(self) -> None:
         self.state.set_status(accepting=0)
-        self.hub.not_accepting()
+        self.hub.refusals.not_accepting()
         self.work()
 
     def _journaled(self) -> None:
