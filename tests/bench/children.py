@@ -61,6 +61,11 @@ class Child:
         times = (path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/schedstat"))
         return sum(int(text.split()[0]) for text in times)
 
+    def sleeps(self) -> int:
+        """How often its first thread has waited for something so far."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(n) for n in map(_voluntary, lines) if n)
+
     def asleep(self) -> bool:
         """Whether its first thread waits for something: one that is ready to run, and has no
         processor, is not."""
@@ -95,6 +100,10 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _voluntary(line: str) -> str:
+    return line.partition("voluntary_ctxt_switches:")[2] if line.startswith("vol") else ""
 
 
 def wait_for(children: Sequence[Child], seconds: float) -> None:

@@ -76,14 +76,15 @@ POINTS = (
 
 @dataclass(frozen=True)
 class Result:
-    """A point and its runs. The counts are of one run: frames taken and delivered, their bytes, and
-    how often the relay read and sent."""
+    """A point and its runs. The counts are of one run: frames taken and delivered, and how often
+    the relay read, sent, and waited for something to do."""
 
     point: Point
     frames: int
     deliveries: int
     reads: float
     sends: float
+    waits: float
     samples: list[Sample]
 
     @property
@@ -135,15 +136,18 @@ def _measure(
     samples: list[Sample] = []
     for turn in range(rounds):
         progress(f"growth: {point}: round {turn + 1} of {rounds}")
-        samples.append(measure(server, flow, lambda: turns(runtime)))
-    reads, sends = (median(each) for each in zip(*(one.counted for one in samples), strict=True))
-    return Result(point, flow.count * flow.producers, flow.deliveries, reads, sends, samples)
+        samples.append(measure(server, flow, lambda: turns(server, runtime)))
+    counted = zip(*(one.counted for one in samples), strict=True)
+    reads, sends, waits = (median(each) for each in counted)
+    return Result(point, flow.count * flow.producers, flow.deliveries, reads, sends, waits, samples)
 
 
-def turns(runtime: Path) -> tuple[int, int]:
-    """How often a relay has read and has sent: its histograms have one observation of each."""
+def turns(server: Server, runtime: Path) -> tuple[int, int, int]:
+    """How often a relay has read, sent and waited: its histograms have one observation of each of
+    the first two, the kernel counts the last."""
     counters = look(open_state("market_data", str(runtime))).counters
-    return sum(counters["ingress"]["bucket"]), sum(counters["forward"]["bucket"])
+    reads, sends = (sum(counters[name]["bucket"]) for name in ("ingress", "forward"))
+    return reads, sends, server.child.sleeps()
 
 
 def flow_of(point: Point, load: Load, quick: bool, folder: Path) -> Flow:

@@ -1,10 +1,10 @@
 """A short model of a relay's processor time, fitted to what `bench growth` measured.
 
-Called by suites. A relay's time is that of its reads, of the writes, frames and bytes that it
-takes, of its sends, and of the frames and bytes that it delivers:
+Called by suites. A relay's time is that of its waits for something to do, of its reads, of the
+writes, frames and bytes that it takes, of its sends, and of the frames and bytes that it delivers:
 
-    CPU = frames * (a + b * bytes) + writes * c + reads * d
-          + deliveries * (e + f * bytes) + sends * g
+    CPU = frames * (a + b * bytes) + writes * c + reads * d + waits * e
+          + deliveries * (f + g * bytes) + sends * h
 
 The fit is least squares of relative errors (a point of microseconds counts as much as one of
 seconds), without negative coefficients. It is judged by the points that were kept out of it.
@@ -21,7 +21,8 @@ from .bars import Judged
 from .growth import Result
 from .statistic import Interval
 
-TERMS = ("frame", "byte taken", "write", "read", "delivery", "byte delivered", "send")
+TERMS = ("frame", "byte taken", "write", "read", "wait",
+         "delivery", "byte delivered", "send")  # fmt: skip
 ERROR_BAR = 0.15
 
 
@@ -59,7 +60,7 @@ def counts(result: Result) -> tuple[float, ...]:
     """How much of each of TERMS a run had."""
     point, taken, given = result.point, result.frames, result.deliveries
     writes = taken if point.rate else taken / max(point.write // point.size, 1)
-    return (taken, taken * point.size, writes, result.reads,
+    return (taken, taken * point.size, writes, result.reads, result.waits,
             given, given * point.size, result.sends)  # fmt: skip
 
 

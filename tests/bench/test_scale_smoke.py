@@ -237,6 +237,7 @@ def test_growth_is_measured_and_a_model_fitted_to_it() -> None:
         assert result.deliveries == result.frames * result.point.consumers
         assert 0 < result.reads <= result.frames
         assert result.sends > 0
+        assert result.waits > 0
     model = growth_model.fit(results)
     assert json.dumps([model.as_json(), *(result.as_json() for result in results)])
     assert growth_tables.of_points(results, model).row_count == len(points)
@@ -248,11 +249,12 @@ def test_growth_is_measured_and_a_model_fitted_to_it() -> None:
 
 
 def test_the_fit_finds_what_a_model_was_made_of() -> None:
-    ns = dict(zip(growth_model.TERMS, (3.0, 0.1, 400.0, 5_000.0, 2.0, 0.05, 1_500.0), strict=True))
+    of_each = (3.0, 0.1, 400.0, 5_000.0, 9_000.0, 2.0, 0.05, 1_500.0)
+    ns = dict(zip(growth_model.TERMS, of_each, strict=True))
 
-    def made(point: growth.Point, frames: int, reads: int, sends: int) -> growth.Result:
+    def made(point: growth.Point, frames: int, reads: int, sends: int, waits: int) -> growth.Result:
         deliveries = frames * point.consumers
-        result = growth.Result(point, frames, deliveries, reads, sends, [])
+        result = growth.Result(point, frames, deliveries, reads, sends, waits, [])
         cpu = sum(
             n * each for n, each in zip(growth_model.counts(result), ns.values(), strict=True)
         )
@@ -266,7 +268,7 @@ def test_the_fit_finds_what_a_model_was_made_of() -> None:
                 "size" if n else "", chance.randrange(1, 99), 32 << n % 9, write=64 << n % 11
             ),
             chance.randrange(1_000, 100_000), chance.randrange(1, 1_000),
-            chance.randrange(1, 100_000),
+            chance.randrange(1, 100_000), chance.randrange(1, 1_000),
         )
         for n in range(30)
     ]  # fmt: skip
