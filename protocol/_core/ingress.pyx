@@ -30,7 +30,7 @@ cdef uint64_t ALL = <uint64_t>-1
 cdef class Ingress:
     """The reading half of one connection.
 
-    Use: `read()` says how much came, `received(n)` takes it in, then `step()` until it gives 0.
+    Use: `read()`, then `step()` until it gives 0, unless a `large` one is still incomplete.
     `carry` holds an incomplete frame between reads, `large` one that is completed outside the log,
     of which `filled` bytes are there. `line` is the socket, None for nobody's.
     """
@@ -95,7 +95,8 @@ cdef class Ingress:
 
     def read(self, uint64_t most=ALL):
         """Read at most `most` bytes of what is there: how many; 0 where nothing comes any more, -1
-        where nothing is there now. There has to be room for what it `wants`."""
+        where nothing is there now. There has to be room for what it `wants`. What came is then
+        behind the log's end, or in `large`."""
         cdef uint8_t *to
         cdef uint64_t room
         cdef ssize_t size
@@ -107,7 +108,9 @@ cdef class Ingress:
         room = min(room, most)
         # The lock of the interpreter is kept: nobody who wants it is in more of a hurry than this.
         size = from_socket(self.fd, to, room) if self.fd >= 0 else self.from_object(room)
-        if size < 0:
+        if size > 0:
+            self.received(size)
+        elif size < 0:
             self.record.unmark(READING)
         return size
 
@@ -125,8 +128,11 @@ cdef class Ingress:
         except OSError:
             return 0
 
-    def received(self, uint64_t size):
-        """`size` bytes were read. False while a large frame is still incomplete."""
+    def again(self):
+        """Nothing more was read: what is held comes behind the log's end, to be scanned."""
+        self.received(0)
+
+    cdef received(self, uint64_t size):
         cdef uint64_t held = len(self.carry)
         self.new, self.base = size, self.state.log.end_offset
         self.src = self.dst = 0
@@ -135,14 +141,12 @@ cdef class Ingress:
             if held:
                 memcpy(self.state.at(self.base), <char *>self.carry, held)
                 self.carry = bytearray()
-            return True
+            return
         self.filled += size
-        if self.filled < <uint64_t>len(self.large):
-            return False
-        self.have = self.filled
-        memcpy(self.state.at(self.base), <char *>self.large, self.have)
-        self.large = None
-        return True
+        if self.filled == <uint64_t>len(self.large):
+            self.have = self.filled
+            memcpy(self.state.at(self.base), <char *>self.large, self.have)
+            self.large = None
 
     def count_unfinished(self, Tally tally not None, uint64_t now):
         """Bytes of a large frame came, nothing to scan: only the count moves."""

@@ -285,11 +285,11 @@ class Hub:
         self.now = now
         self.feeds.make_room(peer.ingress.wants, now)
 
-    def received(self, peer: Peer, size: int, now: int) -> bool:
-        """`size` bytes were read. True when `proceed` is to be called after the fan-out."""
+    def received(self, peer: Peer, now: int) -> bool:
+        """Something was read. True when `proceed` is to be called after the fan-out."""
         assert not self.handshake.fences, "a Hello is to be answered first"
         self.now = now
-        if not peer.ingress.received(size):
+        if peer.ingress.large is not None:
             peer.ingress.count_unfinished(self.tally, now)
             return False
         return self.proceed(peer, now)

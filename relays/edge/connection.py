@@ -82,7 +82,7 @@ class Connection:
             hub.make_room(peer, now)
         size = ingress.read(most)
         if size > 0:
-            self._take_in(size, now)
+            self._take_in(now)
             if peer.leaving:
                 self.read_off()
             return size
@@ -95,12 +95,13 @@ class Connection:
         """Go on with what was read before the connection had to wait."""
         self.peer.record.mark(MARK_READING)
         self.relay.hub.make_room(self.peer, now)
-        self._take_in(0, now)
+        self.peer.ingress.again()
+        self._take_in(now)
 
-    def _take_in(self, size: int, now: int) -> None:
+    def _take_in(self, now: int) -> None:
         """Commit by commit, each fanned out before the next is made."""
         relay, hub = self.relay, self.relay.hub
-        more = hub.received(self.peer, size, now)
+        more = hub.received(self.peer, now)
         relay.fan_out(now)
         while more:
             more = hub.proceed(self.peer, now)

@@ -150,7 +150,8 @@ def commit_for_ever(state: State, seed: int, ready: Callable[[], None]) -> None:
         block = blocks[turn % 3]
         sock.coming += block
         world.relay.hub.make_room(producer, turn)
-        world.relay.hub.received(producer, producer.ingress.read(), turn)
+        assert producer.ingress.read() > 0
+        world.relay.hub.received(producer, turn)
         n = chance.randrange(3)
         record, wanted = records[n], filters[n]
         if record.number and record.offset >= state.oldest_offset:
