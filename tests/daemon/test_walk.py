@@ -6,23 +6,28 @@ import random
 from bisect import bisect_right
 from itertools import accumulate
 
+import pytest
+
 from protocol._core.ring import PAGE
 from relays.core.peer import Peer
 from tests.daemon.fake_edge import FakeSocket, World
 from tests.harness import frame
 
-SIZES = (32, 32, 32, 32, 32, 32, 500, 9_000, 40_000)
 LOG = 512 * PAGE
+MIXED = (32, 32, 32, 32, 32, 32, 500, 9_000, 40_000)
+LARGE = (9_000,)
 
 
-def parts(dice: random.Random) -> list[bytes]:
-    """Runs of frames of one size, long and short, and a few large ones."""
+def parts(dice: random.Random, sizes: tuple[int, ...], least: int) -> list[bytes]:
+    """`least` bytes in runs of frames of one size, long and short, and a few large ones."""
     found: list[bytes] = []
-    while sum(map(len, found)) < 4 * LOG:
-        size = dice.choice(SIZES)
+    there = 0
+    while there < least:
+        size = dice.choice(sizes)
         count = dice.choice((1, 3, 400)) if size == 32 else dice.randrange(1, 4)
         kind = 1 if size == 32 else 7
         found += [frame(len(found) + n + 1, kind, bytes(size), timestamp=5) for n in range(count)]
+        there += count * len(found[-1])
     return found
 
 
@@ -34,7 +39,11 @@ def check(consumers: list[tuple[Peer, FakeSocket]], ends: list[int]) -> None:
         assert peer.record.position == ended
 
 
-def test_who_takes_a_part_of_what_is_sent_is_counted_the_frames_that_end_in_it() -> None:
+# Of large frames more than there are marks for.
+@pytest.mark.parametrize(("sizes", "least"), [(MIXED, 4 * LOG), (LARGE, 50 << 20)])
+def test_who_takes_a_part_of_what_is_sent_is_counted_the_frames_that_end_in_it(
+    sizes: tuple[int, ...], least: int
+) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
     dice = random.Random(seed)
@@ -42,13 +51,14 @@ def test_who_takes_a_part_of_what_is_sent_is_counted_the_frames_that_end_in_it()
     _, producer = place.connect()
     consumers = [place.connect() for _ in range(4)]
     place.pass_time(1_000)
-    frames = parts(dice)
+    frames = parts(dice, sizes, least)
+    most = 300 if sizes == MIXED else 20
     ends = list(accumulate(map(len, frames)))
     at = 0
     while at < len(frames):
         for _, sock in consumers:
             sock.room = dice.choice((0, 70, 20_000, 100_000, 10**6))
-        count = dice.randrange(1, 300)
+        count = dice.randrange(1, most)
         place.send(producer, *frames[at : at + count])
         at += count
         for _, sock in consumers:
