@@ -229,7 +229,7 @@ class Outlet:
         if not self.idle:
             return kind != NOTHING
         self.record.unmark(MARK_OWED)
-        return kind != NOTHING and self.record.lag > 0
+        return kind == TAIL or (kind != NOTHING and self.record.lag > 0)
 
     def took_nothing(self) -> None:
         """The kernel takes no more for now."""

@@ -237,6 +237,22 @@ def test_a_frame_half_sent_is_completed_before_the_gap() -> None:
         place.accounted()
 
 
+def test_one_cut_off_for_a_single_frame_half_sent_comes_back_once_it_has_read_it() -> None:
+    place = World(circuit_breaker=1, max_queue_size=2, on_lag="gap")
+    _, producer = place.connect()
+    peer, sock = place.connect()
+    place.send(sock, hello(1, on_lag=GAP, heartbeat_ms=60_000))
+    sock.room = 10
+    place.send(producer, frames(1))
+    assert peer.breaker.state == OPEN
+    place.pass_time(1001)
+    place.read(sock)
+    assert peer.breaker.state == HALF_OPEN
+    place.send(producer, frames(1, 2))
+    assert bytes(sock.got).endswith(frames(2))
+    place.accounted()
+
+
 @pytest.mark.parametrize("begun", [1, 31, 32, 63])
 @pytest.mark.parametrize("on_lag", [GAP, CATCH_UP])
 def test_a_frame_half_sent_is_completed_also_when_the_log_needs_its_place(
