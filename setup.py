@@ -2,8 +2,8 @@
 
 Run by pip (pyproject.toml names setuptools as the build backend) and, by hand, as
 `python setup.py build_ext --inplace`. Everything that is not about compiling belongs in
-pyproject.toml. RELAYS_SANITIZE=address builds with AddressSanitizer, RELAYS_COVERAGE=FILE.o so
-that it calls the functions of that object at every edge and comparison (tests do both).
+pyproject.toml. RELAYS_SANITIZE=address,undefined builds with these sanitizers, RELAYS_COVERAGE=FILE
+so that it calls the functions of that object at every edge and comparison (tests do both).
 """
 
 import os
@@ -23,7 +23,8 @@ COMPILE = ["-O3", "-Wall", "-Wno-unused-function", "-Wno-unreachable-code"]
 LINK = []
 if SANITIZE:
     # Optimised less: a test waits for this build, and what it reports is easier to read.
-    COMPILE += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g1", "-O1"]
+    COMPILE += [f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all"]
+    COMPILE += ["-fno-omit-frame-pointer", "-g1", "-O1"]
     LINK += [f"-fsanitize={SANITIZE}"]
 if os.environ.get("RELAYS_COVERAGE"):
     COMPILE += ["-fsanitize-coverage=trace-pc,trace-cmp"]

@@ -232,7 +232,9 @@ cdef inline void accept(const FrameHeader *header, Tally tally, size_t size,
 
 cdef inline uint64_t kind_of(const uint8_t *frame) noexcept nogil:
     """Magic, type, version, source and flags."""
-    return (<const uint64_t *>frame)[0]
+    cdef uint64_t kind                 # a frame begins at any byte
+    memcpy(&kind, frame, 8)
+    return kind
 
 
 cdef inline uint64_t followers(const uint8_t *first, const uint8_t *next, size_t size,

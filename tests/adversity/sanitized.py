@@ -1,7 +1,8 @@
-"""Random and damaged bytes through the compiled module, for a process under AddressSanitizer.
+"""Random and damaged bytes through the compiled module, for a process under sanitizers.
 
-Run by test_sanitizer.py with a build that has RELAYS_SANITIZE=address. Every buffer is one
-allocation of exactly its size, so that one byte read or written beyond it ends the process.
+Run by test_sanitizer.py with a build that has RELAYS_SANITIZE=address,undefined. Every buffer is
+one allocation of exactly its size, so that one byte read or written beyond it ends the process, as
+does what C leaves undefined, a number read where it is not aligned among it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import random
+import socket
 import struct
 import sys
 from array import array
@@ -16,9 +18,12 @@ from typing import Any
 
 from protocol import scan as readable
 from protocol._core import (
+    connection,
     crc,
     decisions,
+    fan,
     gather,
+    ingress,
     journal_check,
     keep,
     reader,
@@ -40,7 +45,8 @@ from tests.journal import handmade
 
 STREAMS = 3000
 MODULES = (
-    crc, decisions, gather, journal_check, keep, reader, record, ring, runs, scan, stamp, state
+    connection, crc, decisions, fan, gather, ingress, journal_check, keep, reader, record, ring,
+    runs, scan, stamp, state,
 )  # fmt: skip
 
 
@@ -84,9 +90,20 @@ def stream(chance: random.Random) -> bytes:
     return whole[: chance.choice([len(whole), chance.randrange(len(whole) + 1)])]
 
 
+def row(chance: random.Random) -> bytes:
+    """Frames of one kind and size that number on, one of them perhaps damaged."""
+    payload = chance.randbytes(chance.choice([0, 1, 4, 16, 33, 128, 144]))
+    first, source = chance.randrange(1, 2**32), chance.randrange(1, 5)
+    count = chance.randrange(80)
+    data = bytearray(b"".join(frame(first + n, 7, payload, source=source) for n in range(count)))
+    if data and chance.random() < 0.5:
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    return bytes(data)
+
+
 def scan_all(chance: random.Random) -> None:
     """One stream through the compiled scan, whole, and again in two pieces."""
-    data = stream(chance)
+    data = stream(chance) if chance.random() < 0.8 else row(chance)
     if not data:
         return
     checksums, strict = chance.random() < 0.5, chance.random() < 0.5
@@ -98,7 +115,8 @@ def scan_all(chance: random.Random) -> None:
         buffer = exact(piece)
         dst = src = 0
         for _ in range(50):
-            stop = scan.scan(buffer, dst, src, len(buffer), rules, track, tally, 5)
+            most = chance.choice([5, 1000])
+            stop = scan.scan(buffer, dst, src, len(buffer), rules, track, tally, most)
             dst, src = tally.dst, tally.src
             tally.offences_kept()
             if stop not in (scan.STOP_CONTROL, scan.STOP_LIMIT):
@@ -120,6 +138,7 @@ def check_all(chance: random.Random) -> None:
     wanted.matches(exact(whole))
     crc.frame_checksum(exact(whole))
     crc.seal_all(exact(whole + whole))
+    crc.count_right(exact(whole * chance.randrange(1, 12)), len(whole))
 
 
 def decode_all(chance: random.Random) -> None:
@@ -195,6 +214,23 @@ def go_round(chance: random.Random) -> None:
         text = "x" * chance.randrange(300)
         decisions.note(world.state, number, name=text, text=text, last=2**64 - 1)
     assert len(decisions.read(world.state)) == decisions.CAPACITY
+
+
+def read_in(chance: random.Random) -> None:
+    """What comes through a socket in any pieces, frames that are completed outside the log too."""
+    world = World(max_payload=14_000, producer_breaker=10**9)
+    peer, sock = world.connect()
+    world.send(sock, frame(0))
+    reading = world.relay.connections[peer.number]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        peer.ingress.line = ours
+        for number in range(1, 40):
+            theirs.sendall(frame(number, 7, bytes(chance.choice([0, 100, 5000, 14_000]))))
+            while reading.read(world.clock.now(), chance.choice([33, 700, 5000, 1 << 20])):
+                pass
+    assert world.state.end_position == 40
+    world.accounted()
 
 
 def market_payload(chance: random.Random, kind: int) -> bytes:
@@ -288,6 +324,7 @@ def main(seed: int) -> None:
         read_journal(chance)
     for _ in range(5):
         go_round(chance)
+        read_in(chance)
     for _ in range(60):
         tell_late(chance)
     for number in range(4):

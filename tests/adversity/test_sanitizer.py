@@ -1,4 +1,4 @@
-"""The compiled module under AddressSanitizer: nothing reads or writes out of bounds.
+"""The compiled module under sanitizers: nothing reads or writes out of bounds, or unaligned.
 
 What runs there is sanitized.py, with the build that `tests.fuzz` makes.
 """
