@@ -2,8 +2,9 @@
 
 Run by pip (pyproject.toml names setuptools as the build backend) and, by hand, as
 `python setup.py build_ext --inplace`. Everything that is not about compiling belongs in
-pyproject.toml. RELAYS_SANITIZE=address,undefined builds with these sanitizers, RELAYS_COVERAGE=FILE
-so that it calls the functions of that object at every edge and comparison (tests do both).
+pyproject.toml. RELAYS_SANITIZE=address,alignment builds with those sanitizers, and with
+RELAYS_COVERAGE=FILE.o it calls the functions of that object at every edge and comparison (tests do
+both).
 """
 
 import os

@@ -1,8 +1,8 @@
 """Random and damaged bytes through the compiled module, for a process under sanitizers.
 
-Run by test_sanitizer.py with a build that has RELAYS_SANITIZE=address,undefined. Every buffer is
-one allocation of exactly its size, so that one byte read or written beyond it ends the process, as
-does what C leaves undefined, a number read where it is not aligned among it.
+Run by test_sanitizer.py with the build of tests.fuzz. Every buffer is one allocation of exactly its
+size, so that one byte read or written beyond it ends the process, as does a number read where it is
+not aligned.
 """
 
 from __future__ import annotations

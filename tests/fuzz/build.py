@@ -60,7 +60,7 @@ def _same_recipe() -> bool:
 
 def _compile() -> None:
     _run(["gcc", "-O2", "-Wall", "-fPIC", "-c", str(EDGES), "-o", str(OBJECT)])
-    told = {"RELAYS_SANITIZE": "address,undefined", "RELAYS_COVERAGE": str(OBJECT)}
+    told = {"RELAYS_SANITIZE": "address,alignment,bounds,shift", "RELAYS_COVERAGE": str(OBJECT)}
     _run([sys.executable, str(ROOT / "setup.py"), "-q", "build_ext", "--inplace"], told)
 
 
