@@ -42,6 +42,7 @@ cdef class Walk:
     cdef void begin_at(self, uint64_t offset) noexcept nogil:
         """Anew: there is no telling what is between."""
         self.end, self.frames, self.next = offset, 0, 1
+        self.begun_at, self.begun_with = offset, 0    # of the count before nothing holds
         self.marks[0] = Mark(offset, 0)
 
     cdef void go_on(self, uint64_t until) noexcept nogil:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from protocol._core.connection import abandon
+from protocol._core.ring import PAGE
 from protocol._core.scan import Tally, Track
 from relays.core.accounting import books
 from tests.daemon.fake_edge import World
 from tests.harness import frame, hello
+
+LAST = 3
 
 
 @pytest.mark.parametrize("skipped", [1, 3])
@@ -65,3 +68,19 @@ def test_bytes_are_unaccounted_when_they_were_read_and_nothing_is_known_of_them(
     state, now = place.state, place.clock.now()
     state.commit(Tally(), Track(), peer.record.slot, -1, state.end_offset, 5, 0, 0, now)
     assert books(place.state).unaccounted_bytes == 5
+
+
+def test_what_one_is_sent_is_counted_also_when_another_was_counted_from_further_on_before() -> None:
+    place = World(log_bytes=32 * PAGE)
+    (_, producer), (_, slow), (_, late) = (place.connect() for _ in range(3))
+    place.send(slow, hello(1))
+    place.send(producer, frame(1))
+    slow.room = 0
+    place.send(producer, frame(2))
+    place.send(producer, *(frame(number) for number in range(3, 603)))
+    place.send(late, hello(1, start=LAST, start_position=400))
+    place.accounted()
+    slow.room = 1 << 30
+    place.write(slow)
+    assert len(slow.got) >= 602 * len(frame(1)), "all in one send"
+    place.accounted()
