@@ -5,6 +5,7 @@ Called for the JSON file and the line above each table.
 
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,30 @@ def describe() -> dict[str, Any]:
 
 
 def one_line(machine: dict[str, Any]) -> str:
-    return "{processor}, {cores} cores, {memory}, Linux {kernel}, load {load_average:.2f}".format(
-        **machine
-    )
+    """Processor, memory, kernel and load, for a heading."""
+    words = "{processor}, {cores} cores, {memory}, Linux {kernel}, load {load_average:.2f}"
+    return words.format(**{**machine, "memory": _gibibytes(machine["memory"])})
+
+
+def busy(machine: dict[str, Any]) -> str:
+    """A line where others use this machine, or nothing."""
+    if machine["load_average"] <= machine["cores"]:
+        return ""
+    return "more is waiting for processors than there are: figures will be of the others' work too"
+
+
+def commit(root: Path) -> str:
+    """The version of a checkout, or nothing where there is none."""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _gibibytes(memory: str) -> str:
+    amount, _, unit = memory.partition(" ")
+    return f"{int(amount) / 2**20:.1f} GiB" if unit == "kB" else memory
 
 
 def _text(path: str) -> str:

@@ -132,6 +132,15 @@ def _point(point: Mapping[str, Any], value: int) -> str:
     return f"{value:,}{paced}"
 
 
+def of_protocol(measured: Mapping[str, Any]) -> Iterator[Plot]:
+    """How many times as fast ours is as each of the others, by task."""
+    rows = measured["single"]
+    names = dict.fromkeys(name for row in rows for name in row["times_as_fast"])
+    series = {name: [interval(row["times_as_fast"].get(name)) for row in rows] for name in names}
+    places = [row["task"]["title"] for row in rows]
+    yield Plot("how many times as fast ours is as", "times", places, series)
+
+
 def of_peers(measured: Mapping[str, Any]) -> Iterator[Plot]:
     """Deliveries by consumers, percentiles of each kind of latency, and the cost of a delivery."""
     rates = [row for row in measured["rows"] if not row["row"]["interval"]]

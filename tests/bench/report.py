@@ -5,6 +5,7 @@ file. One file, index.html, that needs no other. matplotlib is imported when a p
 else here needs it.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from io import StringIO
@@ -13,17 +14,21 @@ from typing import Any
 
 from .machine import one_line
 from .plots import Plot
+from .statistic import ENOUGH
 
+NAME = "index.html"
 Plots = Callable[[Mapping[str, Any]], Iterable[Plot]]
 PAGE = """\
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
 body {{ font: 16px/1.5 sans-serif; max-width: 82rem; margin: 2rem auto; padding: 0 1rem }}
 pre {{ font: 13px/1.3 monospace; overflow-x: auto; background: #f6f6f6; padding: 0.7rem }}
 svg {{ max-width: 100%; height: auto }}
+.wide {{ overflow-x: auto }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
 td, th {{ padding: 0.15rem 0.8rem 0.15rem 0; text-align: left }}
 td:nth-child(n+3) {{ white-space: nowrap }}
@@ -31,12 +36,18 @@ tr {{ border-bottom: 1px solid #ddd }}
 .yes {{ color: #176b2c }} .no {{ color: #b00020; font-weight: bold }} .unclear {{ color: #6b5900 }}
 </style>
 <h1>{title}</h1>
-<p>{machine}<br>{time}, {options}</p>
+<p>{machine}<br>{time}{commit}<br><code>{options}</code></p>
 <p>{links}</p>
+<p>{words}</p>
 {bars}
 {parts}
 </html>
 """
+WORDS = (
+    "<i>relay again</i> is a second relay of the same kind: what the relay differs from it (A/A), "
+    "the machine does; a coloured band, or the line through a point, is the 95 % interval of the "
+    "median."
+)
 
 
 def write(
@@ -50,10 +61,12 @@ def write(
         _part(name, answers.get(name, ""), measured, plots.get(name))
         for name, measured in suites.items()
     ]
-    path = folder / "index.html"
+    path = folder / NAME
     path.write_text(
         PAGE.format(
             title=escape(f"Relays measured: {', '.join(suites)}"),
+            words=WORDS,
+            commit=escape(f", {written['commit']}" if written.get("commit") else ""),
             machine=escape(one_line(dict(written["machine"]))),
             time=escape(str(written["machine"]["time"])),
             options=escape(_options(written["arguments"])),
@@ -65,15 +78,17 @@ def write(
     return path
 
 
-def _options(arguments: Mapping[str, str]) -> str:
-    """What was asked for beside the defaults, as it was said."""
+def _options(arguments: Mapping[str, Any]) -> str:
+    """What was asked for, as it can be said again."""
     left_out = ("suite", "json", "report")
-    given = [
-        f"--{name.replace('_', '-')}" + ("" if value == "True" else f" {value}")
-        for name, value in arguments.items()
-        if name not in left_out and value not in ("None", "False", "")
-    ]
-    return " ".join([arguments["suite"], *given])
+    words = ["scripts/bench", arguments["suite"]]
+    for name, value in arguments.items():
+        if name in left_out or value in ("None", "False", ""):
+            continue
+        option = f"--{name.replace('_', '-')}"
+        for each in value if isinstance(value, list) else [value]:
+            words += [option] if each == "True" else [option, each]
+    return shlex.join(words)
 
 
 def _bars(suites: Mapping[str, Mapping[str, Any]]) -> str:
@@ -86,11 +101,13 @@ def _bars(suites: Mapping[str, Mapping[str, Any]]) -> str:
     headings = ("suite", "what", "met", "bar", "measured [95 %]", "beside", "A/A [95 %]")
     head = "".join(f"<th>{each}</th>" for each in headings)
     words = (
-        "Met when the worse end of the 95 % interval meets it. A/A: the same thing beside "
-        "itself; where that is wider than the bar, the bar cannot be measured here. Intervals of "
-        "fewer than 20 rounds (--quick, --pairs) say little, and with them the verdicts."
+        "Met when the worse end of the 95 % interval meets it, NO when not even the better one does. "
+        "A/A: the same thing beside itself; where that could turn a verdict, or leaves the bar "
+        "inside the interval, it cannot be measured here. Without A/A the worse end decides. "
+        "Intervals of "
+        f"fewer than {ENOUGH} rounds (--quick, --pairs) say little, and with them the verdicts."
     )
-    table = "\n".join((f"<table><tr>{head}</tr>", *rows, "</table>"))
+    table = "\n".join((f'<div class="wide"><table><tr>{head}</tr>', *rows, "</table></div>"))
     return f"<h2>Bars</h2>\n<p>{words}</p>\n{table}"
 
 
@@ -114,12 +131,18 @@ def _part(name: str, answer: str, measured: Mapping[str, Any], plots: Plots | No
     made = [f'<h2 id="{escape(name)}">{escape(name)}</h2>\n<p>{escape(answer)}</p>']
     if "failed" in measured:
         return f"{made[0]}\n<p><b>Failed:</b> {escape(measured['failed'])}</p>"
+    if "rounds" in measured:
+        made.append(f"<p>{_rounds(measured['rounds'])}, {measured['seconds']:,.0f} s</p>")
     if plots is not None:
         made += [_svg(plot) for plot in plots(measured)]
     made += [f"<pre>{escape(table)}</pre>" for table in measured["tables"]]
     for who, said in measured.get("settings", {}).items():
         made.append(f"<h3>Settings: {escape(who)}</h3>\n<pre>{escape(said)}</pre>")
     return "\n".join(made)
+
+
+def _rounds(rounds: int) -> str:
+    return "1 pair or round" if rounds == 1 else f"{rounds} pairs or rounds"
 
 
 def _svg(plot: Plot) -> str:
@@ -141,7 +164,9 @@ def _svg(plot: Plot) -> str:
     axis.grid(axis="y", alpha=0.3)
     axis.legend()
     into = StringIO()
-    figure.savefig(into, format="svg")
+    # A page that is made again is the same.
+    with mpl.rc_context({"svg.hashsalt": "relays"}):
+        figure.savefig(into, format="svg", metadata={"Date": None})
     plt.close(figure)
     text = into.getvalue()
     return text[text.index("<svg") :]

@@ -14,7 +14,7 @@ from typing import Any
 from .runs import Load, workspace
 from .scale_runs import Flow, Group, Sample, measure
 from .statistic import Interval, median_interval, ratio
-from .throughput import AGAIN, FLOOR, RELAY, STRICT, in_turns, start
+from .throughput import CONTENDERS, RELAY, STRICT, in_turns, start
 
 HEADER = struct.Struct("<IBBBBIQQI")
 MAGIC, UNKNOWN_TYPE, VERSION, SOURCE = 0xDEADBEEF, 19, 1, 1
@@ -45,6 +45,11 @@ class Result:
         """Processor time of the server for a message."""
         return median_interval([each.cpu_ns for each in self.samples[name]])
 
+    @property
+    def others(self) -> list[str]:
+        """Whom the relay is compared with: nobody where it was measured alone, or not at all."""
+        return [name for name in self.samples if name != RELAY and RELAY in self.samples]
+
     def ratio(self, name: str) -> Interval:
         """The relay's rate by that of `name`, round by round."""
         ours = [each.rate for each in self.samples[RELAY]]
@@ -57,7 +62,7 @@ class Result:
             "rates": {name: asdict(self.rate(name)) for name in self.samples},
             "megabytes": {name: asdict(self.megabytes(name)) for name in self.samples},
             "cpu_ns": {name: asdict(self.cpu_ns(name)) for name in self.samples},
-            "ratios": {name: asdict(self.ratio(name)) for name in (AGAIN, FLOOR)},
+            "ratios": {name: asdict(self.ratio(name)) for name in self.others},
         }
 
 
@@ -66,12 +71,12 @@ def run(
     rounds: int,
     progress: Callable[[str], None],
     sizes: Sequence[int] = SIZES,
+    contenders: Sequence[str] = CONTENDERS,
 ) -> list[Result]:
     """Measures every size, as many bytes of each. Raises RunFailed at the first run that lost a
     frame."""
     with ExitStack() as stack:
         folder = stack.enter_context(workspace())
-        contenders = (RELAY, AGAIN, FLOOR)
         running = dict(zip(contenders, start(stack, contenders, load, STRICT), strict=True))
         made = []
         for size in sizes:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 RESAMPLES = 4000
 SEED = 20240601
+# With fewer pairs or rounds an interval says little.
+ENOUGH = 20
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,14 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> Interval:
 
 
 def verdict(compared: Interval, bar: float, larger: bool, control: Interval) -> str:
-    """Whether the worse end of an interval of ratios meets a bar: `"yes"`, `"NO"`, or `"not
-    measurable here"` where `control`, the ratio of a thing to itself, is wider than the bar.
-
-    A bar of 1 leaves no width: it is met, or not, when `compared` is past 1 by that of `control`.
-    """
-    width = max(control.high, 1 / control.low)
-    if bar == 1:
-        unclear = compared.high >= 1 / width and compared.low <= width
+    """Whether an interval of ratios meets a bar, where each of it may be off by as much as
+    `control`, the ratio of a thing to itself, differs from 1. `"yes"`: the worse end meets it, and,
+    where `control` is wider than the bar, still does when it is off. `"NO"`: even the better end
+    does not, nor when it is off. Anything else is `"not measurable here"`."""
+    off = max(control.high, 1 / control.low)
+    doubt = off if off >= max(bar, 1 / bar) else 1
+    if larger:
+        met, missed = compared.low >= bar * doubt, compared.high * off < bar
     else:
-        unclear = width > max(bar, 1 / bar)
-    if unclear:
-        return "not measurable here"
-    met = compared.low >= bar if larger else compared.high <= bar
-    return "yes" if met else "NO"
+        met, missed = compared.high * doubt <= bar, compared.low > bar * off
+    return "yes" if met else "NO" if missed else "not measurable here"

@@ -106,7 +106,9 @@ class Suite:
     """One suite: its name, the question that it answers in a line, its sizes, and how it is
     measured: `measure` shows its tables and returns what --json writes. `rows` may be picked with
     --configuration; `options` names entries of OPTIONS; `plots` makes the pictures of the report
-    from what `measure` returned. Raises RunFailed at a run that does not count."""
+    from what `measure` returned; `takes` says how long it takes, quick and full; `fetch`
+    is a command of the checkout that installs what it needs, unless the program `fetched` is there.
+    Raises RunFailed at a run that does not count."""
 
     name: str
     answers: str
@@ -116,6 +118,19 @@ class Suite:
     options: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
     plots: Callable[[Mapping[str, Any]], Iterable[Plot]] = lambda measured: ()
+    takes: tuple[str, str] = ("", "")
+    fetch: tuple[str, ...] = ()
+    fetched: str = ""
+
+    @property
+    def listed(self) -> str:
+        """Its question and how long the answer takes, for --help."""
+        times = [
+            f"{how}{each}"
+            for how, each in zip(("quick ", "full "), self.takes, strict=True)
+            if each
+        ]
+        return f"{self.answers} ({', '.join(times)})" if times else self.answers
 
     @property
     def sized(self) -> bool:

@@ -50,7 +50,11 @@ SIZES = "sizes"
 
 
 def _only(asked: Asked) -> tuple[str, ...]:
-    return (asked.options.only,) if asked.options.only else throughput.CONTENDERS
+    """Whom to measure: `--only copyloop` says the copy loop in one word."""
+    only = asked.options.only
+    if not only:
+        return throughput.CONTENDERS
+    return (throughput.FLOOR if only == "copyloop" else only,)
 
 
 class _Judged(Protocol):
@@ -79,8 +83,8 @@ def _relay(asked: Asked) -> dict[str, Any]:
     if bars:
         asked.show(tables.of_bars(bars))
     by_size = []
-    if SIZES in asked.rows and not asked.options.only:
-        by_size = sizes.run(asked.load, asked.rounds, asked.progress)
+    if SIZES in asked.rows:
+        by_size = sizes.run(asked.load, asked.rounds, asked.progress, contenders=_only(asked))
         asked.show(tables.of_sizes(by_size))
     return {
         "rows": [row.as_json() for row in rows],
@@ -283,7 +287,8 @@ def _on_disk() -> Iterator[Path]:
 ALL = (
     Suite(
         "relay",
-        "messages/s of a relay beside a program that only copies",
+        "how close does a relay come to a program that only copies?",
+        takes=("1 min", "10 min"),
         full=Size(20_000_000, 20),
         quick=Size(5_000_000, 3),
         measure=_relay,
@@ -293,7 +298,8 @@ ALL = (
     ),
     Suite(
         "snapshots",
-        "what keeping the state of instruments costs a relay",
+        "what does it cost a relay to keep the state of instruments?",
+        takes=("10 s", "2 min"),
         full=Size(20_000_000, 20),
         quick=Size(5_000_000, 3),
         measure=_snapshots,
@@ -302,15 +308,19 @@ ALL = (
     ),
     Suite(
         "instructions",
-        "instructions of the hot path, which repeat exactly",
+        "did the hot path become dearer, in instructions, which repeat exactly?",
+        takes=("", "10 s"),
         full=ONCE,
         quick=ONCE,
         measure=instructions.measure,
+        fetch=("scripts/packages", "install", "valgrind"),
+        fetched="valgrind",
         options=("--write",),
     ),
     Suite(
         "latency",
-        "one frame each 100 us, beside the program that only copies; busy_poll",
+        "how long is one frame each 100 us on its way, also with busy_poll?",
+        takes=("15 s", "6 min"),
         full=Size(20_000, 20),
         quick=Size(5_000, 3),
         measure=_latency,
@@ -320,7 +330,8 @@ ALL = (
     ),
     Suite(
         "isolation",
-        "what stopped consumers, a scraper and relays top do to the others",
+        "what do stopped consumers, a scraper and relays top do to the others?",
+        takes=("2 min", "20 min"),
         full=Size(20_000_000, 20),
         quick=Size(5_000_000, 3),
         measure=_isolation,
@@ -330,18 +341,21 @@ ALL = (
     ),
     Suite(
         "peers",
-        "a relay beside nats-server, Redis, ZeroMQ and Mosquitto",
+        "how does a relay do beside nats-server, Redis, ZeroMQ and Mosquitto?",
+        takes=("1 min", "17 min"),
         # Frames of a relay's run; a peer has as many as it can send in so many seconds.
         full=Size(20_000_000, 20),
         quick=Size(5_000_000, 3),
         measure=_peers,
+        fetch=("scripts/peers",),
         options=LOAD,
         rows=tuple(row.name for row in peers_suite.ROWS),
         plots=plots.of_peers,
     ),
     Suite(
         "capacity",
-        "processor and memory that a relay needs, by rate and consumers",
+        "what processor and memory does a relay need, by rate and consumers?",
+        takes=("1 min", "3 min"),
         full=Size(20_000_000, 3),
         quick=Size(1_000_000, 1),
         measure=_capacity,
@@ -350,7 +364,8 @@ ALL = (
     ),
     Suite(
         "scale",
-        "many producers and consumers, mixed messages, idle sessions, start",
+        "what of many producers, consumers, types, idle sessions, and of the start?",
+        takes=("2 min", "25 min"),
         # Deliveries a run.
         full=Size(20_000_000, 20),
         quick=Size(4_000_000, 3),
@@ -361,7 +376,8 @@ ALL = (
     ),
     Suite(
         "growth",
-        "what a message costs as consumers, size, producers or lag grow",
+        "what does a message cost as consumers, size, producers or lag grow?",
+        takes=("30 s", "10 min"),
         # Deliveries of 64-byte frames a run.
         full=Size(20_000_000, 5),
         quick=Size(2_000_000, 1),
@@ -371,14 +387,17 @@ ALL = (
     ),
     Suite(
         "protocol",
-        "messages beside struct, ctypes, msgspec and protobuf; arrays",
+        "how quick are messages beside struct, ctypes, msgspec and protobuf?",
+        takes=("10 s", "3 min"),
         full=Size(100_000, 20),
         quick=Size(20_000, 5),
         measure=_protocol,
+        plots=plots.of_protocol,
     ),
     Suite(
         "client",
-        "a Python program sends and reads; round trips beside pyzmq, nats-py",
+        "how quick is a Python program, sending, reading, beside pyzmq and nats-py?",
+        takes=("20 s", "3 min"),
         full=Size(1_000_000, 10),
         quick=Size(200_000, 2),
         measure=_client,
@@ -386,7 +405,8 @@ ALL = (
     ),
     Suite(
         "journal",
-        "what a journal costs, beside JetStream; recovery beside dd",
+        "what does a journal cost, beside JetStream, and how quick is recovery?",
+        takes=("30 s", "30 min"),
         # 4 GiB of 64-byte frames.
         full=Size(1 << 26, 10),
         quick=Size(4_000_000, 2),

@@ -42,12 +42,19 @@ def of_sizes(results: Sequence[sizes.Result]) -> Table:
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
+        shown = throughput.RELAY if throughput.RELAY in result.samples else throughput.FLOOR
         table.add_row(
             f"{result.size:,}",
-            *(interval(result.megabytes(n), 1, 0) for n in (throughput.RELAY, throughput.FLOOR)),
-            *(interval(result.ratio(n)) for n in (throughput.FLOOR, throughput.AGAIN)),
-            f"{result.rate(throughput.RELAY).median:,.0f}",
-            f"{result.cpu_ns(throughput.RELAY).median:,.0f}",
+            *(
+                interval(result.megabytes(n), 1, 0) if n in result.samples else "-"
+                for n in (throughput.RELAY, throughput.FLOOR)
+            ),
+            *(
+                interval(result.ratio(n)) if n in result.others else "-"
+                for n in (throughput.FLOOR, throughput.AGAIN)
+            ),
+            f"{result.rate(shown).median:,.0f}",
+            f"{result.cpu_ns(shown).median:,.0f}",
         )
     return table
 

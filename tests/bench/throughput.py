@@ -16,7 +16,7 @@ from .bars import Judged
 from .runs import Load, Sample, measure, workspace
 from .statistic import SEED, Interval, median_interval, ratio, summary
 
-RELAY, AGAIN, FLOOR = "relay", "relay again", "copyloop"
+RELAY, AGAIN, FLOOR = "relay", "relay again", "copy loop"
 CONTENDERS = (RELAY, AGAIN, FLOOR)
 RATIO_BAR = 0.7
 # A ring's worth of frames and more, so that every page of both logs has been touched.
