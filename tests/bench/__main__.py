@@ -96,7 +96,10 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     # Of scripts/bench: so that nothing is installed for a command line that is mistaken.
     parser.add_argument("--fetch", action="store_true", help=argparse.SUPPRESS)
     parsers = parser.add_subparsers(
-        dest="suite", prog="scripts/bench", metavar="SUITE [OPTION ...]", title="suites"
+        dest="suite",
+        prog="scripts/bench",
+        metavar="SUITE [OPTION ...]",
+        title="suites, and about how long they take (--quick, full)",
     )
     for name in (*SUITES, EVERYTHING):
         suite = SUITES.get(name)
@@ -112,9 +115,9 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         "--report", type=Path, metavar="DIR", required=True, help="where the page goes"
     )
     names = list(parsers.choices)
-    name = next((word for word in words if not word.startswith("-")), None)
-    if name is not None and name not in names:
-        parser.error(f"no suite {name!r}{_meant(name, names)}; there are {', '.join(names)}")
+    wanted = next((word for word in words if not word.startswith("-")), names[0])
+    if wanted not in names:
+        parser.error(f"no suite {wanted!r}{_meant(wanted, names)}; there are {', '.join(names)}")
     arguments, unknown = parser.parse_known_args(words)
     if arguments.suite is None and unknown:
         parser.error(f"which suite? before {unknown[0]} stands one of {', '.join(names)}")

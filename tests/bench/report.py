@@ -101,7 +101,7 @@ def _bars(suites: Mapping[str, Mapping[str, Any]]) -> str:
     headings = ("suite", "what", "met", "bar", "measured [95 %]", "beside", "A/A [95 %]")
     head = "".join(f"<th>{each}</th>" for each in headings)
     words = (
-        "Met when the worse end of the 95 % interval meets it, NO when not even the better one does. "
+        "Met when the worse end of the 95 % interval meets it, NO when not even the other does. "
         "A/A: the same thing beside itself; where that could turn a verdict, or leaves the bar "
         "inside the interval, it cannot be measured here. Without A/A the worse end decides. "
         "Intervals of "

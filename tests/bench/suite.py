@@ -125,12 +125,8 @@ class Suite:
     @property
     def listed(self) -> str:
         """Its question and how long the answer takes, for --help."""
-        times = [
-            f"{how}{each}"
-            for how, each in zip(("quick ", "full "), self.takes, strict=True)
-            if each
-        ]
-        return f"{self.answers} ({', '.join(times)})" if times else self.answers
+        times = ", ".join(each for each in self.takes if each)
+        return f"{self.answers} ({times})" if times else self.answers
 
     @property
     def sized(self) -> bool:

@@ -68,6 +68,17 @@ def test_frames_without_a_payload_and_the_largest_are_measured_by_size() -> None
     assert all(list(plot.places) == ["32", "65,536"] for plot in drawn)
 
 
+def test_what_was_asked_for_is_measured_and_shown_with_only_one_contender(tmp_path: Path) -> None:
+    for only in ("relay", "copyloop"):
+        written = tmp_path / f"{only}.json"
+        rows = ("--configuration", "sizes", "--only", only)
+        done = bench("relay", *rows, "--pairs", "1", "--count", "2000", "--json", str(written))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "by size of a frame" in done.stdout
+        for row in json.loads(written.read_text())["suites"]["relay"]["sizes"]:
+            assert list(row["samples"]) == ["copy loop" if only == "copyloop" else only]
+
+
 def test_what_a_relay_needs_is_measured_by_rate_and_consumers() -> None:
     rows = capacity.run(Load(count=20_000), 1, lambda text: None, consumers=(3,), seconds=0.05)
     assert [(row.wanted, row.consumers) for row in rows] == [

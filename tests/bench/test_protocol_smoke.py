@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from . import plots
 from .children import RunFailed
 from .test_bench_smoke import bench
 
@@ -33,6 +34,11 @@ def test_every_task_is_measured_for_everybody_beside_everybody_else(tmp_path: Pa
         assert one["fastest_peer"] in one["times_as_fast"]
         for interval in one["times_as_fast"].values():
             assert interval["low"] <= interval["median"] <= interval["high"]
+    (plot,) = plots.of_protocol(measured)
+    assert list(plot.places) == [task.title for task in suite.TASKS]
+    assert "protocol" not in plot.series
+    assert plot.series["struct, by hand"][0] is None
+    assert all(plot.series["ctypes"])
     for one in measured["many"] + measured["imports"]:
         assert len(one["samples"]) == 2
     assert [one["bar"] for one in measured["imports"]] == [0.05, None, None, None]
