@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from . import machine, native, report
+from . import machine, native, report, runs
 from .children import RunFailed
 from .statistic import ENOUGH
 from .suite import OPTIONS, ROOT, Suite, positive
@@ -277,6 +277,7 @@ def _run(suites: Sequence[Suite], arguments: argparse.Namespace) -> int:
         _measure_each(suites, arguments, made)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
+        runs.tidy()
     options = {
         name: value if isinstance(value, list) else str(value)
         for name, value in vars(arguments).items()

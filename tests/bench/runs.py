@@ -6,6 +6,8 @@ must have had exactly the frames that were sent, which its program checks (see n
 
 import json
 import math
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,11 +79,23 @@ class Sample:
 @contextmanager
 def workspace() -> Iterator[Path]:
     """A folder in memory if there is one: boards, sockets and logs must not wait for a disk."""
-    shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(
-        prefix="relays-bench-", dir=shared if shared.is_dir() else None
-    ) as folder:
+    with tempfile.TemporaryDirectory(prefix=_prefix(), dir=_memory()) as folder:
         yield Path(folder)
+
+
+def tidy() -> None:
+    """Removes the workspaces that are still there: an interruption may come while one goes."""
+    for folder in _memory().glob(f"{_prefix()}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory() -> Path:
+    shared = Path("/dev/shm")
+    return shared if shared.is_dir() else Path(tempfile.gettempdir())
+
+
+def _prefix() -> str:
+    return f"relays-bench-{os.getpid()}-"
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from . import machine
 from .bars import Judged
 from .children import RunFailed
 from .plots import Plot
-from .runs import Load, workspace
+from .runs import Load, _prefix, workspace
 from .statistic import Interval
 from .suite import Asked, Size, Suite
 from .suites import ALL
@@ -236,6 +237,7 @@ def test_an_interrupted_bench_keeps_what_was_measured_and_leaves_nothing(
     def interrupted(asked: Asked) -> dict[str, Any]:
         with workspace() as folder:
             folders.append(folder)
+            folders.append(Path(tempfile.mkdtemp(dir=folder.parent, prefix=_prefix())))
             try:
                 os.kill(os.getpid(), signal.SIGINT)
             finally:  # again, while it is tidied up
