@@ -31,6 +31,7 @@ svg {{ max-width: 100%; height: auto }}
 .wide {{ overflow-x: auto }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
 td, th {{ padding: 0.15rem 0.8rem 0.15rem 0; text-align: left }}
+td:nth-child(2) {{ min-width: 10rem }}
 td:nth-child(n+3) {{ white-space: nowrap }}
 tr {{ border-bottom: 1px solid #ddd }}
 .yes {{ color: #176b2c }} .no {{ color: #b00020; font-weight: bold }} .unclear {{ color: #6b5900 }}
