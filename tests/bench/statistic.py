@@ -57,14 +57,15 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> Interval:
 
 
 def verdict(compared: Interval, bar: float, larger: bool, control: Interval) -> str:
-    """Whether an interval of ratios meets a bar, where each of it may be off by as much as
-    `control`, the ratio of a thing to itself, differs from 1. `"yes"`: the worse end meets it, and,
-    where `control` is wider than the bar, still does when it is off. `"NO"`: even the better end
-    does not, nor when it is off. Anything else is `"not measurable here"`."""
+    """Whether an interval of ratios meets a bar: `"yes"` where its worse end does, else `"NO"`.
+    Where `control`, the ratio of a thing to itself, differs from 1 by more than the bar or than
+    twice, each end may be off by as much: `"yes"` and `"NO"` have to hold then too, and anything
+    else is `"not measurable here"`."""
     off = max(control.high, 1 / control.low)
-    doubt = off if off >= max(bar, 1 / bar) else 1
+    loud = off >= min(max(bar, 1 / bar), 2)
+    doubt = off if loud else 1
     if larger:
-        met, missed = compared.low >= bar * doubt, compared.high * off < bar
+        met, possible = compared.low >= bar * doubt, compared.high * doubt >= bar
     else:
-        met, missed = compared.high * doubt <= bar, compared.low > bar * off
-    return "yes" if met else "NO" if missed else "not measurable here"
+        met, possible = compared.high * doubt <= bar, compared.low <= bar * doubt
+    return "yes" if met else "not measurable here" if loud and possible else "NO"

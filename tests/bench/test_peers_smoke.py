@@ -212,14 +212,14 @@ def test_a_question_behind_the_last_frame_is_no_frame() -> None:
 def test_a_bar_is_met_by_the_worse_end_and_not_measurable_inside_the_noise() -> None:
     quiet, loud = Interval(1, 0.95, 1.05), Interval(1, 0.6, 1.5)
     assert verdict(Interval(12, 10, 14), 10, True, quiet) == "yes"
-    assert verdict(Interval(12, 9.9, 14), 10, True, quiet) == "not measurable here"
+    assert verdict(Interval(12, 9.9, 14), 10, True, quiet) == "NO"
     assert verdict(Interval(9, 8.9, 9.4), 10, True, quiet) == "NO"
-    assert verdict(Interval(9, 8.9, 9.6), 10, True, quiet) == "not measurable here"
+    assert verdict(Interval(9, 8.9, 9.6), 10, True, quiet) == "NO"
     assert verdict(Interval(12, 10, 14), 10, True, loud) == "yes"
     assert verdict(Interval(0.8, 0.75, 0.9), 0.7, True, quiet) == "yes"
     assert verdict(Interval(0.8, 0.75, 0.9), 0.7, True, loud) == "not measurable here"
     assert verdict(Interval(1.1, 1, 1.25), 1.25, False, quiet) == "yes"
-    assert verdict(Interval(1.1, 1, 1.26), 1.25, False, quiet) == "not measurable here"
+    assert verdict(Interval(1.1, 1, 1.26), 1.25, False, quiet) == "NO"
     assert verdict(Interval(1.4, 1.32, 1.5), 1.25, False, quiet) == "NO"
     assert verdict(Interval(0.8, 0.7, 0.9), 1, False, quiet) == "yes"
     assert verdict(Interval(0.9, 0.8, 0.97), 1, False, quiet) == "not measurable here"
