@@ -206,9 +206,8 @@ def test_a_relay_that_lets_connect_and_does_not_answer_is_not_back(start: Start)
         hung.bind(relay.path)
         hung.listen()
         hung.settimeout(DEADLINE)
-        notes = feed.take(DEADLINE)
-        assert isinstance(notes[0], str) and notes[0].startswith(AWAY)
-        assert [note for _ in range(20) for note in feed.take(0.05)] == []
+        (note,) = (note for _ in range(10) for note in feed.take(0.05))
+        assert str(note).startswith(AWAY)
         hung.accept()[0].close()  # it had connected
 
 

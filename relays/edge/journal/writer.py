@@ -15,6 +15,7 @@ from contextlib import suppress
 from protocol._core.journal import (
     DUE,
     FULL,
+    NONE,
     STOPPED,
     SYNC_FAILED,
     WRITE_FAILED,
@@ -105,10 +106,15 @@ class JournalThread(threading.Thread):
 
     def _seal(self) -> None:
         """Say in the file that all of it is synced: from now on what is wrong in it is damage, and
-        no torn tail. Without room, or when the disk fails, what the records say has to do."""
+        no torn tail. Without room, or when the disk fails, what the records say has to do; and with
+        `none`, where segments before this one may never have been synced."""
         words, header = journal_words(self.state), self._header
         end, number = words["synced_position"], self.writer.count
-        if header is None or end <= self._said or end != words["written_position"]:
+        if (
+            header is None
+            or self._mode == NONE
+            or not self._said < end == words["written_position"]
+        ):
             return
         place, at = header.file_place(words["written_offset"]), header.record_place(number)
         if place > at:
