@@ -214,7 +214,9 @@ cdef class Check:
             for n in range(min(most, self.left())):
                 end -= RECORD_SIZE
                 memcpy(&record, end, RECORD_SIZE)
-                if (record.count and record.first_position >= self.position
+                # One without frames tells nothing of what is wrong, but where it is behind that.
+                if ((record.count or record.first_position > self.position)
+                        and record.first_position >= self.position
                         and record.file_offset >= self.place and self.fits(&record)
                         and crc32_gzip_refl(self.seed, end, RECORD_CHECKED) == record.record_crc):
                     found = True

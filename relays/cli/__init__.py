@@ -5,6 +5,7 @@ Called by the console script. Each module of this folder is a subcommand: a clic
 each other: what they share, or are too long for, is in the folders.
 """
 
+import difflib
 import importlib
 import os
 import sys
@@ -74,6 +75,17 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"relays.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """One that is not there is refused with the name that was meant, perhaps."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if near := difflib.get_close_matches(args[0], COMMANDS, n=1):
+                raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from None
+            raise
 
     @_ends()
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

@@ -227,11 +227,12 @@ def cat(
     place: Place, domain: str, span: Span, count: int | None, hexadecimal: bool, as_json: bool
 ) -> int:
     """Show messages, decoded, as `relays tap` does."""
-    names, faults = Names(), Faults()
+    names = Names()
     if not place.elsewhere:
         learn(names, place.given.socket("market_data"))
     output = printer(names, hexadecimal=hexadecimal, as_json=as_json)
     with place.journal(domain) as catalogue:
+        faults = Faults(catalogue)
         first, end = _positions(catalogue, span)
         end = end if count is None else min(end, first + count)
         for run in taken(catalogue, first, end, faults):
@@ -249,11 +250,22 @@ def _learn(names: Names, raw: bytes | memoryview) -> None:
 
 
 class Faults:
-    """Tells what is wrong on stderr, a line each, and remembers that something was."""
+    """Tells what is wrong on stderr, a line each, and remembers that something is damaged: what
+    `verify` calls torn is not."""
 
     exit_code = os.EX_OK
 
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    @functools.cached_property
+    def _torn(self) -> Fault | None:
+        return recover(self._catalogue).torn
+
     def __call__(self, fault: Fault) -> None:
+        if self._torn is not None and fault.first >= self._torn.first:
+            click.echo(f"relays: torn: {fault}", err=True)
+            return
         self.exit_code = os.EX_DATAERR
         click.echo(f"relays: damaged: {fault}", err=True)
 
@@ -289,8 +301,8 @@ def export(place: Place, domain: str, span: Span, output: str, force: bool) -> i
     Byte for byte, one after the other, without the records: what `relays publish` and
     `relays replay` read.
     """
-    faults = Faults()
     with place.journal(domain) as catalogue:
+        faults = Faults(catalogue)
         first, end = _positions(catalogue, span)
         file = recorder(output, force=force)
         for run in taken(catalogue, first, end, faults):
@@ -319,8 +331,8 @@ def replay(place: Place, domain: str, span: Span, to: str, how: How) -> int:
     """
     if how.kind:
         raise click.UsageError("--format is for files.")
-    faults = Faults()
     with place.journal(domain) as catalogue:
+        faults = Faults(catalogue)
         first, end = _positions(catalogue, span)
         file = JournalFile(f"journal of {domain}", catalogue, first, end, faults)
         return play("replay", place.given, to, [file], how) or faults.exit_code

@@ -125,6 +125,7 @@ def _relay(data: Data) -> dict[str, Any]:
         "state": data["state"],
         "pid": data["pid"],
         "uptime": duration(data["uptime_seconds"]),
+        "stalled_seconds": data["stalled_seconds"],
         "damaged": data["damaged"],
         "position": log["end_position"],
         "oldest": log["oldest_position"],

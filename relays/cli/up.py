@@ -26,7 +26,7 @@ Examples:
   relays up --runtime-dir /tmp/alphapulse --log-level debug
 
 Ctrl-C drains and stops all three. One that dies is started again, after a longer and longer wait,
-except when its configuration is wrong or its journal damaged.
+except when its configuration is wrong, its journal damaged, or another one ran there already.
 """
 FIRST_WAIT, LONGEST_WAIT, LOOK_EVERY = 0.2, 10.0, 0.05
 STEADY = 30.0
@@ -44,12 +44,14 @@ class Child:
     wait: float = FIRST_WAIT
     again_at: float = 0.0
     given_up: bool = False
+    starts: int = 0
 
     def start(self) -> None:
         """In a process group of its own, so that Ctrl-C reaches it once, from here."""
         command = [sys.executable, "-m", "relays.cli", "run", self.domain, *self.arguments]
         self.process = subprocess.Popen(command, process_group=0, preexec_fn=_end_with_parent)
         self.started = time.monotonic()
+        self.starts += 1
 
     def look(self) -> int | None:
         """Its exit code when it has just ended; None while it runs or waits."""
@@ -63,7 +65,9 @@ class Child:
         if time.monotonic() - self.started > STEADY:
             self.wait = FIRST_WAIT
         self.process = None
-        self.given_up = code in (os.EX_CONFIG, os.EX_DATAERR)
+        # Later, what still serves there may be what is left of the one before.
+        served = code == os.EX_UNAVAILABLE and self.starts == 1
+        self.given_up = served or code in (os.EX_CONFIG, os.EX_DATAERR)
         self.again_at = time.monotonic() + self.wait
         self.wait = min(self.wait * 2, LONGEST_WAIT)
         return code
@@ -114,11 +118,15 @@ def _look(children: list[Child]) -> int | None:
         if code is None:
             continue
         if child.given_up:
-            click.echo(f"relays: {child.domain} ended with {code}: stopping the others", err=True)
+            click.echo(f"relays: {child.domain} {_how(code)}: stopping the others", err=True)
             return code
         again = child.again_at - time.monotonic()
-        click.echo(f"relays: {child.domain} ended with {code}: again in {again:.1f} s", err=True)
+        click.echo(f"relays: {child.domain} {_how(code)}: again in {again:.1f} s", err=True)
     return None
+
+
+def _how(code: int) -> str:
+    return f"ended with {code}" if code >= 0 else f"was killed ({signal.Signals(-code).name})"
 
 
 def _pass_on(children: list[Child], number: signal.Signals) -> None:

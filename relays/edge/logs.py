@@ -22,6 +22,8 @@ LEVELS = {
     "breaker closed": logging.INFO,
     "breaker opened": logging.WARNING,
     "gap": logging.WARNING,
+    "journal damaged": logging.WARNING,
+    "journal lost": logging.WARNING,
     "rejected": logging.WARNING,
     "connection closed": logging.WARNING,
     "undelivered": logging.WARNING,

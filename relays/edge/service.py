@@ -176,6 +176,9 @@ def _say_journal(log: Log, found: Found | None) -> None:
         log.line("journal damaged", where=str(fault), what="accepted: the rest is kept")
     if journal.torn is not None:
         log.line("journal cut", where=str(journal.torn), end=journal.position, seen=journal.seen)
+    if journal.seen > journal.position:
+        log.line("journal lost", positions=f"{journal.position} to {journal.seen - 1}",
+                 what="were written, but nothing says that they were synced")  # fmt: skip
     log.line("journal", directory=str(found.folder.path), oldest=journal.oldest,
              end=journal.position, synced=journal.synced)  # fmt: skip
     if on_tmpfs(str(found.folder.path)):

@@ -222,6 +222,7 @@ def _process(seen: Look) -> dict[str, Any]:
         "alive": running,
         "started_ns": words["started_ns"],
         "last_seen_ns": words["tick_ns"],
+        "stalled_seconds": _stalled(words, seen.now_ns) / SECOND if running else 0.0,
         "uptime_seconds": max(0, until - words["started_ns"]) / SECOND,
         "accepting": bool(words["accepting"]),
         "damaged": bool(words["damaged"]),
@@ -236,6 +237,13 @@ def _state(words: Row, running: bool) -> str:
     if words["draining"]:
         return "draining"
     return "running" if words["ready"] else "starting"
+
+
+def _stalled(words: Row, now_ns: int) -> int:
+    """For how many ns the loop has not turned, where that is too long; else 0. Where the clock was
+    just set it is wrong until the next turn: `health` looks again, here the reader does."""
+    idle = abs(now_ns - int(words["tick_ns"]))
+    return idle if words["tick_ns"] and idle > STALLED else 0
 
 
 def alive(words: Row, now_ns: int) -> bool:

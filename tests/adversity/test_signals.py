@@ -297,7 +297,7 @@ def test_up_starts_three_restarts_the_one_that_was_killed_and_stops_all(
     up.send_signal(signal.SIGINT)
     assert up.wait(PATIENCE) == 0
     assert not list(tmp_path.glob("*.sock"))
-    assert "signals ended with -9" in said(tmp_path)
+    assert "signals was killed (SIGKILL): again" in said(tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL, signal.SIGTERM])
@@ -313,16 +313,15 @@ def test_no_relay_outlives_up_however_it_ends(
     assert said(tmp_path).count(" drained ") == 3
 
 
-def test_up_tries_a_relay_again_whose_lock_somebody_else_has(tmp_path: Path) -> None:
+def test_up_ends_where_a_relay_is_served_already(tmp_path: Path) -> None:
     with (tmp_path / "signals.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         with started(tmp_path) as process:
-            eventually(lambda: "signals ended with 69: again" in said(tmp_path), "it is refused")
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            ready(tmp_path)
-            assert process.poll() is None
+            assert process.wait(PATIENCE) == os.EX_UNAVAILABLE
+    assert f"is already served by pid {os.getpid()}" in said(tmp_path)
+    assert "signals ended with 69: stopping the others" in said(tmp_path)
 
 
 def test_up_stops_all_when_the_configuration_of_one_is_wrong_at_its_restart(

@@ -187,6 +187,13 @@ def test_an_interrupt_anywhere_in_a_command_prints_nothing_and_is_exit_130(
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_command_that_is_misspelt_is_told_which_one_was_meant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ended("statsu") == os.EX_USAGE
+    assert "Did you mean status?" in one_line(capsys.readouterr().err)
+
+
 def test_help_and_version_need_no_subcommand() -> None:
     assert run("--version").stdout == f"relays {__version__}\n"
     for arguments in ((), ("--help",), ("-h",)):

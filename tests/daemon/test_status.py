@@ -121,6 +121,18 @@ def test_status_tells_running_draining_stopped_and_dead_apart(made: HandMade) ->
     assert (of(made)["state"], of(made)["alive"]) == ("dead", False)
 
 
+def test_a_relay_whose_loop_does_not_turn_is_told(
+    made: HandMade, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert of(made)["stalled_seconds"] == 0
+    made.say(tick_ns=time.time_ns() - 16 * SECOND)
+    assert 16 <= of(made)["stalled_seconds"] < 30
+    _, out, _ = shown(capsys, "market_data", f"--runtime-dir={made.folder}")
+    assert re.search(r"state=running .* stalled_seconds=1[67]\.", out)
+    said = " ".join(line.strip() for line in on_a_terminal(made, 120))
+    assert re.search(r"its loop has not turned for 1[67]\.\d s", said)
+
+
 def test_a_process_that_got_the_pid_of_a_dead_relay_is_not_the_relay(made: HandMade) -> None:
     hour_ago = time.time_ns() - 3600 * SECOND
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as later:

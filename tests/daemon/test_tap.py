@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from protocol.market_data import InstrumentDiscovered, Quote, Side, Trade
 from protocol.orders import OrderType, TimeInForce
 from relays.cli import main
 from relays.cli.common.naming import parse_instrument
+from relays.cli.tapping.feed import AWAY, Feed
 from relays.edge.memory import open_state
 from tests.harness import RelayProcess, eventually, split
 from tests.terminal import Terminal
@@ -194,6 +196,19 @@ def test_it_goes_on_across_a_restart_of_the_relay_without_a_repeat(start: Start)
         published(relay, traffic(3))
         lines += [process.stdout.readline() for _ in range(3)]
         assert [line.split()[1] for line in lines] == list("012345")
+
+
+def test_a_relay_that_lets_connect_and_does_not_answer_is_not_back(start: Start) -> None:
+    relay = start()
+    with Feed(relay.path) as feed, socket.socket(socket.AF_UNIX) as hung:
+        relay.kill()
+        os.unlink(relay.path)
+        hung.bind(relay.path)
+        hung.listen()
+        hung.settimeout(DEADLINE)
+        (note,) = (note for _ in range(10) for note in feed.take(0.05))
+        assert str(note).startswith(AWAY)
+        hung.accept()[0].close()  # it had connected
 
 
 def test_an_instrument_by_its_id_is_picked_by_the_relay(start: Start) -> None:

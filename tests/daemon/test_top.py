@@ -12,6 +12,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,16 @@ def test_a_disk_that_fails_the_journal_is_said(made: HandMade) -> None:
     async def steps(pilot: Any) -> None:
         said = " ".join(line.strip() for line in text_of(app)[1:3])
         assert "NOT ACCEPTING JOURNAL FAILS: No space left on device" in said
+
+    drive(app, steps)
+
+
+def test_a_relay_that_hangs_is_said(made: HandMade) -> None:
+    made.say(tick_ns=time.time_ns() - 16 * 10**9)
+    app = top_of(made)
+
+    async def steps(pilot: Any) -> None:
+        assert "its loop has not turned for 16." in " ".join(text_of(app)[1:3])
 
     drive(app, steps)
 

@@ -126,6 +126,8 @@ def test_a_torn_tail_is_told_and_is_no_damage(made: tuple[Journal, Path], run: R
         (data,) = run.json(name, "execution", "--dir", folder)
         assert data["torn"]["first"] == last.first == data["end"]
         assert data["damage"] == []
+    run("cat", "execution", "last:6", "--dir", folder)
+    assert run.err.startswith("relays: torn: ")
 
 
 def test_a_broken_chain_between_segments_is_found_by_verify_alone(tmp_path: Path, run: Ran) -> None:

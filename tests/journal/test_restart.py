@@ -146,6 +146,52 @@ def test_behind_a_message_that_was_refused_the_journal_is_whole_and_knows_its_se
     assert "journal cut" not in relay.log_path.read_text()
 
 
+@pytest.mark.parametrize("place", ["frame", "record"])
+def test_after_a_clean_stop_whatever_is_wrong_is_damage_and_no_torn_tail(
+    relay: RelayProcess, place: str
+) -> None:
+    sender = Sender(relay)
+    relay.start()
+    sender.connect()
+    sender.send(2)
+    sender.wait()
+    assert relay.stop() == 0
+    (path,) = folder(relay).glob("0*.segment")
+    assert recovered(folder(relay)).synced == 2
+    whole = path.read_bytes()
+    relay.start()
+    assert relay.stop() == 0
+    assert path.read_bytes() == whole  # nothing came: nothing more is said
+    remove_memory("execution", relay.folder)
+    data = bytearray(whole)
+    header = Header.read(whole)
+    data[header.size + 40 if place == "frame" else header.record_place(0) + 9] ^= 4
+    path.write_bytes(data)
+    found = recovered(folder(relay))
+    assert [(fault.first, fault.end) for fault in found.damage] == [(0, 2)]
+    assert found.torn is None
+    with pytest.raises(AssertionError, match="relays run --accept-damage"):
+        relay.start()
+
+
+def test_commits_that_are_cut_are_a_warning_that_says_which(relay: RelayProcess) -> None:
+    sender = Sender(relay)
+    relay.start()
+    sender.connect()
+    sender.send(2)
+    sender.wait()
+    relay.kill()
+    remove_memory("execution", relay.folder)
+    (path,) = folder(relay).glob("0*.segment")
+    data = bytearray(path.read_bytes())
+    data[Header.read(bytes(data)).size + 40] ^= 4
+    path.write_bytes(data)
+    relay.start()
+    (line,) = (line for line in relay.log_path.read_text().splitlines() if "journal lost" in line)
+    assert "WARNING" in line.upper()
+    assert "0 to 1" in line
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_after_the_machine_died_all_that_was_synced_is_there_and_each_message_once(
     seed: int, relay: RelayProcess

@@ -63,6 +63,10 @@ class Folder:
         self.opened[len(self.opened)] = self.disk.files[name]
         return len(self.opened) - 1
 
+    def seal(self, fd: int, record: bytes, place: int) -> None:
+        self.opened[fd].write(place, record)
+        self.opened[fd].sync()
+
     def make_sure(self, names: list[str], again: bool) -> None:
         """What can be read is on the platter."""
         for name in names:

@@ -48,12 +48,16 @@ def duration(seconds: float) -> str:
 def troubles(status: Data) -> list[str]:
     """What keeps a relay from its work, of its status: nothing while all is well.
 
-    >>> troubles({"state": "running", "accepting": False, "journal": None})
-    ['NOT ACCEPTING']
+    >>> troubles(
+    ...     {"state": "running", "accepting": False, "journal": None, "stalled_seconds": 16.23}
+    ... )
+    ['NOT ACCEPTING', 'its loop has not turned for 16.2 s']
     """
     journal = status["journal"]
     refuses = status["state"] == "running" and not status["accepting"]
     found = ["NOT ACCEPTING"] if refuses else []
+    if idle := status["stalled_seconds"]:
+        found.append(f"its loop has not turned for {idle:.1f} s")
     fails = journal is not None and journal["failing"]
     return [*found, f"JOURNAL FAILS: {fails}"] if fails else found
 

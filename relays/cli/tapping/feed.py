@@ -68,7 +68,8 @@ class Feed(Consumer):
         and notes when the relay goes or is back. ClientError when it wants this consumer no more.
         """
         items: list[Item] = self._read(_whole, timeout)
-        if self._here != (self.fileno() >= 0):
+        # One that hangs lets everybody connect: it is back when it has answered.
+        if self._here != (self.fileno() >= 0 and self._core.ready):
             self._here = not self._here
             items.insert(0, BACK if self._here else f"{AWAY} ({self.reason})")
         return items

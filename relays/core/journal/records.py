@@ -63,6 +63,18 @@ class Commit(NamedTuple):
         return self.first_position + self.frames
 
 
+def seal(end: int, place: int, chain: int, seed: int, now_ns: int) -> bytes:
+    """The record of a clean stop: no frames, of nobody; all up to position `end` is synced. `place`
+    and `chain` are where frames would go on, `seed` is the header's checksum.
+
+    >>> len(seal(2, 4224, 7, 9, 0))
+    80
+    """
+    fields = end, 0, 0, now_ns, end, 0, place, 0, 0, 0, 0, 0, chain
+    raw = _RECORD.pack(*fields, 0)[:_CHECKED]
+    return raw + crc32(raw, seed).to_bytes(4, "little")
+
+
 class Mark(NamedTuple):
     """Where a segment can be gone on with: record `number`, its first `position`, its first byte's
     `place` in the file, and the CRC-32 of all frames before (None where that is not known)."""

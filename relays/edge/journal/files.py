@@ -82,6 +82,11 @@ class Folder:
         """The descriptor of a segment that is to be gone on with."""
         return os.open(self.path / name, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
 
+    def seal(self, fd: int, record: bytes, place: int) -> None:
+        """Write a segment's last record for now, and sync it. OSError when the disk fails."""
+        os.pwrite(fd, record, place)
+        os.fdatasync(fd)
+
     def make_sure(self, names: Sequence[str], again: bool) -> None:
         """See that what can be read of segments is on the disk, and not only in memory. OSError
         when it cannot be. `again`: it may have been synced in vain, after which the kernel takes

@@ -102,8 +102,8 @@ def attach(
         with opened(folder.path) as catalogue:
             thread.kept = [each for each in catalogue.kept if each.name not in aside]
         if journal.last is not None and journal.mark is not None and journal.log_id == state.log_id:
-            last = journal.last
-            thread.go_on(last.name, last.header, journal.mark.number, journal.chain)
+            last, number = journal.last, journal.mark.number
+            thread.go_on(last.name, last.header, number, journal.chain, journal.synced)
         else:
             thread.begin(journal.chain)
         # Only now, for without a segment that begins there those before it would count for more.

@@ -15,6 +15,7 @@ from contextlib import suppress
 from protocol._core.journal import (
     DUE,
     FULL,
+    NONE,
     STOPPED,
     SYNC_FAILED,
     WRITE_FAILED,
@@ -25,7 +26,7 @@ from protocol._core.journal import (
 from relays.config import RelayConfig
 from relays.core.journal.catalogue import Kept, Plan, plan
 from relays.core.journal.durability import MODES
-from relays.core.journal.records import ENDLESS
+from relays.core.journal.records import ENDLESS, seal
 from relays.core.journal.segment import Header, head_size, packed
 from relays.edge.journal.files import Folder
 
@@ -53,6 +54,8 @@ class JournalThread(threading.Thread):
         self._mode = MODES[config.journal_sync]
         self._interval = round(config.journal_interval * SECOND)
         self._fd = -1
+        self._header: Header | None = None
+        self._said = 0  # the position that the file says to be synced, at least
         self._spare = False
         self._halt = threading.Event()
         self._tidy_at = 0
@@ -60,9 +63,10 @@ class JournalThread(threading.Thread):
 
     # --- before it starts ---
 
-    def go_on(self, name: str, header: Header, count: int, chain: int) -> None:
-        """Write behind the `count` records of a segment that is there."""
-        self._use(self.folder.open(name), header, count, chain)
+    def go_on(self, name: str, header: Header, count: int, chain: int, said: int) -> None:
+        """Write behind the `count` records of a segment that is there, and that says that `said` is
+        synced."""
+        self._use(self.folder.open(name), header, count, chain, said)
 
     def begin(self, chain: int) -> None:
         """Write into a new segment, from where the journal is to go on. OSError when the disk has
@@ -96,7 +100,28 @@ class JournalThread(threading.Thread):
             return self._persist(self._next)
         if why == DUE:
             self._tidy()
+        if why == STOPPED:
+            self._seal()
         return why != STOPPED
+
+    def _seal(self) -> None:
+        """Say in the file that all of it is synced: from now on what is wrong in it is damage, and
+        no torn tail. Without room, or when the disk fails, what the records say has to do; and with
+        `none`, where segments before this one may never have been synced."""
+        words, header = journal_words(self.state), self._header
+        end, number = words["synced_position"], self.writer.count
+        if (
+            header is None
+            or self._mode == NONE
+            or not self._said < end == words["written_position"]
+        ):
+            return
+        place, at = header.file_place(words["written_offset"]), header.record_place(number)
+        if place > at:
+            return
+        with suppress(OSError):
+            record = seal(end, place, self.writer.chain, header.checksum, time.time_ns())
+            self.folder.seal(self._fd, record, at)
 
     def _due(self) -> int:
         """When to look after segments again; soon, where it is not as it should be."""
@@ -151,15 +176,15 @@ class JournalThread(threading.Thread):
             chain=chain,
             table=packed(self.writer.producers()),
         )
-        self._use(self.folder.begin(header), header, 0, chain)
+        self._use(self.folder.begin(header), header, 0, chain, header.synced)
         if self.kept and self.kept[-1].name == header.name:
             self.kept.pop()
         self.kept.append(Kept(header.name, header.first_position, header.file_size, time.time_ns()))
 
-    def _use(self, fd: int, header: Header, count: int, chain: int) -> None:
+    def _use(self, fd: int, header: Header, count: int, chain: int, said: int) -> None:
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd = fd
+        self._fd, self._header, self._said = fd, header, said
         self.writer.begin(
             fd, header_size=header.size, file_size=header.file_size,
             first_offset=header.first_offset, seed=header.checksum, chain=chain, count=count,
