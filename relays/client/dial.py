@@ -6,6 +6,7 @@ said on the connection is for those who made it. (relays.md 1)
 
 from __future__ import annotations
 
+import difflib
 import os
 import random
 import socket
@@ -35,6 +36,10 @@ def not_listening(path: str, error: OSError) -> ClientError:
     """The error for a connection that was not made: what was tried, and what starts the relay."""
     if isinstance(error, PermissionError):
         return ClientError(f"{path}: this user may not open it", os.EX_NOPERM)
+    if os.sep not in path and not os.path.exists(path):
+        near = difflib.get_close_matches(path, DOMAINS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"expected {', '.join(DOMAINS)} or a socket"
+        return NotListening(f"there is no relay or socket {path!r}: {hint}")
     domain = Path(path).stem if Path(path).stem in DOMAINS else "DOMAIN"
     command = f"relays run {domain} --runtime-dir {Path(path).parent}"
     text = f"nothing listens at {path} ({error.strerror or error}); start it: {command}"

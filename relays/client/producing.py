@@ -128,10 +128,16 @@ class Producing:
 
     def put(self, message: Message | Unknown, now: float, timestamp: int, flags: int) -> int:
         """Take a message; gives its sequence. FieldError or SchemaError for one that the relay
-        would refuse: nothing is taken then."""
+        would refuse, TypeError for what is none: nothing is taken then."""
         window = self.window
         sequence = window.next
-        frame = message.frame(sequence, timestamp, self.source, flags)
+        try:
+            frame = message.frame(sequence, timestamp, self.source, flags)
+        except AttributeError:
+            if hasattr(message, "frame"):
+                raise
+            what = f"{type(message).__module__}.{type(message).__qualname__}"
+            raise TypeError(f"a message (a Trade, a Fill ...) is expected, {what} came") from None
         if type(message) not in self._fit:
             self._admit(message, frame)
         # Window.put, written out: this is for each message, and a call costs as much as it does.

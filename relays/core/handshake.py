@@ -20,6 +20,7 @@ from protocol.errors import ProtocolError
 from protocol.message import instrument_offsets
 from protocol.reject import Reject
 from relays.core.breaker import Breaker
+from relays.core.heartbeats import Heartbeats
 from relays.core.journal.history import Missing
 from relays.core.outbox import Outbox, Refusal
 from relays.core.peer import FAR, Peer, Phase
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from relays.core.hub import Hub
 
 KIND_AT = 4
-# A Heartbeat may be so much of its interval early: then many are said in one turn.
-BEATS_TOGETHER = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,7 @@ class Handshake:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
+        self.heartbeats = Heartbeats(hub)
         self.answers: list[tuple[Peer, Waiting]] = []
         self._hellos = 0
         self._offsets = instrument_offsets()
@@ -225,7 +225,7 @@ class Handshake:
         if wanted.role & Role.SNAPSHOT:
             outbox.snapshots = Snapshots(self.hub.keep, self.hub.domain.source)
             peer.outlet.snapshots = outbox.snapshots
-        self._beat(peer, now)
+        self.heartbeats.begin(peer, now)
         return self._track(peer, wanted)
 
     def _outbox(self, peer: Peer) -> Outbox:
@@ -300,19 +300,6 @@ class Handshake:
             passing = Filter(wanted.types, wanted.instruments, self._offsets)
             peer.outlet.filter(passing, hub.log.shown, hub.state.shown_offset)
 
-    def _beat(self, peer: Peer, now: int) -> None:
-        assert peer.plan is not None
-        every = peer.plan.heartbeat
-
-        def beat(then: int) -> None:
-            if peer.closed or peer.leaving or peer.outlet.outbox is None:
-                return
-            peer.outlet.outbox.heartbeat = True
-            self.hub.todo.wake.append(peer)
-            self.hub.deadlines.at(_together(then + every, every), beat)
-
-        self.hub.deadlines.at(_together(now + every, every), beat)
-
     def drain(self, peer: Peer) -> None:
         """The relay stops: a session is told, and closed once that is written."""
         if peer.outlet.outbox is None or peer.leaving or peer.closed:
@@ -347,8 +334,3 @@ class Handshake:
 def _taken_by(peer: Peer) -> str:
     """What is said to who loses a producer_id."""
     return f"pid {peer.who.pid} took this producer_id; do not reconnect"
-
-
-def _together(due: int, every: int) -> int:
-    """When a Heartbeat that is `due` each `every` ns is said: not later, and not alone."""
-    return due - due % (every // BEATS_TOGETHER)

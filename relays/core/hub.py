@@ -495,5 +495,6 @@ class Hub:
         """The clock was set by `by` ns: nothing is due later, or over sooner, for that."""
         self.deadlines.shift(by)
         self.refusals.shift(by)
+        self.handshake.heartbeats.shift()
         for peer in self.peers.values():
             peer.shift(by)

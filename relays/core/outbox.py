@@ -119,6 +119,16 @@ class Outbox:
 
     def encode(self, now: int) -> bytes:
         """Everything that waits, as bytes; nothing waits afterwards."""
+        more = self.ack or self.errors or self.gap or self.welcome
+        frames = self._encode_others(now) if more else b""
+        if self.heartbeat:
+            self.heartbeat = False
+            position, lag, tlvs = self.where()
+            beat = Heartbeat(position=position, lag=lag, tlvs=tlvs)
+            frames += beat.frame(source=self.source, timestamp=now)
+        return frames
+
+    def _encode_others(self, now: int) -> bytes:
         stamp = {"source": self.source, "timestamp": now}
         frames = [self.welcome.frame(**stamp)] if self.welcome else []
         if self.gap:
@@ -126,10 +136,6 @@ class Outbox:
         frames += [refusal.frame(stamp) for refusal in self.errors.values()]
         if self.ack:
             frames.append(self.ack.frame(**stamp))
-        if self.heartbeat:
-            position, lag, tlvs = self.where()
-            frames.append(Heartbeat(position=position, lag=lag, tlvs=tlvs).frame(**stamp))
         self.welcome = self.gap = self.ack = None
         self.errors = {}
-        self.heartbeat = False
         return b"".join(frames)

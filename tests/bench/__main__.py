@@ -178,10 +178,12 @@ def _measure_each(
         if len(suites) > 1:
             print(f"\n{suite.name}: {suite.answers}", flush=True)
         try:
-            made[suite.name] = _measure(suite, arguments)
+            measured = made[suite.name] = _measure(suite, arguments)
+            if "failed" in measured:
+                raise RunFailed(measured["failed"])
         except (RunFailed, native.BuildFailed) as error:
             Console(stderr=True).print(f"bench failed: {escape(str(error))}", soft_wrap=True)
-            made[suite.name] = {"failed": str(error)}
+            made.setdefault(suite.name, {"failed": str(error)})
         except (
             Exception
         ) as error:  # a mistake of the bench's own must not cost what the others measured

@@ -88,6 +88,12 @@ class Result:
     samples: list[Sample]
 
     @property
+    def wait_seconds(self) -> float:
+        """How long it waited each time."""
+        idle = median(sample.seconds * max(1 - sample.core, 0) for sample in self.samples)
+        return idle / max(self.waits, 1)
+
+    @property
     def cpu_ns(self) -> float:
         """The relay's processor time for all of a run: the median of the runs."""
         return median(sample.cpu_ns for sample in self.samples) * self.deliveries
@@ -124,19 +130,17 @@ def run(
         base = Point("", consumers=1)
         touching = min(WARMING_FRAMES, load.count)
         measure(server, replace(flow_of(base, load, quick, folder), count=touching))
-        return [_measure(point, server, runtime, load, rounds, quick, folder, progress)
-                for point in points]  # fmt: skip
+        flows = [flow_of(point, load, quick, folder) for point in points]
+        samples: list[list[Sample]] = [[] for _ in points]
+        # Point by point in each round: what the machine does meanwhile is not one point's alone.
+        for turn in range(rounds):
+            for point, flow, taken in zip(points, flows, samples, strict=True):
+                progress(f"growth: round {turn + 1} of {rounds}: {point}")
+                taken.append(measure(server, flow, lambda: turns(server, runtime)))
+        return [_result(*each) for each in zip(points, flows, samples, strict=True)]
 
 
-def _measure(
-    point: Point, server: Server, runtime: Path, load: Load, rounds: int, quick: bool,
-    folder: Path, progress: Callable[[str], None],
-) -> Result:  # fmt: skip
-    flow = flow_of(point, load, quick, folder)
-    samples: list[Sample] = []
-    for turn in range(rounds):
-        progress(f"growth: {point}: round {turn + 1} of {rounds}")
-        samples.append(measure(server, flow, lambda: turns(server, runtime)))
+def _result(point: Point, flow: Flow, samples: list[Sample]) -> Result:
     counted = zip(*(one.counted for one in samples), strict=True)
     reads, sends, waits = (median(each) for each in counted)
     return Result(point, flow.count * flow.producers, flow.deliveries, reads, sends, waits, samples)

@@ -1,10 +1,13 @@
 """A short model of a relay's processor time, fitted to what `bench growth` measured.
 
-Called by suites. A relay's time is that of its waits for something to do, of its reads, of the
-writes, frames and bytes that it takes, of its sends, and of the frames and bytes that it delivers:
+Called by suites. A relay's time is that of the frames, bytes and writes that it takes, of its
+waits for something to do, of the bytes that it delivers, and of its sends:
 
-    CPU = frames * (a + b * bytes) + writes * c + reads * d + waits * e
-          + deliveries * (f + g * bytes) + sends * h
+    CPU = frames * (a + b * bytes) + writes * c + waits * (d + e * log(wait / 10 us))
+          + deliveries * f * bytes + sends * g * log(consumers)
+
+with logarithms to the base 10. Who has slept longer finds less in the processor's caches, and so does
+who has more sockets: hence those two. (What a run had of reads and deliveries adds nothing to it.)
 
 The fit is least squares of relative errors (a point of microseconds counts as much as one of
 seconds), without negative coefficients. It is judged by the points that were kept out of it.
@@ -13,6 +16,7 @@ seconds), without negative coefficients. It is judged by the points that were ke
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from math import log10
 from typing import Any
 
 import numpy as np
@@ -21,8 +25,9 @@ from .bars import Judged
 from .growth import Result
 from .statistic import Interval
 
-TERMS = ("frame", "byte taken", "write", "read", "wait",
-         "delivery", "byte delivered", "send")  # fmt: skip
+TERMS = ("frame", "byte taken", "write", "wait", "10 times longer wait",
+         "byte delivered", "send to 10 times more")  # fmt: skip
+SHORT_WAIT = 1e-5
 ERROR_BAR = 0.15
 
 
@@ -60,8 +65,9 @@ def counts(result: Result) -> tuple[float, ...]:
     """How much of each of TERMS a run had."""
     point, taken, given = result.point, result.frames, result.deliveries
     writes = taken if point.rate else taken / max(point.write // point.size, 1)
-    return (taken, taken * point.size, writes, result.reads, result.waits,
-            given, given * point.size, result.sends)  # fmt: skip
+    longer = log10(max(result.wait_seconds / SHORT_WAIT, 1))
+    return (taken, taken * point.size, writes, result.waits, result.waits * longer,
+            given * point.size, result.sends * log10(point.consumers))  # fmt: skip
 
 
 def fit(results: Sequence[Result]) -> Model:

@@ -131,7 +131,9 @@ def _figure(of: Mapping[str, float] | None) -> str:
 def _part(name: str, answer: str, measured: Mapping[str, Any], plots: Plots | None) -> str:
     made = [f'<h2 id="{escape(name)}">{escape(name)}</h2>\n<p>{escape(answer)}</p>']
     if "failed" in measured:
-        return f"{made[0]}\n<p><b>Failed:</b> {escape(measured['failed'])}</p>"
+        made.append(f"<p><b>Failed:</b> {escape(measured['failed'])}</p>")
+        if "tables" not in measured:  # else only some of its rows
+            return "\n".join(made)
     if "rounds" in measured:
         made.append(f"<p>{_rounds(measured['rounds'])}, {measured['seconds']:,.0f} s</p>")
     if plots is not None:

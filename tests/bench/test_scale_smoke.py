@@ -249,17 +249,17 @@ def test_growth_is_measured_and_a_model_fitted_to_it() -> None:
 
 
 def test_the_fit_finds_what_a_model_was_made_of() -> None:
-    of_each = (3.0, 0.1, 400.0, 5_000.0, 9_000.0, 2.0, 0.05, 1_500.0)
+    of_each = (3.0, 0.1, 400.0, 9_000.0, 3_000.0, 0.05, 1_500.0)
     ns = dict(zip(growth_model.TERMS, of_each, strict=True))
 
     def made(point: growth.Point, frames: int, reads: int, sends: int, waits: int) -> growth.Result:
         deliveries = frames * point.consumers
-        result = growth.Result(point, frames, deliveries, reads, sends, waits, [])
+        asleep = Sample(1.0, frames, 0.0, 0.0, 0.0, [], [])
+        result = growth.Result(point, frames, deliveries, reads, sends, waits, [asleep])
         cpu = sum(
             n * each for n, each in zip(growth_model.counts(result), ns.values(), strict=True)
         )
-        sample = Sample(1.0, frames, cpu / deliveries, 0.0, 0.0, [], [])
-        return replace(result, samples=[sample])
+        return replace(result, samples=[replace(asleep, cpu_ns=cpu / deliveries)])
 
     chance = random.Random(SEED)
     results = [

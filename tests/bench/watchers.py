@@ -9,6 +9,7 @@ import gzip
 import http.client
 import os
 import pty
+import signal
 import sys
 import termios
 import time
@@ -59,6 +60,8 @@ def screen(command: Sequence[str]) -> None:
     if not pid:
         termios.tcsetwinsize(0, SCREEN)
         os.environ["TERM"] = "xterm-256color"
+        # Under nohup it would outlive its terminal, and be measured with all that follows.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.execv(command[0], list(command))
     try:
         while drawn := os.read(terminal, 1 << 16):

@@ -265,6 +265,17 @@ def test_nothing_listening_is_one_sentence(tmp_path: Path) -> None:
         Consumer(tmp_path / "signals.sock")
 
 
+def test_a_relay_that_is_misspelt_is_told_which_one_was_meant() -> None:
+    with pytest.raises(
+        NotListening, match=r"^there is no .*'market_dat': did you mean market_data"
+    ):
+        Consumer("market_dat")
+    with pytest.raises(
+        NotListening, match=r"'nobody': expected market_data, signals, execution or"
+    ):
+        Consumer("nobody")
+
+
 def test_a_domain_is_found_in_the_runtime_directory(
     relay: RelayProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -314,6 +314,8 @@ def test_what_a_relay_would_refuse_is_refused_here_and_nothing_is_sent() -> None
         core.put(Unknown(20, 1, bytes(63)), 0.0, 0, 0)
     with pytest.raises(FieldError, match=r"flags"):
         core.put(Unknown(39, 1, b""), 0.0, 0, 256)
+    with pytest.raises(TypeError, match=r"a message .* is expected, builtins.str came"):
+        core.put("39", 0.0, 0, 0)  # type: ignore[arg-type]
     assert core.window.unsent == core.unacked == 0
     assert core.put(Unknown(39, 1, bytes(65536)), 0.0, 0, 0) == 1
 
