@@ -6,8 +6,8 @@ waits for something to do, of the bytes that it delivers, and of its sends:
     CPU = frames * (a + b * bytes) + writes * c + waits * (d + e * log(wait / 10 us))
           + deliveries * f * bytes + sends * g * log(consumers)
 
-with logarithms to the base 10. Who has slept longer finds less in the processor's caches, and so does
-who has more sockets: hence those two. (What a run had of reads and deliveries adds nothing to it.)
+with logarithms to the base 10. Who has slept longer finds less in the processor's caches, and so
+does who has more sockets: hence those two. (How often a run read adds nothing to it.)
 
 The fit is least squares of relative errors (a point of microseconds counts as much as one of
 seconds), without negative coefficients. It is judged by the points that were kept out of it.

@@ -6,6 +6,7 @@ Counts are tiny: these are smoke tests of the measurements, never the measuremen
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -87,6 +88,26 @@ def test_a_run_of_which_the_relay_counts_something_else_fails(
         monkeypatch.setattr(isolation_runs, "_told", lambda server: next(wrong))
         with pytest.raises(RunFailed, match="the relay counted"):
             measure(server, replace(SMALL, count=1_000))
+
+
+def test_a_program_on_a_screen_ends_with_it_also_under_nohup() -> None:
+    program = ("/bin/sh", "-c", "echo $$ > $0.new; mv $0.new $0; exec sleep 60")
+    screen = (sys.executable, "-m", "tests.bench.watchers", "screen")
+    with workspace() as folder:
+        written = folder / "pid"
+        nohup = ("/bin/sh", "-c", 'trap "" HUP; exec "$@"', "nohup")
+        terminal = Child("terminal", (*nohup, *screen, *program, str(written)), folder)
+        eventually(written.exists, "the program has begun")
+        status = Path(f"/proc/{int(written.read_text())}/status")
+        terminal.stop()
+        eventually(lambda: has_ended(status), "it has ended")
+
+
+def has_ended(status: Path) -> bool:
+    try:
+        return "zombie" in status.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 WHOLE, SENT, HAD = 10, 20, 15

@@ -91,7 +91,12 @@ def mistaken(asked: Asked) -> dict[str, Any]:
     raise KeyError(asked.count)
 
 
+def half(asked: Asked) -> dict[str, Any]:
+    return {"rows": [3], "failed": "y: nobody came"}
+
+
 MADE_UP = {
+    "half": Suite("half", "the first row", Size(1, 1), Size(5, 1), half),
     "mistaken": Suite("mistaken", "nothing either", Size(1, 1), Size(5, 1), mistaken),
     "failing": Suite("failing", "nothing", Size(1, 1), Size(1, 1), failing),
     "counting": Suite(
@@ -113,12 +118,16 @@ def test_all_runs_every_suite_into_one_file_and_one_page_though_one_failed(
     made = json.loads(written.read_text())["suites"]
     assert made["mistaken"] == {"failed": "KeyError(5)"}
     assert made["failing"] == {"failed": "a frame was <lost>"}
+    assert (made["half"]["rows"], made["half"]["failed"]) == ([3], "y: nobody came")
     assert made["counting"]["rows"] == [7]
     assert "│ 7       │ 2      │ x,y" in made["counting"]["tables"][0]
     html = (page / "index.html").read_text()
     assert html.count("<svg") == 1
     assert "<td>at least 6.5</td><td>7.00 [6.00 - 8.00]</td>" in html
-    assert all(each in html for each in ("a frame was &lt;lost&gt;", "│ x,y", "a &lt; b", ">NO<"))
+    assert all(
+        each in html
+        for each in ("a frame was &lt;lost&gt;", "y: nobody came", "│ x,y", "a &lt; b", ">NO<")
+    )
     again = tmp_path / "again"
     assert command.main(["report", str(written), "--report", str(again)]) == 0
     assert (again / "index.html").read_text() == html
