@@ -5,7 +5,6 @@ Called by the console script. Each module of this folder is a subcommand: a clic
 each other: what they share, or are too long for, is in the folders.
 """
 
-import difflib
 import importlib
 import os
 import sys
@@ -83,6 +82,8 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            import difflib  # where nothing is wrong, a start has no use for it
+
             if near := difflib.get_close_matches(args[0], COMMANDS, n=1):
                 raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from None
             raise

@@ -6,7 +6,6 @@ said on the connection is for those who made it. (relays.md 1)
 
 from __future__ import annotations
 
-import difflib
 import os
 import random
 import socket
@@ -37,6 +36,8 @@ def not_listening(path: str, error: OSError) -> ClientError:
     if isinstance(error, PermissionError):
         return ClientError(f"{path}: this user may not open it", os.EX_NOPERM)
     if os.sep not in path and not os.path.exists(path):
+        import difflib  # nothing else here needs it
+
         near = difflib.get_close_matches(path, DOMAINS, 1)
         hint = f"did you mean {near[0]}?" if near else f"expected {', '.join(DOMAINS)} or a socket"
         return NotListening(f"there is no relay or socket {path!r}: {hint}")

@@ -8,6 +8,7 @@ the lowest cursor are remembered. Which socket gets what is `relays.core.fanout`
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from protocol._core.connection import MARK_LEAVING
 from protocol._core.fan import Fan
@@ -18,6 +19,9 @@ from relays.core.breaker import CLOSED, HALF_OPEN, OPEN, REPLAYING, Breaker, Lim
 from relays.core.log import Log
 from relays.core.outbox import Lost
 from relays.core.peer import FAR, Peer, Phase
+
+if TYPE_CHECKING:
+    from relays.core.journal.history import Missing, Part
 
 SETTLE_EVERY = 100_000_000
 
@@ -296,6 +300,23 @@ class Feeds:
         peer.outlet.past = True
         peer.outlet.block()
         peer.outlet.fetch = lambda: self._fetch(peer)
+
+    def fetched(self, peer: Peer, found: Part | Missing | None) -> None:
+        """What the journal has where a consumer's cursor is: None when that is gone."""
+        from relays.core.journal.history import Missing, Part
+
+        outlet, position = peer.outlet, peer.record.position
+        outlet.fetching = False
+        if peer.closed or peer.leaving or not outlet.past:
+            return
+        if isinstance(found, Part) and found.holds(peer.record.offset):
+            outlet.fetched(found.frames, found.offset, found.received_ns)
+        elif isinstance(found, Missing) and found.position > position:
+            self.skip_damage(peer, found.position, found.offset)
+        elif found is None and peer.record.offset < self.log.state.oldest_offset:
+            text = f"position {position} is further back than the journal may keep"
+            self._cut(peer, Reject.SLOW_CONSUMER, text)
+        self._wake(peer)
 
     def skip_damage(self, peer: Peer, position: int, offset: int) -> None:
         """The journal has nothing good before `position`, byte `offset`: a Gap says so."""

@@ -21,7 +21,6 @@ from protocol.message import instrument_offsets
 from protocol.reject import Reject
 from relays.core.breaker import Breaker
 from relays.core.heartbeats import Heartbeats
-from relays.core.journal.history import Missing
 from relays.core.outbox import Outbox, Refusal
 from relays.core.peer import FAR, Peer, Phase
 from relays.core.session import ByTime, Kept, Plan, Refused, plan
@@ -29,6 +28,7 @@ from relays.core.snapshot import Snapshots
 
 if TYPE_CHECKING:
     from relays.core.hub import Hub
+    from relays.core.journal.history import Missing
 
 KIND_AT = 4
 
@@ -176,6 +176,8 @@ class Handshake:
     def looked_up(self, peer: Peer, hello: Waiting, found: int | Missing | None) -> None:
         """What the journal has of what `hello.wants`; None when nothing (any more): what retention
         has removed meanwhile is told with a Gap, as if it had been gone before."""
+        from relays.core.journal.history import Missing
+
         wanted, kept = hello.wants.position, Kept(self.hub.log, self.hub.journal)
         if found is None:
             if wanted is None or wanted >= kept.oldest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from protocol._core.connection import MARK_LEAVING, MARK_OWED, MARK_READING, MARK_SENDING, Record
 from protocol._core.keep import Keep, keep_nothing
@@ -23,14 +24,15 @@ from relays.core.breaker import OPEN, Limits
 from relays.core.deadlines import Deadlines
 from relays.core.feeds import Feeds
 from relays.core.handshake import Handshake
-from relays.core.journal.durability import Journaling
-from relays.core.journal.history import Missing, Part
 from relays.core.log import Log
 from relays.core.outbox import Refusal
 from relays.core.peer import Peer, Phase
 from relays.core.producers import Producers
 from relays.core.refusals import OFFENCE_BYTES, Refusals
 from relays.domains import Domain
+
+if TYPE_CHECKING:
+    from relays.core.journal.durability import Journaling
 
 SECOND = 1_000_000_000
 PEER_CLOSED = 0
@@ -449,21 +451,6 @@ class Hub:
             self.feeds.cut_short(peer)
         elif peer.outlet.feeding:
             self.feeds.moved(peer, now)
-
-    def fetched(self, peer: Peer, found: Part | Missing | None) -> None:
-        """What the journal has where a consumer's cursor is: None when that is gone."""
-        outlet, position = peer.outlet, peer.record.position
-        outlet.fetching = False
-        if peer.closed or peer.leaving or not outlet.past:
-            return
-        if isinstance(found, Part) and found.holds(peer.record.offset):
-            outlet.fetched(found.frames, found.offset, found.received_ns)
-        elif isinstance(found, Missing) and found.position > position:
-            self.feeds.skip_damage(peer, found.position, found.offset)
-        elif found is None and peer.record.offset < self.state.oldest_offset:
-            text = f"position {position} is further back than the journal may keep"
-            self.cut(peer, Reject.SLOW_CONSUMER, text)
-        self.todo.wake.append(peer)
 
     def writable(self, peer: Peer, now: int) -> None:
         """The socket takes bytes again; called before the edge sends."""

@@ -7,6 +7,7 @@ Plan, or raises Refused with the Reject and the sentence the peer is told. Nothi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from protocol.control import (
     GapReason,
@@ -20,9 +21,11 @@ from protocol.control import (
 from protocol.errors import ProtocolError
 from protocol.reject import Reject
 from relays.core.access import Rights
-from relays.core.journal.durability import Journaling
 from relays.core.log import Log
 from relays.core.outbox import UNKNOWN_COUNT, Lost
+
+if TYPE_CHECKING:
+    from relays.core.journal.durability import Journaling
 
 ON_LAG = {OnLag.GAP: "gap", OnLag.DISCONNECT: "disconnect", OnLag.CATCH_UP: "catch_up"}
 DOES = {Role.CONSUME: "consumes", Role.PRODUCE: "produces", Role.SNAPSHOT: "gets snapshots"}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from protocol._core.connection import abandon, producer_write
-from protocol._core.journal import journal_set
+from protocol._core.journal_words import journal_set
 from protocol._core.places import layout
 from protocol._core.ring import PAGE, Mapping, Ring
 from protocol._core.state import State
@@ -24,11 +24,11 @@ from relays.config import RelayConfig
 from relays.core.adoption import crashes
 from relays.core.decisions import relay_died
 from relays.core.hub import KEPT_PLACES
-from relays.core.journal.recovery import Recovered
 from relays.edge.listener import prepare_directory
 from relays.errors import ConfigError, RelayError
 
 if TYPE_CHECKING:
+    from relays.core.journal.recovery import Recovered
     from relays.edge.journal.start import Found
 
 SHARED_MEMORY = "/dev/shm"
@@ -233,7 +233,7 @@ def begin(
     now_ns: int,
 ) -> State:  # fmt: skip
     """A new log in new memory, which begins where the journal ends, if there is one."""
-    found = journal.journal if journal is not None else Recovered()
+    found = journal.journal if journal is not None else None
     State.format(
         memory,
         log_bytes=config.log_bytes,
@@ -242,11 +242,12 @@ def begin(
         windows=config.require_sequence,
         log_id=log_id,
         now_ns=now_ns,
-        position=found.position,
-        offset=found.offset,
+        position=found.position if found is not None else 0,
+        offset=found.offset if found is not None else 0,
     )
     state = State(memory, ring)
-    _restore_producers(state, found, config.max_producers)
+    if found is not None:
+        _restore_producers(state, found, config.max_producers)
     return state
 
 

@@ -12,27 +12,28 @@ import select
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relays.config import RelayConfig
 from relays.core import breaker
 from relays.core.decisions import Decisions
 from relays.core.handshake import Waiting
 from relays.core.hub import Hub
-from relays.core.journal.catalogue import Lineage
-from relays.core.journal.durability import Journaling
-from relays.core.journal.history import Missing, Part
 from relays.core.peer import Peer
 from relays.domains import Domain
 from relays.edge.acceptor import Acceptor
 from relays.edge.clock import Clock
 from relays.edge.connection import Connection
-from relays.edge.journal.reader import Reader
-from relays.edge.journal.writer import JournalThread
 from relays.edge.listener import unread, unsent
 from relays.edge.logs import Log
 from relays.edge.memory import Memory, Windows
 from relays.edge.store import Store
+
+if TYPE_CHECKING:
+    from relays.core.journal.catalogue import Lineage
+    from relays.core.journal.history import Missing, Part
+    from relays.edge.journal.reader import Reader
+    from relays.edge.journal.writer import JournalThread
 
 SECOND = 1_000_000_000
 PATIENCE = 0.1
@@ -61,6 +62,9 @@ class Relay:
         journaling = None
         self.reader: Reader | None = None
         if journal is not None:
+            from relays.core.journal.durability import Journaling
+            from relays.edge.journal.reader import Reader
+
             journaling = Journaling(
                 journal.writer, config.journal_sync, lineage, config.journal_before_delivery
             )
@@ -213,7 +217,7 @@ class Relay:
         lookups.clear()
 
     def _fetched(self, peer: Peer, found: Part | Missing | None) -> None:
-        self.hub.fetched(peer, found)
+        self.hub.feeds.fetched(peer, found)
         self.work()
 
     def _looked_up(self, peer: Peer, hello: Waiting, found: int | Missing | None) -> None:

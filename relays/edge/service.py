@@ -24,14 +24,12 @@ import uvloop
 
 from protocol import checksum, scan
 from protocol._core import scan as compiled_scan
-from protocol._core.journal import journal_words
+from protocol._core.journal_words import journal_words
 from protocol.errors import ProtocolError
 from relays.config import Loaded, RelayConfig, diff
 from relays.core.hub import KEPT_PLACES
 from relays.edge import listener
 from relays.edge.handover import Inheritance, inherited, make_way
-from relays.edge.journal.start import Found, attach, find
-from relays.edge.journal.writer import JournalThread
 from relays.edge.logs import Log, open_log
 from relays.edge.manager import Manager
 from relays.edge.memory import Memory, Windows, files, on_tmpfs, open_memory
@@ -41,6 +39,8 @@ from relays.edge.store import Store
 from relays.errors import ConfigError, RelayError
 
 if TYPE_CHECKING:
+    from relays.edge.journal.start import Found
+    from relays.edge.journal.writer import JournalThread
     from relays.edge.metrics_child import MetricsChild
 
 SPARE_DESCRIPTORS = 64
@@ -106,7 +106,7 @@ def run(load: Callable[[], Loaded], accept_damage: bool = False) -> int:
         listening = handed or listener.bind(socket_path, config.mode, config.gid)
         try:
             manager.tell(STATUS="opening the log")
-            found = find(domain.name, config, accept_damage)
+            found = _find_journal(loaded, accept_damage)
             _say_journal(log, found)
             letter = files(domain.name, config.runtime_dir).letter
             heritage = inherited(manager.handed, letter)
@@ -166,6 +166,15 @@ def _say_memory(log: Log, memory: Memory) -> None:
     log.line(what, log_id=f"{state.log_id:016x}", end=state.end_position)
     for remark in memory.remarks:
         log.line("restart cannot apply", what=remark)
+
+
+def _find_journal(loaded: Loaded, accept_damage: bool) -> Found | None:
+    """The journal of a relay that has one; others do not load what it takes."""
+    if loaded.config.journal == "off":
+        return None
+    from relays.edge.journal.start import find
+
+    return find(loaded.domain.name, loaded.config, accept_damage)
 
 
 def _say_journal(log: Log, found: Found | None) -> None:
@@ -265,6 +274,8 @@ class Service:
     ) -> JournalThread | None:
         if self.found is None:
             return None
+
+        from relays.edge.journal.start import attach
 
         def report(event: str, **fields: Any) -> None:
             loop.call_soon_threadsafe(lambda: self.log.line(event, **fields))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from protocol._core.journal import journal_words
+from protocol._core.journal_words import journal_words
 from protocol._core.keep import DROPS
 from protocol._core.places import layout
 from protocol._core.ring import Mapping as Memory

@@ -1,13 +1,13 @@
 """A short model of a relay's processor time, fitted to what `bench growth` measured.
 
-Called by suites. A relay's time is that of the frames, bytes and writes that it takes, of its
-waits for something to do, of the bytes that it delivers, and of its sends:
+Called by suites. A relay's time is that of its reads, of the frames, bytes and writes that it
+takes with them, of its waits for something to do, of the bytes that it delivers, and of its sends:
 
-    CPU = frames * (a + b * bytes) + writes * c + waits * (d + e * log(wait / 10 us))
+    CPU = reads * a + frames * (b + c * bytes) + writes * d + waits * e * log(wait / 10 us)
           + deliveries * f * bytes + sends * g * log(consumers)
 
 with logarithms to the base 10. Who has slept longer finds less in the processor's caches, and so
-does who has more sockets: hence those two. (How often a run read adds nothing to it.)
+does who has more sockets: hence those two.
 
 The fit is least squares of relative errors (a point of microseconds counts as much as one of
 seconds), without negative coefficients. It is judged by the points that were kept out of it.
@@ -25,8 +25,10 @@ from .bars import Judged
 from .growth import Result
 from .statistic import Interval
 
-TERMS = ("frame", "byte taken", "write", "wait", "10 times longer wait",
+TERMS = ("read", "frame", "byte taken", "write", "10 times longer wait",
          "byte delivered", "send to 10 times more")  # fmt: skip
+# More processes than that take the processor's caches from the relay, which is not in the model.
+MOST_PRODUCERS = 16
 SHORT_WAIT = 1e-5
 ERROR_BAR = 0.15
 
@@ -38,6 +40,7 @@ class Model:
 
     ns: Mapping[str, float]
     errors: Sequence[float]
+    fitted: Sequence[bool]
     held_out: Sequence[bool]
 
     @property
@@ -49,7 +52,7 @@ class Model:
 
     @property
     def worst_fitted(self) -> float:
-        return max(abs(e) for e, out in zip(self.errors, self.held_out, strict=True) if not out)
+        return max(abs(e) for e, fitted in zip(self.errors, self.fitted, strict=True) if fitted)
 
     @property
     def judged(self) -> Judged:
@@ -64,21 +67,24 @@ class Model:
 def counts(result: Result) -> tuple[float, ...]:
     """How much of each of TERMS a run had."""
     point, taken, given = result.point, result.frames, result.deliveries
+    reads, sends, waits = result.turns
     writes = taken if point.rate else taken / max(point.write // point.size, 1)
     longer = log10(max(result.wait_seconds / SHORT_WAIT, 1))
-    return (taken, taken * point.size, writes, result.waits, result.waits * longer,
-            given * point.size, result.sends * log10(point.consumers))  # fmt: skip
+    return (reads, taken, taken * point.size, writes, waits * longer,
+            given * point.size, sends * log10(point.consumers))  # fmt: skip
 
 
 def fit(results: Sequence[Result]) -> Model:
     """Fits to the points that have a factor, and says how far every one is."""
-    held_out = [not result.point.factor for result in results]
+    points = [result.point for result in results]
+    fitted = [bool(each.factor) and each.producers <= MOST_PRODUCERS for each in points]
+    held_out = [not each.factor for each in points]
     measured = np.array([result.cpu_ns for result in results])
     relative = np.array([counts(result) for result in results]) / measured[:, None]
-    ns = _least_squares(relative[[not out for out in held_out]])
+    ns = _least_squares(relative[fitted])
     errors = relative @ ns - 1
     named = {term: float(each) for term, each in zip(TERMS, ns, strict=True)}
-    return Model(named, [float(each) for each in errors], held_out)
+    return Model(named, [float(each) for each in errors], fitted, held_out)
 
 
 def _least_squares(rows: Any) -> Any:

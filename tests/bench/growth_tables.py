@@ -26,10 +26,10 @@ def of_points(results: Sequence[Result], model: Model) -> Table:
             *(f"{each:,}" for each in (point.consumers, point.size, point.producers,
                                        point.behind, point.write)),
             f"{point.rate:,}" if point.rate else "",
-            f"{result.rate:,.0f}",
+            f"{result.run.rate:,.0f}",
             f"{result.message_ns:,.0f}",
-            f"{result.delivery_ns:,.1f}",
-            f"{result.frames / max(result.reads, 1):,.1f}",
+            f"{result.run.cpu_ns:,.1f}",
+            f"{result.frames / max(result.turns[0], 1):,.1f}",
             f"{error:+.0%}",
         )  # fmt: skip
         factor = point.factor

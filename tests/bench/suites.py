@@ -385,9 +385,9 @@ ALL = (
     Suite(
         "growth",
         "what does a message cost as consumers, size, producers or lag grow?",
-        takes=("30 s", "10 min"),
+        takes=("30 s", "13 min"),
         # Deliveries of 64-byte frames a run.
-        full=Size(20_000_000, 5),
+        full=Size(20_000_000, 10),
         quick=Size(2_000_000, 1),
         measure=_growth,
         options=LOAD,
