@@ -26,7 +26,7 @@ from relays.domains import Domain
 from relays.edge import acceptor, handover, memory, store
 from relays.edge import relay as edge
 from relays.edge.handover import Inheritance
-from relays.edge.journal import start, writer
+from relays.edge.journal import reader, start, writer
 from relays.edge.memory import WINDOW_BYTES, Memory
 from relays.edge.relay import Relay
 from relays.edge.service import MAKING_WAY
@@ -350,6 +350,6 @@ class Machine:
             found += zip((store, handover), self.manager.played(), strict=True)
         if disk is None or self._folder is None:
             return found
-        relay["Reader"] = lambda path: PlayedReader(disk, kernel)
+        read = {"Reader": lambda path: PlayedReader(disk, kernel)}
         journal = played(kernel, self._folder)
-        return [*found, (start, journal["start"]), (writer, journal["writer"])]
+        return [*found, (reader, read), (start, journal["start"]), (writer, journal["writer"])]
