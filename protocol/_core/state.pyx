@@ -8,6 +8,7 @@ leaves either the state before or a list that the successor stores again. No pol
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
+from posix.unistd cimport usleep
 
 from protocol._core.scan cimport FrameHeader, HEADER, MARK_EVERY, WINDOW, lowest
 from protocol._core.walk cimport Walk
@@ -28,6 +29,7 @@ cdef uint64_t BOUNDS[BUCKETS]
 for _n, _bound in enumerate(BUCKET_BOUNDS_NS):
     BOUNDS[_n] = _bound
 assert len(BUCKET_BOUNDS_NS) < BUCKETS
+cdef int PATIENT = 1000000
 cdef int BOUND_COUNT = len(BUCKET_BOUNDS_NS)
 
 
@@ -136,9 +138,11 @@ cdef class State:
     cdef _copy(self, void *record, uint64_t *seq, void *to, size_t size):
         cdef uint64_t before
         cdef int attempt
-        for attempt in range(1000000):
+        for attempt in range(PATIENT + 2000):
             before = LOAD(seq)
             if before & 1:
+                if attempt > PATIENT:  # it may have lost its turn in the middle
+                    usleep(100)
                 continue
             memcpy(to, record, size)
             FENCE()
