@@ -97,6 +97,9 @@ def of_isolation(results: Sequence[isolation.Result]) -> Table:
             *(f"{result.ends[name]:,}" for name in ("everything", "gapped", "closed")),
             ", ".join(f"{each.median:.1f}" for each in result.watchers.values()),
         )
+        if isolation.STRANGER in result.samples:
+            beside = result.median(isolation.STRANGER, what)
+            table.add_row("  a stranger who works as much, instead", interval(beside, unit, digits))
     return table
 
 

@@ -49,6 +49,7 @@ def test_a_row_of_each_kind_is_measured_beside_two_that_are_the_same(
     assert not stopped.watchers
     assert watched.ends == {"everything": 20, "closed": 0, "gapped": 0}
     assert watched.watchers["scrapes_a_second"].median > 1
+    assert list(watched.samples) == ["with", "without", "without again", "with a stranger"]
 
 
 def test_the_isolation_bench_writes_what_its_tables_say(tmp_path: Path) -> None:

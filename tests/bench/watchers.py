@@ -1,8 +1,10 @@
-"""Who looks at a relay while it is measured: a scraper as Prometheus is one, and `relays top`.
+"""Who looks at a relay while it is measured: a scraper as Prometheus is one, and `relays top`. And
+a stranger, who only wants as much of a processor as they do.
 
-`python -m tests.bench.watchers scrape PORT EACH_MS` and `... screen COMMAND ...` are the programs;
-isolation starts both with `watching`. Each writes a line for everything it saw, with the time in ns
-of the monotonic clock, so that what was seen while something was timed can be told from the rest.
+`python -m tests.bench.watchers scrape PORT EACH_MS`, `... screen COMMAND ...` and `... work` are
+the programs; isolation starts the first two with `watching`. Each of these writes a line for all it
+saw, with the time in ns of the monotonic clock, so that what was seen while something was timed can
+be told from the rest.
 """
 
 import gzip
@@ -24,9 +26,12 @@ from .children import Child, RunFailed
 from .servers import Server
 
 SCRAPE_EACH_MS = 100
+WORK_MS = 15  # of each SCRAPE_EACH_MS; a scrape of 1,000 consumers takes 17, `relays top` beside it
+NICE = 10  # as relays.edge.metrics
 LONG_NS = 3_000_000_000  # relays top draws each second
 PATIENCE = 30.0
 SCREEN = (40, 120)  # lines, columns
+PROGRAM = (sys.executable, "-m", "tests.bench.watchers")
 AS_PROMETHEUS = {
     "Accept": "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3",
     "Accept-Encoding": "gzip",
@@ -71,6 +76,16 @@ def screen(command: Sequence[str]) -> None:
         sys.exit(f"screen: {command[0]} ended with {code}")
 
 
+def work() -> None:
+    """Needs a processor for a part of the time, as politely as a relay's page of metrics."""
+    os.nice(NICE)
+    while True:
+        begin = time.monotonic()
+        while time.monotonic() - begin < WORK_MS / 1e3:
+            pass
+        time.sleep((SCRAPE_EACH_MS - WORK_MS) / 1e3)
+
+
 class Watchers:
     """Both, while they run."""
 
@@ -110,11 +125,10 @@ class Watchers:
 def watching(server: Server, folder: Path, cpus: str = "") -> Iterator[Watchers]:
     """A scraper at 10 Hz and `relays top` beside a relay, when both have seen it."""
     port = open_state("market_data", str(server.folder)).read_status()["metrics_port"]
-    program = (sys.executable, "-m", "tests.bench.watchers")
     relays = str(Path(sys.executable).parent / "relays")
     top = (relays, "top", "market_data", "--runtime-dir", str(server.folder))
-    scraper = Child("scraper", (*program, "scrape", str(port), str(SCRAPE_EACH_MS)), folder, cpus)
-    terminal = Child("terminal", (*program, "screen", *top), folder, cpus)
+    scraper = Child("scraper", (*PROGRAM, "scrape", str(port), str(SCRAPE_EACH_MS)), folder, cpus)
+    terminal = Child("terminal", (*PROGRAM, "screen", *top), folder, cpus)
     try:
         watchers = Watchers(scraper, terminal)
         deadline = time.monotonic() + PATIENCE
@@ -128,8 +142,20 @@ def watching(server: Server, folder: Path, cpus: str = "") -> Iterator[Watchers]
             child.stop()
 
 
+@contextmanager
+def stranger(folder: Path, cpus: str = "") -> Iterator[None]:
+    """Someone who works beside a relay, and has nothing to do with it."""
+    child = Child("stranger", (*PROGRAM, "work"), folder, cpus)
+    try:
+        yield
+    finally:
+        child.stop()
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "scrape":
         scrape(int(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1] == "work":
+        work()
     else:
         screen(sys.argv[2:])
