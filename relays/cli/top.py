@@ -6,6 +6,7 @@ optional.
 """
 
 import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -128,6 +129,7 @@ def command(given: Given, domain: str | None, interval: float) -> None:
     every = {domain: given.load(domain)} if domain else given.load_all()
     places = {name: one.config.runtime_dir for name, one in every.items()}
     app = Top(States(places), interval)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also under nohup it ends with its terminal
     app.run()
     if app.failure is not None:
         raise app.failure

@@ -191,7 +191,7 @@ def test_a_name_cannot_write_to_the_terminal(made: HandMade) -> None:
     drive(app, steps)
 
 
-def test_a_wider_terminal_gives_names_and_the_past_more_room(made: HandMade) -> None:
+def test_a_wider_terminal_gives_names_the_room_they_need_and_the_past_more(made: HandMade) -> None:
     made.consumer(1, "a-name-that-is-longer-than-sixteen")
     app = top_of(made)
 
@@ -200,7 +200,8 @@ def test_a_wider_terminal_gives_names_and_the_past_more_room(made: HandMade) -> 
         await pilot.resize_terminal(120, 30)
         await pilot.pause()
         await pilot.pause()
-        assert any(line.startswith("a-name-that-is-longer-than-sixteen ") for line in text_of(app))
+        name = "a-name-that-is-longer-than-sixteen"
+        assert any(line.startswith(f"{name} market_data ") for line in text_of(app))
 
     drive(app, steps)
 
@@ -402,6 +403,25 @@ def test_an_interrupt_ends_it_and_restores_the_terminal(made: HandMade) -> None:
     assert code == 0
     assert "Traceback" not in out
     assert "\x1b[?1049l" in out  # back from the alternate screen
+
+
+def test_it_ends_with_its_terminal_also_where_hang_ups_are_ignored(made: HandMade) -> None:
+    traffic(made)
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        top = subprocess.Popen(
+            ["setsid", "--ctty", *COMMAND, f"--runtime-dir={made.folder}"],
+            stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | {"TERM": "xterm-256color"},
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        )  # fmt: skip
+        os.close(theirs)
+        out = b""
+        while b"PRODUCER" not in out:
+            out += terminal.read(4096)
+    try:
+        assert top.wait(DEADLINE) == -signal.SIGHUP
+    finally:
+        top.kill()
 
 
 def test_where_textual_is_missing_one_line_says_how_to_get_it(made: HandMade) -> None:

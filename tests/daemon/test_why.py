@@ -105,6 +105,12 @@ def test_positions_of_another_log_are_not_counted(made: HandMade) -> None:
     assert sentence(row) == "gap: log_replaced, asked for position 7 of another log"
 
 
+def test_of_one_that_only_produced_no_deliveries_are_told(made: HandMade) -> None:
+    ring.note(made.state, 1, kind=Kind.ENDED, role=Phase.PRODUCER)
+    (row,) = decisions(made.state)
+    assert sentence(row) == "ended (peer_closed)"
+
+
 def test_a_kind_that_is_not_known_yet_is_told_by_its_number(made: HandMade) -> None:
     ring.note(made.state, 1, kind=77)
     (row,) = decisions(made.state)

@@ -67,12 +67,12 @@ def _closed(row: Data) -> str:
 
 
 def _ended(row: Data) -> str:
-    return f"ended ({row['reason']}): {_sums(row)}"
+    return f"ended ({row['reason']}){_sums(row)}"
 
 
 def _died(row: Data) -> str:
     when = clock(row["last_seen_ns"])
-    return f"the relay (pid {row['relay_pid']}) had died, last seen {when}: {_sums(row)}"
+    return f"the relay (pid {row['relay_pid']}) had died, last seen {when}{_sums(row)}"
 
 
 def _adopted(row: Data) -> str:
@@ -104,8 +104,11 @@ def _end(row: Data) -> str:
 
 
 def _sums(row: Data) -> str:
+    """Of one that only produces nothing was due to it."""
+    if row["phase"] == "producer":
+        return ""
     keys = ("delivered", "dropped", "filtered", "undelivered")
-    return ", ".join(f"{key} {row[key]:,}" for key in keys)
+    return ": " + ", ".join(f"{key} {row[key]:,}" for key in keys)
 
 
 def present(data: Data, one: Data) -> str:

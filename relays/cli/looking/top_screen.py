@@ -131,7 +131,8 @@ class Rows(DataTable[Text]):
         chosen = self.chosen
         key = _key(chosen) if chosen is not None else None
         widths = [column.width for column in self.shape]
-        widths[0] += max(0, width - NARROW)
+        longest = max((len(_name(row)) for row in rows), default=0)
+        widths[0] += max(0, min(width - NARROW, longest - widths[0]))
         if widths != self._widths:
             self._rebuild(widths)
         self.rows_shown = list(rows[:MOST_ROWS])
