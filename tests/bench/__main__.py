@@ -184,9 +184,7 @@ def _measure_each(
         except (RunFailed, native.BuildFailed) as error:
             Console(stderr=True).print(f"bench failed: {escape(str(error))}", soft_wrap=True)
             made.setdefault(suite.name, {"failed": str(error)})
-        except (
-            Exception
-        ) as error:  # a mistake of the bench's own must not cost what the others measured
+        except Exception as error:  # a mistake of the bench's own costs no other suite's figures
             traceback.print_exc()
             made[suite.name] = {"failed": repr(error)}
 

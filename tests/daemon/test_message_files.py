@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from protocol.as_json import dump
 from protocol.catalogue import SourceType
 from protocol.control import Ack
+from protocol.errors import ProtocolError
 from protocol.header import Header
 from protocol.instruments import InstrumentId, VenueId
 from protocol.market_data import BookKind, OrderBook, Side, Trade
@@ -201,6 +202,11 @@ def test_a_csv_of_several_types_and_what_goes_into_the_header() -> None:
     assert Header.unpack(found[1][1]).source == SourceType.EXTERNAL
     book = OrderBook(BTC, BookKind.DELTA, 9, bids=(Level(5, 1),), asks=())
     assert [decode(frame) for _, frame, _, _ in found] == [Trade(BTC, price=1, volume=2), book]
+
+
+def test_a_column_that_is_no_field_is_refused_with_the_name_that_may_be_meant() -> None:
+    with pytest.raises(ProtocolError, match=r"'instrument'.*did you mean instrument_id\?"):
+        list(csv_frames(io.BytesIO(b"instrument,price\n1,2\n"), "trade"))
 
 
 def test_decimal_cells_are_exact_or_refused() -> None:

@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Iterator
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -83,7 +84,9 @@ def _columns(cells: list[str], type_name: str) -> list[str]:
     known = {one.name for cls in catalogue().values() for one in cls.FIELDS if one.kind in GIVEN}
     unknown = [name for name in columns if name not in {TYPE, VERSION, *HEADER, *known}]
     if unknown:
-        raise ProtocolError("CSV, header row", expected="names of fields", got=unknown)
+        like = [near for name in unknown for near in get_close_matches(name, known, 1)]
+        hint = f"did you mean {', '.join(like)}?" if like else ""
+        raise ProtocolError("CSV, header row", expected="names of fields", got=unknown, hint=hint)
     return columns
 
 
