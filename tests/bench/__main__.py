@@ -153,14 +153,18 @@ def _measure(suite: Suite, arguments: argparse.Namespace) -> dict[str, Any]:
         kept.print(table)
         shown.append(kept.export_text())
 
-    began = monotonic()
+    began, others = monotonic(), machine.Others()
     with _progress() as progress:
         asked = replace(suite.asked(arguments), progress=progress, show=show)
         measured = suite.measure(asked)
     sized = {"rounds": asked.rounds} if suite.sized else {}
     if sized and asked.rounds < ENOUGH and measured.get("bars"):
         print(_few(asked.rounds))
-    return {**measured, **sized, "tables": shown, "seconds": round(monotonic() - began, 1)}
+    part = others.part()
+    if line := machine.disturbed(part):
+        print(line)
+    took = {"seconds": round(monotonic() - began, 1), "others": round(part, 3)}
+    return {**measured, **sized, **took, "tables": shown}
 
 
 def _few(rounds: int) -> str:

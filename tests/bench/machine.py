@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+SEEN = 0.05  # a bench that is alone finds some 1 %: the kernel's own work
+
 
 def describe() -> dict[str, Any]:
     """Processor, memory, kernel and Python of this machine, and the time now (UTC)."""
@@ -40,6 +42,34 @@ def busy(machine: dict[str, Any]) -> str:
     if machine["load_average"] <= machine["cores"]:
         return ""
     return "more is waiting for processors than there are: figures will be of the others' work too"
+
+
+class Others:
+    """What is taken of the processors, from here on, by who has nothing to do with the bench: its
+    host and other processes. All that this one has started and waited for is its own."""
+
+    def __init__(self) -> None:
+        self._begin = _ticks()
+
+    def part(self) -> float:
+        """Of the time that all processors had, 0 to 1."""
+        there, used, own = (now - then for now, then in zip(_ticks(), self._begin, strict=True))
+        return max(0.0, used - own) / there if there else 0.0
+
+
+def disturbed(part: float) -> str:
+    """A line where others took so much of the processors that it is seen, or nothing."""
+    if part <= SEEN:
+        return ""
+    return f"others took {part:.0%} of the processors meanwhile: figures are of their work too"
+
+
+def _ticks() -> tuple[float, float, float]:
+    """What the processors had, what was used of it, what of that by this process and its children,
+    since they began."""
+    user, nice, system, idle, waiting, *rest = map(int, _text("/proc/stat").split()[1:9])
+    used = user + nice + system + sum(rest)
+    return used + idle + waiting, used, sum(os.times()[:4]) * os.sysconf("SC_CLK_TCK")
 
 
 def commit(root: Path) -> str:

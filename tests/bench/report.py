@@ -135,13 +135,20 @@ def _part(name: str, answer: str, measured: Mapping[str, Any], plots: Plots | No
         if "tables" not in measured:  # else only some of its rows
             return "\n".join(made)
     if "rounds" in measured:
-        made.append(f"<p>{_rounds(measured['rounds'])}, {measured['seconds']:,.0f} s</p>")
+        made.append(f"<p>{_circumstances(measured)}</p>")
     if plots is not None:
         made += [_svg(plot) for plot in plots(measured)]
     made += [f"<pre>{escape(table)}</pre>" for table in measured["tables"]]
     for who, said in measured.get("settings", {}).items():
         made.append(f"<h3>Settings: {escape(who)}</h3>\n<pre>{escape(said)}</pre>")
     return "\n".join(made)
+
+
+def _circumstances(measured: Mapping[str, Any]) -> str:
+    took = f"{_rounds(measured['rounds'])}, {measured['seconds']:,.0f} s"
+    if "others" in measured:  # files of before do not have it
+        took += f"; others took {measured['others']:.0%} of the processors"
+    return took
 
 
 def _rounds(rounds: int) -> str:

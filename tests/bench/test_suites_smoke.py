@@ -177,6 +177,21 @@ def test_few_rounds_and_a_busy_machine_are_said_in_the_terminal(
     assert "waiting" not in out
 
 
+def test_what_others_took_of_the_processors_is_said_and_what_the_bench_took_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(command, "SUITES", MADE_UP)
+    file = tmp_path / "made.json"
+    for used, own, says in ((1_500.0, 900.0, True), (1_500.0, 1_450.0, False)):
+        ticks = iter([(0.0, 0.0, 0.0), (2_000.0, used, own)])
+        monkeypatch.setattr(machine, "_ticks", ticks.__next__)
+        assert command.main(["counting", "--json", str(file)]) == 0
+        line = "others took 30% of the processors meanwhile" in capsys.readouterr().out
+        assert line is says
+        others = json.loads(file.read_text())["suites"]["counting"]["others"]
+        assert others == (used - own) / 2_000
+
+
 def never(asked: Asked) -> dict[str, Any]:
     raise AssertionError("measured")
 
