@@ -155,14 +155,18 @@ class Outlet:
         """Whether what comes next is here: in a stretch of the journal, or in the log again."""
         if self.record.windowed:
             return True
-        self.window = EMPTY
         if self.record.offset >= self.log.state.oldest_offset:
-            self.past = False
+            self.leave_past()
             return True
+        self.window = EMPTY
         if not self.fetching:
             self.fetching = True
             self.fetch()
         return False
+
+    def leave_past(self) -> None:
+        """What comes next is in the log's memory, or will be: of the journal nothing is kept."""
+        self.past, self.window = False, EMPTY
 
     def fetched(self, frames: memoryview, begin: int, received_ns: int) -> None:
         """What was asked for: whole frames from byte `begin` of the log on; the next is in them."""
@@ -250,8 +254,8 @@ class Outlet:
 
     def stop(self) -> None:
         """Nothing more is served from the log, nor of a snapshot that was begun."""
-        self.feeding = self.past = False
-        self.window = EMPTY
+        self.feeding = False
+        self.leave_past()
         if self.snapshots is not None:
             self.snapshots.stop()
 

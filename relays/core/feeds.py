@@ -109,10 +109,11 @@ class Feeds:
         if not peer.outlet.feeding:
             return
         record = peer.record
-        if peer.outlet.past and (record.lag or record.windowed):
-            peer.outlet.block()
-            return
-        peer.outlet.past = False  # what it was sent of the journal ended where the log does
+        if peer.outlet.past:
+            if record.lag or record.windowed:
+                peer.outlet.block()
+                return
+            peer.outlet.leave_past()  # what it was sent of the journal ended where the log does
         state = peer.breaker.state
         if state != CLOSED and peer.breaker.settle(record.lag, record.lag_bytes, self.limits, now):
             record.set_breaker(CLOSED)

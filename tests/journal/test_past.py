@@ -62,7 +62,7 @@ def test_who_comes_to_the_logs_end_out_of_the_journal_is_live_from_there_on() ->
     frames = [frame(n, timestamp=5) for n in range(1, 2001)]
     place, reader = journaled(frames)
     _, producer = place.connect()
-    _, sock = place.connect()
+    peer, sock = place.connect()
     place.send(sock, hello(1, on_lag=CATCH_UP, heartbeat_ms=60_000))
     sock.room = 0
     for at in range(0, 2000, 50):
@@ -70,6 +70,7 @@ def test_who_comes_to_the_logs_end_out_of_the_journal_is_live_from_there_on() ->
     place.read(sock)
     reader.answer()
     place.read(sock)
+    assert len(peer.outlet.window) == 0, "of a thousand such a relay would keep 256 MiB"
     frames.append(frame(2001, timestamp=5))
     place.send(producer, frames[-1])
     assert [one for one in split(bytes(sock.got)) if one[4] not in CONTROL] == frames
