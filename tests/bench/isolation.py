@@ -179,10 +179,10 @@ def run(plan: Plan, rows: Sequence[Row], progress: Callable[[str], None]) -> lis
             samples: dict[str, list[Run]] = {name: [] for name in row.runs}
             for turn in range(plan.rounds):
                 one, other = running[turn % len(running)], running[(turn + 1) % len(running)]
-                servers_of = {WITH: one, WITHOUT: other, AGAIN: one, STRANGER: one}
                 for name in chance.sample(list(samples), len(samples)):
                     progress(f"isolation: {row.title}: round {turn + 1} of {plan.rounds}, {name}")
-                    samples[name].append(_measure(servers_of[name], row, load, name))
+                    server = other if name == WITHOUT else one
+                    samples[name].append(_measure(server, row, load, name))
         made.append(Result(row, load, settings, samples))
     return made
 

@@ -415,13 +415,14 @@ def test_it_ends_with_its_terminal_also_where_hang_ups_are_ignored(made: HandMad
             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
         )  # fmt: skip
         os.close(theirs)
-        out = b""
-        while b"PRODUCER" not in out:
-            out += terminal.read(4096)
-    try:
-        assert top.wait(DEADLINE) == -signal.SIGHUP
-    finally:
-        top.kill()
+        try:
+            out = b""
+            while b"PRODUCER" not in out:
+                out += terminal.read(4096)
+            terminal.close()
+            assert top.wait(DEADLINE) == -signal.SIGHUP
+        finally:
+            top.kill()
 
 
 def test_where_textual_is_missing_one_line_says_how_to_get_it(made: HandMade) -> None:

@@ -130,12 +130,12 @@ class Rows(DataTable[Text]):
         """Show these rows, in this order, in a terminal so wide."""
         chosen = self.chosen
         key = _key(chosen) if chosen is not None else None
+        self.rows_shown = list(rows[:MOST_ROWS])
         widths = [column.width for column in self.shape]
-        longest = max((len(_name(row)) for row in rows), default=0)
+        longest = max((len(_name(row)) for row in self.rows_shown), default=0)
         widths[0] += max(0, min(width - NARROW, longest - widths[0]))
         if widths != self._widths:
             self._rebuild(widths)
-        self.rows_shown = list(rows[:MOST_ROWS])
         lines = [
             [column.cell(row, size) for column, size in zip(self.shape, widths, strict=True)]
             for row in self.rows_shown
